@@ -1,0 +1,7 @@
+//! The rules of poised: the plan and its schedulers, health, persistence and HTTP/1 framing.
+//!
+//! Nothing here reads a clock, a file, an environment variable or a socket: time, bytes and seeds
+//! are arguments, so every rule can be tested and simulated without the world.
+
+pub mod live;
+pub mod plan;

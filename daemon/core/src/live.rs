@@ -1,0 +1,146 @@
+//! Counters that the data path writes and control reads.
+//!
+//! Every worker has cells of its own, padded so that two workers never share a cache line; only
+//! what a scheduler must know exactly (`inflight`) is shared. Counters belong to the identity of
+//! a backend or listener and are carried from plan to plan.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use poise_ipc::cause::Cause;
+use poise_ipc::status::{BackendCounters, ListenerCounters};
+
+/// A counter or gauge of one worker. Written by that worker alone, read by control.
+#[derive(Debug, Default)]
+pub struct Cell(AtomicU64);
+
+impl Cell {
+    /// Adds to it.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        // One writer: a load and a store are enough, and cheaper than a locked add.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Takes from it (gauges).
+    #[inline]
+    pub fn sub(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
+    }
+
+    /// Its value.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker counts of one backend. Field meanings are those of [`BackendCounters`].
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are those of BackendCounters, documented there")]
+pub struct BackendCells {
+    pub picks: Cell,
+    pub pinned: Cell,
+    pub connections: Cell,
+    pub connections_open: Cell,
+    pub responses: [Cell; 5],
+    pub connect_failures: Cell,
+    pub failures: Cell,
+    pub bytes_out: Cell,
+    pub bytes_in: Cell,
+}
+
+/// What all workers count of one backend.
+#[derive(Debug)]
+pub struct BackendLive {
+    /// Connections or requests in flight, over all workers: the load that `wlc` compares.
+    pub inflight: CachePadded<AtomicU32>,
+    workers: Box<[CachePadded<BackendCells>]>,
+}
+
+impl BackendLive {
+    /// Cells for so many workers.
+    pub fn new(workers: usize) -> Self {
+        Self { inflight: CachePadded::default(), workers: (0..workers).map(|_| CachePadded::default()).collect() }
+    }
+
+    /// The cells of a worker.
+    #[inline]
+    pub fn worker(&self, worker: usize) -> &BackendCells {
+        &self.workers[worker]
+    }
+
+    /// The sums over all workers; latency is control's to fill in.
+    pub fn totals(&self) -> BackendCounters {
+        let sum = |cell: fn(&BackendCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
+        BackendCounters {
+            picks_total: sum(|w| &w.picks),
+            pinned_total: sum(|w| &w.pinned),
+            connections_total: sum(|w| &w.connections),
+            connections_open: sum(|w| &w.connections_open),
+            inflight: u64::from(self.inflight.load(Ordering::Relaxed)),
+            responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
+            connect_failures_total: sum(|w| &w.connect_failures),
+            failures_total: sum(|w| &w.failures),
+            bytes_out_total: sum(|w| &w.bytes_out),
+            bytes_in_total: sum(|w| &w.bytes_in),
+            latency_p50_us: 0,
+            latency_p99_us: 0,
+        }
+    }
+}
+
+/// What one worker counts of one listener. Field meanings are those of [`ListenerCounters`].
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are those of ListenerCounters, documented there")]
+pub struct ListenerCells {
+    pub connections: Cell,
+    pub connections_open: Cell,
+    pub requests: Cell,
+    pub bytes_in: Cell,
+    pub bytes_out: Cell,
+    causes: [Cell; Cause::ALL.len()],
+}
+
+impl ListenerCells {
+    /// Counts an end by its cause.
+    pub fn ended(&self, cause: Cause) {
+        self.causes[cause as usize].add(1);
+    }
+}
+
+/// What all workers count of one listener.
+#[derive(Debug)]
+pub struct ListenerLive {
+    workers: Box<[CachePadded<ListenerCells>]>,
+}
+
+impl ListenerLive {
+    /// Cells for so many workers.
+    pub fn new(workers: usize) -> Self {
+        Self { workers: (0..workers).map(|_| CachePadded::default()).collect() }
+    }
+
+    /// The cells of a worker.
+    #[inline]
+    pub fn worker(&self, worker: usize) -> &ListenerCells {
+        &self.workers[worker]
+    }
+
+    /// The sums over all workers.
+    pub fn totals(&self) -> ListenerCounters {
+        let sum = |cell: fn(&ListenerCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
+        let causes = Cause::ALL.into_iter().filter_map(|cause| {
+            let n = self.workers.iter().map(|w| w.causes[cause as usize].get()).sum::<u64>();
+            (n > 0).then_some((cause, n))
+        });
+        ListenerCounters {
+            connections_total: sum(|w| &w.connections),
+            connections_open: sum(|w| &w.connections_open),
+            requests_total: sum(|w| &w.requests),
+            bytes_in_total: sum(|w| &w.bytes_in),
+            bytes_out_total: sum(|w| &w.bytes_out),
+            causes: causes.collect(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a connection or request ended as it did: one list for counters, logs, replies and screens.
+//!
+//! The HTTP status of a reply made by poised derives from its cause, never the reverse.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a connection or request ended as it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Cause {
+    /// The request cannot be read in one way only, or breaks the protocol.
+    BadRequest,
+    /// The client did not finish the head in time.
+    RequestTimeout,
+    /// The request target exceeds its limit.
+    TargetTooLong,
+    /// The head exceeds its limit of bytes or fields.
+    HeadTooLarge,
+    /// An expectation other than `100-continue`.
+    ExpectationFailed,
+    /// A method or a feature that the relay does not take.
+    NotImplemented,
+    /// The group has no backend that is enabled and has weight.
+    NoBackend,
+    /// Every backend is down and the group does not fail open.
+    AllDown,
+    /// No backend accepted the connection: refused or unreachable.
+    ConnectFailed,
+    /// No backend accepted the connection in time.
+    ConnectTimeout,
+    /// The backend closed or reset before the response was complete.
+    BackendClosed,
+    /// The backend's response breaks the protocol.
+    BadResponse,
+    /// The head of the response exceeds its limit.
+    ResponseHeadTooLarge,
+    /// The backend was silent for longer than the response timeout.
+    ResponseTimeout,
+    /// The client went away before the response was complete.
+    ClientClosed,
+    /// Nothing moved for the idle timeout.
+    IdleTimeout,
+    /// poised is ending or the listener was removed.
+    Shutdown,
+    /// A fault of poised itself.
+    Internal,
+}
+
+impl Cause {
+    /// Every cause, in the order of its discriminant.
+    pub const ALL: [Self; 18] = [
+        Self::BadRequest,
+        Self::RequestTimeout,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::ExpectationFailed,
+        Self::NotImplemented,
+        Self::NoBackend,
+        Self::AllDown,
+        Self::ConnectFailed,
+        Self::ConnectTimeout,
+        Self::BackendClosed,
+        Self::BadResponse,
+        Self::ResponseHeadTooLarge,
+        Self::ResponseTimeout,
+        Self::ClientClosed,
+        Self::IdleTimeout,
+        Self::Shutdown,
+        Self::Internal,
+    ];
+
+    /// The word for counters, logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::RequestTimeout => "request-timeout",
+            Self::TargetTooLong => "target-too-long",
+            Self::HeadTooLarge => "head-too-large",
+            Self::ExpectationFailed => "expectation-failed",
+            Self::NotImplemented => "not-implemented",
+            Self::NoBackend => "no-backend",
+            Self::AllDown => "all-down",
+            Self::ConnectFailed => "connect-failed",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::BackendClosed => "backend-closed",
+            Self::BadResponse => "bad-response",
+            Self::ResponseHeadTooLarge => "response-head-too-large",
+            Self::ResponseTimeout => "response-timeout",
+            Self::ClientClosed => "client-closed",
+            Self::IdleTimeout => "idle-timeout",
+            Self::Shutdown => "shutdown",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status that poised answers with, where an answer is still possible.
+    pub const fn status(self) -> Option<u16> {
+        match self {
+            Self::BadRequest => Some(400),
+            Self::RequestTimeout => Some(408),
+            Self::TargetTooLong => Some(414),
+            Self::ExpectationFailed => Some(417),
+            Self::HeadTooLarge => Some(431),
+            Self::Internal => Some(500),
+            Self::NotImplemented => Some(501),
+            Self::ConnectFailed | Self::BackendClosed | Self::BadResponse | Self::ResponseHeadTooLarge => Some(502),
+            Self::NoBackend | Self::AllDown | Self::Shutdown => Some(503),
+            Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
+            Self::ClientClosed | Self::IdleTimeout => None,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}

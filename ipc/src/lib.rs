@@ -1,0 +1,19 @@
+//! The words that `poised` and `poise` share: the configuration model with its limits and
+//! validation, edits and diffs, status, messages and, behind the feature `transport`, the frames
+//! in motion and the client.
+//!
+//! Nothing here decides how traffic flows (that is `poise-core`) or draws a screen (`poise`).
+//! Without the feature `transport` the crate opens no socket and needs no runtime.
+
+pub mod advice;
+pub mod cause;
+pub mod edit;
+pub mod fault;
+pub mod limits;
+pub mod message;
+pub mod model;
+pub mod name;
+pub mod status;
+
+pub use model::Config;
+pub use name::{BackendPath, Name};

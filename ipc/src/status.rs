@@ -1,0 +1,361 @@
+//! What the daemon says about its running state: listeners, groups, backends, health, counters,
+//! and the rows of the health log.
+//!
+//! Totals only ever grow while an object lives; rates and shares are differences that the reader
+//! makes. Times are milliseconds since the Unix epoch, spans are milliseconds or microseconds as
+//! the name says.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::advice::Finding;
+use crate::cause::Cause;
+use crate::model::{AdminState, CheckProtocol, FailOpen, HealthCheck, Persistence, Protocol, Scheduler};
+use crate::name::Name;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// When this was taken, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// The process.
+    pub daemon: DaemonStatus,
+    /// Number of the last commit.
+    pub revision: u64,
+    /// Number of the plan in force.
+    pub generation: u64,
+    /// Listeners by name.
+    pub listeners: Vec<ListenerStatus>,
+    /// Groups by name.
+    pub groups: Vec<GroupStatus>,
+    /// Advice on the running configuration.
+    pub findings: Vec<Finding>,
+}
+
+/// The process that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Version of poised.
+    pub version: String,
+    /// Host name of the machine.
+    pub host: String,
+    /// Process id.
+    pub pid: u32,
+    /// When it started, in milliseconds since the epoch.
+    pub started_ms: u64,
+    /// Worker threads of the data plane.
+    pub workers: u16,
+    /// The operator's file, if one is in use.
+    pub config_file: Option<String>,
+    /// Whether the operator's file has changed since it was last taken.
+    pub drift: bool,
+    /// Records of failed work that a full ring dropped.
+    pub records_lost_total: u64,
+}
+
+/// A listener and what it has done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// Its name.
+    pub name: Name,
+    /// Where it accepts: the real port when the configured one is 0.
+    pub bind: SocketAddr,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The group that receives the traffic.
+    pub group: Name,
+    /// Its persistence.
+    pub persistence: Persistence,
+    /// What it has counted.
+    pub counters: ListenerCounters,
+}
+
+/// Counters of a listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerCounters {
+    /// Connections accepted.
+    pub connections_total: u64,
+    /// Connections open now.
+    pub connections_open: u64,
+    /// `http`: requests read.
+    pub requests_total: u64,
+    /// Bytes from clients.
+    pub bytes_in_total: u64,
+    /// Bytes to clients.
+    pub bytes_out_total: u64,
+    /// Connections or requests that ended badly, by cause; causes that never occurred are absent.
+    pub causes: Vec<(Cause, u64)>,
+}
+
+impl ListenerCounters {
+    /// Connections and requests that failed by the backend's or poised's doing (5xx causes).
+    pub fn errors_total(&self) -> u64 {
+        self.causes.iter().filter(|(cause, _)| cause.status().is_some_and(|s| s >= 500)).map(|&(_, n)| n).sum()
+    }
+}
+
+/// A group and its backends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: Name,
+    /// How a backend is chosen.
+    pub scheduler: Scheduler,
+    /// How backends are probed.
+    pub health_check: HealthCheck,
+    /// What happens when no backend is up.
+    pub fail_open: FailOpen,
+    /// Whether backends are used although all are down.
+    pub failing_open: bool,
+    /// Backends by name.
+    pub backends: Vec<BackendStatus>,
+}
+
+/// A backend: what is configured, what is known, what it has done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    /// The group that holds it.
+    pub group: Name,
+    /// Its name.
+    pub name: Name,
+    /// Internal id: given when added, kept by every edit.
+    pub id: u64,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Configured weight.
+    pub weight: u16,
+    /// Weight after health and admin state: what the scheduler uses.
+    pub effective_weight: u32,
+    /// What the operator wants of it.
+    pub state: AdminState,
+    /// What the probes say.
+    pub health: HealthStatus,
+    /// What it has counted.
+    pub counters: BackendCounters,
+}
+
+/// Whether a backend can serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It passed its checks.
+    Up,
+    /// It failed its checks.
+    Down,
+    /// No verdict yet: eligible, and the first verdict decides at once.
+    #[default]
+    Unknown,
+}
+
+impl Health {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Health of one backend with the evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthStatus {
+    /// Up, down or unknown.
+    pub health: Health,
+    /// When it last changed, in milliseconds since the epoch; 0 before the first verdict.
+    pub since_ms: u64,
+    /// Equal verdicts in a row, the last one included.
+    pub streak: u32,
+    /// Changes of health within the last ten minutes.
+    pub transitions_10min: u32,
+    /// The last verdict.
+    pub last: Option<LastVerdict>,
+}
+
+/// The newest verdict on a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastVerdict {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What it said.
+    pub verdict: Verdict,
+    /// How long the probe took, in microseconds.
+    pub latency_us: u64,
+}
+
+/// What one probe found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The check passed; for `http` with this status code.
+    Pass {
+        /// Status code of an HTTP probe.
+        code: Option<u16>,
+    },
+    /// The check failed.
+    Fail {
+        /// How far the probe came.
+        phase: Phase,
+        /// What went wrong there.
+        reason: Reason,
+        /// Status code, where one was read.
+        code: Option<u16>,
+    },
+}
+
+impl Verdict {
+    /// Whether the check passed.
+    pub const fn passed(&self) -> bool {
+        matches!(self, Self::Pass { .. })
+    }
+
+    /// Status code of an HTTP probe, where one was read.
+    pub const fn code(&self) -> Option<u16> {
+        match self {
+            Self::Pass { code } | Self::Fail { code, .. } => *code,
+        }
+    }
+}
+
+/// How far a probe came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Reaching the backend.
+    Connect,
+    /// Sending the request.
+    Send,
+    /// Waiting for the head of the response.
+    Response,
+}
+
+/// What went wrong with a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// Nothing listens there.
+    Refused,
+    /// No answer within the timeout.
+    Timeout,
+    /// No route, or another error of the network.
+    Unreachable,
+    /// The connection was reset or closed early.
+    Reset,
+    /// A status code outside the expected ones.
+    Code,
+    /// What came back is no HTTP response.
+    Garbage,
+    /// poised could not send the probe (descriptors or ports used up); not the backend's fault.
+    Local,
+}
+
+impl Phase {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Send => "send",
+            Self::Response => "response",
+        }
+    }
+}
+
+impl Reason {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::Code => "code",
+            Self::Garbage => "garbage",
+            Self::Local => "local",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass { code: None } => f.pad("pass"),
+            Self::Pass { code: Some(code) } => f.pad(&format!("pass {code}")),
+            Self::Fail { phase, reason, code: None } => f.pad(&format!("fail {} {}", phase.word(), reason.word())),
+            Self::Fail { reason, code: Some(code), .. } => f.pad(&format!("fail {} {code}", reason.word())),
+        }
+    }
+}
+
+/// Counters of a backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendCounters {
+    /// `tcp`: connections, `http`: requests that the scheduler or persistence gave to it.
+    pub picks_total: u64,
+    /// Those of them that persistence decided.
+    pub pinned_total: u64,
+    /// Connections that poised opened to it.
+    pub connections_total: u64,
+    /// Connections to it that are open now, idle ones of the pools included.
+    pub connections_open: u64,
+    /// `tcp`: connections, `http`: requests it is working on.
+    pub inflight: u64,
+    /// `http`: responses by class, 1xx to 5xx.
+    pub responses_total: [u64; 5],
+    /// Dials that failed.
+    pub connect_failures_total: u64,
+    /// Connections or requests that failed after it was reached.
+    pub failures_total: u64,
+    /// Bytes sent to it.
+    pub bytes_out_total: u64,
+    /// Bytes received from it.
+    pub bytes_in_total: u64,
+    /// Time to the first byte of a response over the last seconds, median, in microseconds; 0 if
+    /// there was none.
+    pub latency_p50_us: u64,
+    /// The same, 99th percentile.
+    pub latency_p99_us: u64,
+}
+
+/// A row of the health log: equal verdicts in a row on one backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRow {
+    /// Number of the row; a row that grows keeps it.
+    pub seq: u64,
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// Address and port that were probed.
+    pub address: SocketAddr,
+    /// What the probe spoke.
+    pub protocol: CheckProtocol,
+    /// What it found.
+    pub verdict: Verdict,
+    /// How many probes in a row found it.
+    pub count: u32,
+    /// The first of them, in milliseconds since the epoch.
+    pub first_ms: u64,
+    /// The last of them.
+    pub last_ms: u64,
+    /// Fastest, in microseconds.
+    pub latency_us_min: u64,
+    /// Mean.
+    pub latency_us_mean: u64,
+    /// Slowest.
+    pub latency_us_max: u64,
+    /// Equal verdicts in a row up to and including this row.
+    pub streak: u32,
+    /// Verdicts in a row that change the health: rise or fall.
+    pub threshold: u16,
+    /// The health that this row's last verdict brought about.
+    pub transition: Option<Health>,
+}
