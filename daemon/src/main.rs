@@ -1,2 +1,3 @@
-//! placeholder
+//! The program `poised`.
+
 fn main() {}

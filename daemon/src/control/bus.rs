@@ -1,0 +1,89 @@
+//! The event bus: what happened, told to every subscription of every connection.
+//!
+//! Reconcile is the only publisher. A reader that falls behind loses the oldest events and is told
+//! how many by its receiver; the publisher never waits. Filtering by topic, numbering and counters
+//! at an interval belong to the connection.
+
+use std::sync::Arc;
+
+use poise_ipc::Name;
+use poise_ipc::message::{Commit, Transition};
+use poise_ipc::status::CheckRow;
+use tokio::sync::broadcast;
+
+/// Events kept for slow readers: some 4 s of a thousand verdicts a second.
+pub const EVENTS_MAX: usize = 4_096;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What.
+    pub what: What,
+}
+
+/// What happened. Each is one event of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A commit, published and durable. A new snapshot is due.
+    Committed(Commit),
+    /// The health of a backend changed.
+    Transition(Transition),
+    /// A group began or ceased to use backends although all are down.
+    FailOpen {
+        /// The group.
+        group: Name,
+        /// Whether it began.
+        active: bool,
+    },
+    /// A new row of the health log, or a row that grew.
+    Checked(CheckRow),
+}
+
+/// The publisher's end.
+// Not Clone: reconcile is the only publisher.
+#[derive(Debug)]
+pub struct Bus(broadcast::Sender<Arc<Happening>>);
+
+/// The readers' end.
+#[derive(Clone, Debug)]
+pub struct Feed(broadcast::Sender<Arc<Happening>>);
+
+impl Bus {
+    /// A bus without readers.
+    pub fn new() -> Self {
+        Self(broadcast::Sender::new(EVENTS_MAX))
+    }
+
+    /// Where readers subscribe.
+    pub fn feed(&self) -> Feed {
+        Feed(self.0.clone())
+    }
+
+    /// Whether anybody listens.
+    pub fn has_readers(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    /// Tells all readers.
+    pub fn publish(&self, at_ms: u64, what: What) {
+        if self.has_readers() {
+            // Fails only when the last reader left meanwhile: then nobody misses it.
+            let _ = self.0.send(Arc::new(Happening { at_ms, what }));
+        }
+    }
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Feed {
+    /// Events from now on. `RecvError::Lagged(n)` says that this reader lost `n`.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Happening>> {
+        self.0.subscribe()
+    }
+}
