@@ -6,3 +6,4 @@
 pub mod control;
 pub mod published;
 pub mod report;
+pub mod store;

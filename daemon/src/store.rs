@@ -1,0 +1,249 @@
+//! The store: what must outlive the process, in one SQLite database of the state directory.
+//!
+//! One thread owns the database; control hands it work through a bounded queue and never waits
+//! for a disk while verdicts wait. An answer of [`Store::commit`] means that the commit is on the
+//! disk. It decides nothing about configurations; the operator's file is control's (`control::file`).
+
+mod database;
+mod lock;
+mod thread;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::{io, path::Path};
+
+use poise_core::plan::BackendId;
+use poise_ipc::message::Commit;
+use poise_ipc::status::Health;
+use tokio::sync::oneshot;
+
+pub use lock::StateDir;
+
+/// Commits of the history that are kept; older ones are removed with each commit.
+pub const HISTORY_MAX: u32 = 1_000;
+/// Bytes of edits in one answer of the history: with the rest of the reply it stays within a frame.
+pub const HISTORY_LEN_MAX: usize = 512 << 10;
+/// Work that may wait for the thread: one commit, some queries, some batches of health. A full
+/// queue means a disk that stands still, which is said instead of waited for.
+const QUEUE_MAX: usize = 64;
+
+/// What the database held when it was opened.
+#[derive(Debug)]
+pub struct Stored {
+    /// Identity of this state, made once.
+    pub daemon_id: String,
+    /// Key of the cookie tokens, made once.
+    pub cookie_key: [u8; 16],
+    /// The running configuration, unless nothing was committed yet.
+    pub running: Option<Running>,
+    /// Last known health and since when, in milliseconds since the epoch.
+    pub health: Vec<HealthRow>,
+}
+
+/// The running configuration as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its revision.
+    pub revision: u64,
+    /// The configuration as TOML text.
+    pub text: String,
+    /// The identities, in control's words.
+    pub identities: String,
+    /// The operator's file as it was last taken, if one ever was.
+    pub taken: Option<String>,
+}
+
+/// A commit with all that follows from it, stored as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// For the history.
+    pub commit: Commit,
+    /// The configuration that it leads to.
+    pub running: Running,
+    /// Backends that it removed: their health is forgotten.
+    pub gone: Vec<BackendId>,
+}
+
+/// Health of one backend, for the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthRow {
+    /// The backend.
+    pub backend: BackendId,
+    /// Its health.
+    pub health: Health,
+    /// When it changed, in milliseconds since the epoch.
+    pub since_ms: u64,
+}
+
+/// Why the state cannot be used or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The state directory cannot be made or used.
+    #[error("use the state directory {path}")]
+    Directory {
+        /// The directory or a file in it.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another daemon holds the state directory.
+    #[error("the state directory {path} is in use by another poised{}", pid.map_or_else(String::new, |pid| format!(" (pid {pid})")))]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// Its holder, where the lock file says so.
+        pid: Option<u32>,
+    },
+    /// The file is no database of poise.
+    #[error("{path} is no database of poise; it was left as it is")]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A later version wrote the database.
+    #[error("{path} has schema {found}, this version knows up to {known}; it was left as it is")]
+    TooNew {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// The database fails its own check.
+    #[error("{path} is damaged: {detail}; restore it from a backup or move it away")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What the check says.
+        detail: String,
+    },
+    /// A read or write failed.
+    #[error("{what}")]
+    Database {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// No random bytes for the keys.
+    #[error("draw random bytes for the keys of this state")]
+    Random(#[source] getrandom::Error),
+    /// The thread has more work than it gets done, or is gone.
+    #[error("the disk does not keep up with the store")]
+    Stalled,
+}
+
+/// Called on the store's thread with the outcome.
+type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
+
+/// Work of the thread.
+enum Work {
+    Commit { change: Box<Change>, done: Done<()> },
+    Taken { text: String, done: Done<()> },
+    Health(Vec<HealthRow>),
+    History { limit: u32, done: Done<Vec<Commit>> },
+    Stop,
+}
+
+/// The handle of the store.
+// Not Clone: reconcile is the only writer.
+#[derive(Debug)]
+pub struct Store {
+    work: SyncSender<Work>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Store {
+    /// Opens or makes the database of a state directory and starts the thread.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database is not ours, too new, damaged or cannot be written. Such
+    /// a file is left as it is.
+    pub fn open(dir: StateDir) -> Result<(Self, Stored), StoreError> {
+        let (database, stored) = database::Database::open(dir.path())?;
+        let (work, queue) = std::sync::mpsc::sync_channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || thread::run(database, &queue, dir))
+            .map_err(|source| StoreError::Directory { path: PathBuf::from("store thread"), source })?;
+        Ok((Self { work, thread: Some(thread) }, stored))
+    }
+
+    /// Stores a commit. The receiver gets the outcome
+    /// once it is on the disk; a receiver that is closed without one means [`StoreError::Stalled`].
+    pub fn commit(&self, change: Change) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, ack) = answer();
+        self.hand(Work::Commit { change: Box::new(change), done });
+        ack
+    }
+
+    /// Stores that the operator's file counts as taken; as [`Store::commit`].
+    pub fn taken(&self, text: String) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, ack) = answer();
+        self.hand(Work::Taken { text, done });
+        ack
+    }
+
+    /// Stores health for the next start, in its own time and with retries.
+    ///
+    /// # Errors
+    /// The rows, when the queue is full: hand them over again later.
+    pub fn health(&self, rows: Vec<HealthRow>) -> Result<(), Vec<HealthRow>> {
+        self.work.try_send(Work::Health(rows)).map_err(|refused| match refused {
+            TrySendError::Full(Work::Health(rows)) => rows,
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => Vec::new(),
+        })
+    }
+
+    /// Reads the newest commits, newest first; at most [`HISTORY_LEN_MAX`] bytes of edits.
+    pub fn history(&self, limit: u32, done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static) {
+        self.hand(Work::History { limit, done: Box::new(done) });
+    }
+
+    /// Writes what is left and ends the thread.
+    pub fn close(mut self) {
+        // Blocks until the queue has room: the thread is the only consumer and always returns.
+        let _ = self.work.send(Work::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn hand(&self, work: Work) {
+        if let Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) = self.work.try_send(work) {
+            work.refuse();
+        }
+    }
+}
+
+impl Work {
+    /// Tells the one who waits that it was not done.
+    fn refuse(self) {
+        match self {
+            Self::Commit { done, .. } | Self::Taken { done, .. } => done(Err(StoreError::Stalled)),
+            Self::History { done, .. } => done(Err(StoreError::Stalled)),
+            Self::Health(_) | Self::Stop => {}
+        }
+    }
+}
+
+fn answer() -> (Done<()>, oneshot::Receiver<Result<(), StoreError>>) {
+    let (send, receive) = oneshot::channel();
+    let done = Box::new(move |outcome| {
+        // The receiver is gone only when poised ends.
+        let _ = send.send(outcome);
+    });
+    (done, receive)
+}
+
+/// The database's file in a state directory.
+fn database_path(dir: &Path) -> PathBuf {
+    dir.join("poise.db")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! The database: schema, reading at the start, writing in transactions.
+//!
+//! WAL with full sync: a commit that returns survives SIGKILL and a power cut. The file is opened
+//! only after its header says that it is ours and not too new, so a foreign or later file is never
+//! written. Only the store's thread calls it after the start.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use poise_core::plan::BackendId;
+use poise_ipc::message::{Author, Commit};
+use poise_ipc::status::Health;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{Change, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, Running, StoreError, Stored, database_path};
+
+/// Marks the file as ours (`pois`), at byte 68 of the header.
+const APPLICATION_ID: u32 = 0x706f_6973;
+/// Version of the schema below, at byte 60 of the header.
+const SCHEMA_VERSION: u32 = 1;
+/// Bytes of the header of an SQLite file.
+const HEADER_LEN: usize = 100;
+/// Bytes of the write-ahead log that stay on the disk after a checkpoint.
+const WAL_LEN_MAX: u32 = 4 << 20;
+
+const SCHEMA: &str = "
+CREATE TABLE daemon (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    daemon_id TEXT NOT NULL,
+    cookie_key BLOB NOT NULL
+) STRICT;
+CREATE TABLE running (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    revision INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    identities TEXT NOT NULL,
+    file_taken TEXT
+) STRICT;
+CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    reason TEXT,
+    edits TEXT NOT NULL,
+    inverse TEXT NOT NULL
+) STRICT;
+CREATE TABLE health (
+    backend INTEGER PRIMARY KEY,
+    health TEXT NOT NULL,
+    since_ms INTEGER NOT NULL
+) STRICT;
+";
+
+/// An open database.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: Connection,
+}
+
+impl Database {
+    /// Opens or makes the database and reads what it holds.
+    pub(super) fn open(dir: &Path) -> Result<(Self, Stored), StoreError> {
+        let path = database_path(dir);
+        examine(&path)?;
+        let connection = connect(&path)?;
+        check(&connection, &path)?;
+        let mut database = Self { connection };
+        if database.is_new()? {
+            database.create()?;
+        }
+        database.configure()?;
+        let stored = database.load()?;
+        Ok((database, stored))
+    }
+
+    /// Whether it has no tables yet; asked after `SQLite` has taken back what a kill left half done.
+    fn is_new(&self) -> Result<bool, StoreError> {
+        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+        version.map(|version| version == 0).map_err(failed("read the schema version of the store"))
+    }
+
+    fn create(&mut self) -> Result<(), StoreError> {
+        let (mut id, mut key) = ([0_u8; 16], [0_u8; 16]);
+        getrandom::fill(&mut id).map_err(StoreError::Random)?;
+        getrandom::fill(&mut key).map_err(StoreError::Random)?;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut made = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            transaction.execute_batch(SCHEMA)?;
+            transaction.execute("INSERT INTO daemon VALUES (1, ?1, ?2)", params![id, key])?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.commit()
+        };
+        made().map_err(failed("make the tables of the store"))
+    }
+
+    fn configure(&self) -> Result<(), StoreError> {
+        let set = || -> rusqlite::Result<()> {
+            self.connection.pragma_update(None, "journal_mode", "WAL")?;
+            self.connection.pragma_update(None, "synchronous", "FULL")?;
+            self.connection.pragma_update(None, "journal_size_limit", WAL_LEN_MAX)
+        };
+        set().map_err(failed("set up the store"))
+    }
+
+    fn load(&self) -> Result<Stored, StoreError> {
+        let read = || -> rusqlite::Result<Stored> {
+            let (daemon_id, cookie_key) =
+                self.connection
+                    .query_row("SELECT daemon_id, cookie_key FROM daemon", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let running = self
+                .connection
+                .query_row("SELECT revision, config, identities, file_taken FROM running", [], running_row)
+                .optional()?;
+            let mut rows = self.connection.prepare("SELECT backend, health, since_ms FROM health")?;
+            let health = rows.query_map([], health_row)?.collect::<rusqlite::Result<_>>()?;
+            Ok(Stored { daemon_id, cookie_key, running, health })
+        };
+        read().map_err(failed("read the store"))
+    }
+
+    /// Stores a commit with all that follows from it.
+    pub(super) fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
+        let Change { commit, running, gone } = change;
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    integer(commit.revision),
+                    integer(commit.at_ms),
+                    commit.author.uid,
+                    commit.author.user,
+                    commit.author.pid,
+                    commit.reason,
+                    json(&commit.edits)?,
+                    json(&commit.inverse)?,
+                ],
+            )?;
+            transaction.execute(
+                "DELETE FROM revisions WHERE revision <= ?1",
+                [integer(commit.revision) - i64::from(HISTORY_MAX)],
+            )?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO running VALUES (1, ?1, ?2, ?3, ?4)",
+                params![integer(running.revision), running.text, running.identities, running.taken],
+            )?;
+            for backend in gone {
+                transaction.execute("DELETE FROM health WHERE backend = ?1", [integer(backend.0)])?;
+            }
+            transaction.commit()
+        };
+        write().map_err(failed("store the commit"))
+    }
+
+    /// Stores that the operator's file counts as taken.
+    pub(super) fn taken(&self, text: &str) -> Result<(), StoreError> {
+        let write = self.connection.execute("UPDATE running SET file_taken = ?1", [text]);
+        write.map(|_| ()).map_err(failed("store what the configuration file says"))
+    }
+
+    /// Stores health.
+    pub(super) fn health<'a>(&mut self, rows: impl Iterator<Item = &'a HealthRow>) -> Result<(), StoreError> {
+        let write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            for row in rows {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO health VALUES (?1, ?2, ?3)",
+                    params![integer(row.backend.0), row.health.word(), integer(row.since_ms)],
+                )?;
+            }
+            transaction.commit()
+        };
+        write().map_err(failed("store the health"))
+    }
+
+    /// The newest commits, newest first, as many as fit in [`HISTORY_LEN_MAX`] but at least one.
+    pub(super) fn history(&self, limit: u32) -> Result<Vec<Commit>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<Commit>> {
+            let mut rows = self.connection.prepare("SELECT * FROM revisions ORDER BY revision DESC LIMIT ?1")?;
+            let mut len = 0;
+            let mut commits = Vec::new();
+            for row in rows.query_map([limit], commit_row)? {
+                let (commit, commit_len) = row?;
+                len += commit_len;
+                if len > HISTORY_LEN_MAX && !commits.is_empty() {
+                    break;
+                }
+                commits.push(commit);
+            }
+            Ok(commits)
+        };
+        read().map_err(failed("read the history"))
+    }
+}
+
+/// Looks at the file without opening it as a database: it must be absent, empty or ours.
+fn examine(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Directory { path: path.to_owned(), source };
+    let mut header = Vec::with_capacity(HEADER_LEN);
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(failed)?.take(HEADER_LEN as u64).read_to_end(&mut header).map_err(failed)?,
+    };
+    if header.is_empty() {
+        // A first start that was killed before its first page.
+        return Ok(());
+    }
+    let foreign = || StoreError::Foreign { path: path.to_owned() };
+    if header.len() < HEADER_LEN || !header.starts_with(b"SQLite format 3\0") {
+        return Err(foreign());
+    }
+    let word = |at: usize| header[at..at + 4].iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
+    match (word(68), word(60)) {
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, found) => Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA_VERSION }),
+        _ => Err(foreign()),
+    }
+}
+
+/// Opens the file, readable by its owner alone; the log files beside it inherit the mode.
+fn connect(path: &PathBuf) -> Result<Connection, StoreError> {
+    let failed_io = |source| StoreError::Directory { path: path.clone(), source };
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed_io)?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(failed_io)?;
+    drop(file);
+    Connection::open(path).map_err(failed("open the store"))
+}
+
+/// The database's own check; a damaged file is not even checkpointed.
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let quick = || -> rusqlite::Result<String> {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let said = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        Ok(said)
+    };
+    let detail = match quick() {
+        Ok(said) if said == "ok" => return Ok(()),
+        Ok(said) => said,
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::Damaged { path: path.to_owned(), detail })
+}
+
+fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |source| StoreError::Database { what, source }
+}
+
+/// `SQLite` integers are signed; revisions, ids and times stay far below the sign bit.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn natural(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(at).map(|value| u64::try_from(value).unwrap_or(0))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(at: usize, text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into()))
+}
+
+fn running_row(row: &Row<'_>) -> rusqlite::Result<Running> {
+    Ok(Running { revision: natural(row, 0)?, text: row.get(1)?, identities: row.get(2)?, taken: row.get(3)? })
+}
+
+fn health_row(row: &Row<'_>) -> rusqlite::Result<HealthRow> {
+    let health = match row.get::<_, String>(1)?.as_str() {
+        "up" => Health::Up,
+        "down" => Health::Down,
+        _ => Health::Unknown,
+    };
+    Ok(HealthRow { backend: BackendId(natural(row, 0)?), health, since_ms: natural(row, 2)? })
+}
+
+/// A commit and the bytes of its edits.
+fn commit_row(row: &Row<'_>) -> rusqlite::Result<(Commit, usize)> {
+    let (edits, inverse): (String, String) = (row.get(6)?, row.get(7)?);
+    let author = Author { uid: row.get(2)?, user: row.get(3)?, pid: row.get(4)? };
+    let commit = Commit {
+        revision: natural(row, 0)?,
+        at_ms: natural(row, 1)?,
+        author,
+        reason: row.get(5)?,
+        edits: from_json(6, &edits)?,
+        inverse: from_json(7, &inverse)?,
+    };
+    Ok((commit, edits.len() + inverse.len()))
+}

@@ -1,0 +1,62 @@
+//! The state directory and its lock: one daemon per state.
+//!
+//! The lock is an advisory `flock` on a file of its own, so it goes with the process however that
+//! ends, and a leftover file means nothing. It does not look into the database.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::StoreError;
+
+/// Longest content of a lock file that is read: a process id.
+const PID_LEN_MAX: u64 = 20;
+
+/// A state directory held by this process until it is dropped.
+// Not Clone: the lock is released with it.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes the directory (mode 0700) unless it exists, and takes its lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another daemon holds it, [`StoreError::Directory`] when it
+    /// cannot be made or written.
+    pub fn hold(path: &Path) -> Result<Self, StoreError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Directory { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+        let file = path.join("poised.lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&file)
+            .map_err(failed(&file))?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            // The pid is a courtesy: without it the message still names the directory.
+            let _ = (&lock).take(PID_LEN_MAX).read_to_string(&mut pid);
+            return Err(StoreError::Locked { path: path.to_owned(), pid: pid.trim().parse().ok() });
+        }
+        // A full disk must not keep the daemon from starting: the lock holds without the pid.
+        let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
