@@ -47,11 +47,13 @@ pub enum Cause {
     Shutdown,
     /// A fault of poised itself.
     Internal,
+    /// The worker holds as many connections as its descriptors allow.
+    ConnectionLimit,
 }
 
 impl Cause {
     /// Every cause, in the order of its discriminant.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::TargetTooLong,
@@ -70,6 +72,7 @@ impl Cause {
         Self::IdleTimeout,
         Self::Shutdown,
         Self::Internal,
+        Self::ConnectionLimit,
     ];
 
     /// The word for counters, logs and screens.
@@ -93,6 +96,7 @@ impl Cause {
             Self::IdleTimeout => "idle-timeout",
             Self::Shutdown => "shutdown",
             Self::Internal => "internal",
+            Self::ConnectionLimit => "connection-limit",
         }
     }
 
@@ -107,7 +111,7 @@ impl Cause {
             Self::Internal => Some(500),
             Self::NotImplemented => Some(501),
             Self::ConnectFailed | Self::BackendClosed | Self::BadResponse | Self::ResponseHeadTooLarge => Some(502),
-            Self::NoBackend | Self::AllDown | Self::Shutdown => Some(503),
+            Self::NoBackend | Self::AllDown | Self::Shutdown | Self::ConnectionLimit => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::ClientClosed | Self::IdleTimeout => None,
         }
