@@ -4,6 +4,10 @@
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
 pub mod control;
+pub mod l4;
+pub mod l7;
 pub mod published;
+pub mod records;
 pub mod report;
 pub mod store;
+pub mod worker;

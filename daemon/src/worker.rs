@@ -1,0 +1,130 @@
+//! The workers: threads that accept and serve, each with a runtime, sockets and counters of its
+//! own.
+//!
+//! They share the plan and what hangs on it, nothing else. `listen` tells them which sockets to
+//! serve; `l4` and `l7` speak with clients and backends. Nothing here binds a socket or chooses a
+//! backend. `lib.rs` starts and stops them.
+
+mod budget;
+mod clock;
+mod context;
+mod door;
+mod run;
+mod sweep;
+mod throttle;
+
+use std::io;
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use poise_core::plan::ListenerId;
+use tokio::sync::{mpsc, oneshot};
+
+use self::budget::{Budget, raise_descriptors};
+pub use self::clock::Clock;
+use self::context::Shared;
+pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
+use self::throttle::Throttle;
+use crate::published::Published;
+use crate::records::{RECORDS_MAX, RecordReceiver, ring};
+
+/// Commands that may wait for a worker. It takes them at once, so this is a bound for a burst of
+/// edits; the sender waits beyond it.
+pub const COMMANDS_MAX: usize = 64;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub enum WorkerCommand {
+    /// Accept on this listening, non-blocking socket for this listener. A door that is already
+    /// open for the listener is replaced.
+    Open {
+        /// The listener.
+        listener: ListenerId,
+        /// Its configured address.
+        bind: SocketAddr,
+        /// The socket, one of those that share the address.
+        socket: std::net::TcpListener,
+    },
+    /// Stop accepting for this listener. Open connections live on.
+    Close {
+        /// The listener.
+        listener: ListenerId,
+        /// Answered when the socket is closed.
+        closed: oneshot::Sender<()>,
+    },
+    /// Stop accepting; end when all connections have ended, or cut them after this time. A later
+    /// stop can only shorten it.
+    Stop {
+        /// How long open connections may live on, in milliseconds.
+        drain_ms: u64,
+    },
+}
+
+/// The running workers.
+// Not Clone: there is one owner, who stops and joins the threads.
+pub struct Workers {
+    senders: Vec<mpsc::Sender<WorkerCommand>>,
+    records: Vec<RecordReceiver>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts `count` workers, named `worker-N`. Raises the process's soft limit of descriptors to
+    /// its hard limit first and shares it among them.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be made; those already started end.
+    pub fn spawn(count: usize, published: &Published) -> io::Result<Self> {
+        let shared = Shared {
+            published: Published::clone(published),
+            start: Instant::now(),
+            budget: Budget::of(raise_descriptors(), count),
+            accept_log: Throttle::default(),
+        };
+        let mut workers = Self { senders: Vec::new(), records: Vec::new(), threads: Vec::new() };
+        for index in 0..count {
+            let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+            let (records, receiver) = ring(RECORDS_MAX);
+            let (started, start) = std::sync::mpsc::sync_channel(1);
+            let shared = shared.clone();
+            let body = move || run::run(|| WorkerContext::new(index, records, &shared), commands, &started);
+            workers.threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
+            start.recv().map_err(io::Error::other)??;
+            workers.senders.push(sender);
+            workers.records.push(receiver);
+        }
+        Ok(workers)
+    }
+
+    /// Where each worker takes its commands.
+    pub fn senders(&self) -> Vec<mpsc::Sender<WorkerCommand>> {
+        self.senders.clone()
+    }
+
+    /// The rings of records, one per worker; empty the second time.
+    pub fn take_records(&mut self) -> Vec<RecordReceiver> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Stops all workers and waits for them: no longer than `drain`, plus what a cut takes.
+    /// Blocks the thread, which must not be one of a runtime.
+    pub fn stop(self, drain: Duration) {
+        let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
+        for sender in &self.senders {
+            // A worker that is gone has nothing to stop.
+            let _ = sender.blocking_send(WorkerCommand::Stop { drain_ms });
+        }
+        self.join();
+    }
+
+    /// Waits until all workers have ended, for a caller that has sent the stop itself. Blocks.
+    pub fn join(self) {
+        drop(self.senders);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The time of a worker: one reading of the clock serves many connections.
+//!
+//! Milliseconds since the workers started, the same for all of them, so that tables shared
+//! between workers can compare. Wall time for records is read when it is needed.
+
+use std::cell::Cell;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A coarse clock. While a connection is open it is at most [`super::sweep::TICK_MS`] behind.
+#[derive(Debug)]
+pub struct Clock {
+    start: Instant,
+    now_ms: Cell<u64>,
+}
+
+impl Clock {
+    /// A clock that counts from `start`.
+    pub fn new(start: Instant) -> Self {
+        let clock = Self { start, now_ms: Cell::new(0) };
+        clock.refresh();
+        clock
+    }
+
+    /// Milliseconds since the workers started, as last read.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    /// Reads the clock.
+    pub fn refresh(&self) -> u64 {
+        let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.now_ms.set(now_ms);
+        now_ms
+    }
+
+    /// Wall time in milliseconds since the epoch.
+    pub fn epoch_ms() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}

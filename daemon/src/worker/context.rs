@@ -1,0 +1,232 @@
+//! What a worker lends to the connections that it serves: plan, scratch buffer, clock, deadlines,
+//! records and its phase.
+//!
+//! Single-threaded and shared by `Rc`. It opens no socket and knows no protocol; `l4` and `l7`
+//! keep what is theirs in slots of their own.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
+use poise_ipc::cause::Cause;
+use tokio::sync::Notify;
+
+use super::budget::Budget;
+use super::clock::Clock;
+use super::sweep::{Sweep, TICK_MS};
+use super::throttle::Throttle;
+use crate::l7;
+use crate::published::Published;
+use crate::records::{Record, RecordSender};
+
+/// Bytes of the scratch buffer: 128 KiB bodies pass in one read and one write, and larger ones
+/// gained nothing.
+pub const SCRATCH_BYTES: usize = 256 << 10;
+
+/// Everything that a connection borrows from its worker.
+// Not Debug: it holds everything, and nobody prints it.
+pub struct WorkerContext {
+    /// Number of the worker, from 0: which counter cells are its own.
+    pub index: usize,
+    /// The plan in force.
+    pub published: Published,
+    /// One buffer for all connections.
+    pub scratch: Scratch,
+    /// Coarse time.
+    pub clock: Clock,
+    /// The HTTP relay's own state on this worker.
+    pub l7: l7::WorkerState,
+    pub(super) sweep: Sweep,
+    pub(super) open: Cell<usize>,
+    pub(super) all_closed: Notify,
+    pub(super) budget: Budget,
+    pub(super) accept_log: Throttle,
+    phase: Cell<Phase>,
+    records: RefCell<RecordSender>,
+}
+
+/// What all workers are given alike.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// The plan in force.
+    pub(super) published: Published,
+    /// When their time began.
+    pub(super) start: Instant,
+    /// What each may hold open.
+    pub(super) budget: Budget,
+    /// One line a second from all of them.
+    pub(super) accept_log: Throttle,
+}
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It accepts and serves.
+    Serving,
+    /// It accepts nothing new; what is open may end by itself.
+    Draining,
+    /// The drain time is over: whatever is still open ends now.
+    Cutting,
+}
+
+/// Why a wait ended before what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// The deadline has passed.
+    Due,
+    /// The worker drains: whoever is at rest leaves now.
+    Draining,
+    /// The worker's drain time is over: end at once.
+    Cut,
+}
+
+impl WorkerContext {
+    /// The context of worker `index`.
+    pub(super) fn new(index: usize, records: RecordSender, shared: &Shared) -> Self {
+        Self {
+            index,
+            published: Arc::clone(&shared.published),
+            scratch: Scratch::new(),
+            clock: Clock::new(shared.start),
+            l7: l7::WorkerState::default(),
+            sweep: Sweep::default(),
+            open: Cell::new(0),
+            all_closed: Notify::new(),
+            budget: shared.budget,
+            accept_log: shared.accept_log.clone(),
+            phase: Cell::new(Phase::Serving),
+            records: RefCell::new(records),
+        }
+    }
+
+    /// One connection less.
+    pub(super) fn closed(&self) {
+        self.open.set(self.open.get() - 1);
+        if self.open.get() == 0 {
+            self.all_closed.notify_one();
+        }
+    }
+
+    /// Where the worker is in its life.
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Goes on to the next phase and wakes every connection, so that each can see it.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.sweep.wake_all();
+    }
+
+    /// A deadline `after_ms` from now, for one connection.
+    pub fn watch(self: &Rc<Self>, after_ms: u32) -> Watch {
+        let slot = self.sweep.take(self.due_ms(after_ms));
+        Watch { ctx: Rc::clone(self), slot }
+    }
+
+    /// The clock may be a tick behind; a deadline is never early.
+    fn due_ms(&self, after_ms: u32) -> u64 {
+        self.clock.now_ms() + u64::from(after_ms) + TICK_MS
+    }
+
+    /// Counts work that ended badly and hands its record to control.
+    pub fn ended(&self, listener: &ListenerPlan, backend: Option<BackendId>, client: SocketAddr, cause: Cause) {
+        listener.live.worker(self.index).ended(cause);
+        self.record(listener.id, backend, client, cause);
+    }
+
+    /// Hands a record to control, without counting it.
+    pub(super) fn record(&self, listener: ListenerId, backend: Option<BackendId>, client: SocketAddr, cause: Cause) {
+        let record = Record { at_ms: Clock::epoch_ms(), listener, backend, client, cause };
+        self.records.borrow_mut().send(record);
+    }
+
+    /// The listener of the plan in force that accepts for `id` on `bind`. When the listener was
+    /// removed and another took over its address in the same commit, that one.
+    pub fn listener(&self, id: ListenerId, bind: SocketAddr) -> Option<Arc<ListenerPlan>> {
+        let plan = self.published.load();
+        let heir = || plan.listeners.values().find(|listener| listener.bind == bind);
+        plan.listeners.get(&id).or_else(heir).cloned()
+    }
+}
+
+/// One buffer per worker.
+#[derive(Debug)]
+pub struct Scratch(RefCell<Box<[u8]>>);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()))
+    }
+
+    /// Lends the buffer, [`SCRATCH_BYTES`] long and full of leftovers, to a synchronous section.
+    /// Not to be nested.
+    pub fn with<R>(&self, section: impl FnOnce(&mut [u8]) -> R) -> R {
+        section(&mut self.0.borrow_mut())
+    }
+}
+
+/// The deadline of one connection: never early, at most two ticks late.
+pub struct Watch {
+    ctx: Rc<WorkerContext>,
+    slot: usize,
+}
+
+impl Watch {
+    /// Replaces the deadline: `after_ms` from now.
+    #[inline]
+    pub fn rearm(&self, after_ms: u32) {
+        self.ctx.sweep.set(self.slot, self.ctx.due_ms(after_ms));
+    }
+
+    /// Ready when the deadline has passed or the worker cuts what is open.
+    pub fn poll_alarm(&self, cx: &Context<'_>) -> Poll<Alarm> {
+        if self.ctx.phase() == Phase::Cutting {
+            return Poll::Ready(Alarm::Cut);
+        }
+        if self.ctx.sweep.due_ms(self.slot) <= self.ctx.clock.now_ms() {
+            return Poll::Ready(Alarm::Due);
+        }
+        self.ctx.sweep.listen(self.slot, cx);
+        Poll::Pending
+    }
+
+    /// As [`Watch::poll_alarm`], for a connection at rest: ready too when the worker drains.
+    pub fn poll_rest(&self, cx: &Context<'_>) -> Poll<Alarm> {
+        match self.ctx.phase() {
+            Phase::Draining => Poll::Ready(Alarm::Draining),
+            Phase::Serving | Phase::Cutting => self.poll_alarm(cx),
+        }
+    }
+
+    /// Waits for `work`, but no longer than the deadline.
+    ///
+    /// # Errors
+    /// The alarm that came first; `work` is dropped.
+    ///
+    /// # Cancel safety
+    /// As safe as `work`.
+    pub async fn bound<F: Future>(&self, work: F) -> Result<F::Output, Alarm> {
+        let mut work = pin!(work);
+        std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_alarm(cx).map(Err),
+        })
+        .await
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.ctx.sweep.give(self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Deadlines and phases as connections see them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::published::Publisher;
+use crate::records::ring;
+
+fn context() -> Rc<WorkerContext> {
+    let (records, _) = ring(1);
+    let shared = Shared {
+        published: Publisher::new().published(),
+        start: Instant::now(),
+        budget: Budget::of(1_024, 1),
+        accept_log: Throttle::default(),
+    };
+    Rc::new(WorkerContext::new(0, records, &shared))
+}
+
+async fn with_sweep<F: Future>(ctx: &Rc<WorkerContext>, work: F) -> F::Output {
+    let sweep = tokio::task::spawn_local(super::super::sweep::run(Rc::clone(ctx)));
+    let output = tokio::time::timeout(Duration::from_secs(10), work).await.expect("no alarm within 10 s");
+    sweep.abort();
+    output
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_wait_ends_at_its_deadline_and_not_before() {
+    let ctx = context();
+    let began = Instant::now();
+    let watch = ctx.watch(150);
+    let ended = with_sweep(&ctx, watch.bound(std::future::pending::<()>())).await;
+    assert_eq!(ended, Err(Alarm::Due));
+    assert!(began.elapsed() >= Duration::from_millis(150), "early: {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "local")]
+async fn work_that_is_ready_wins_over_its_deadline() {
+    let ctx = context();
+    let watch = ctx.watch(0);
+    assert_eq!(watch.bound(std::future::ready(7)).await, Ok(7));
+}
+
+#[tokio::test(flavor = "local")]
+async fn draining_reaches_only_those_at_rest_and_cutting_everybody() {
+    let ctx = context();
+    let watch = ctx.watch(60_000);
+    let rest = || std::future::poll_fn(|cx| watch.poll_rest(cx));
+    let busy = || std::future::poll_fn(|cx| watch.poll_alarm(cx));
+    ctx.enter(Phase::Draining);
+    assert_eq!(rest().await, Alarm::Draining);
+    let waiting = tokio::time::timeout(Duration::from_millis(1), busy()).await;
+    assert!(waiting.is_err(), "a busy connection lives on while draining");
+    ctx.enter(Phase::Cutting);
+    assert_eq!((rest().await, busy().await), (Alarm::Cut, Alarm::Cut));
+}

@@ -1,0 +1,112 @@
+//! The life of a worker thread: takes commands while serving, drains, cuts, ends.
+//!
+//! It owns the doors and the sweep. Connections own themselves: they end when they are done, or
+//! when the phase tells them to.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use poise_core::plan::ListenerId;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::error;
+
+use super::context::{Phase, WorkerContext};
+use super::door::Door;
+use super::{WorkerCommand, sweep};
+
+/// How long connections may take to notice a cut. Each is woken for it and ends in one poll;
+/// this bounds the case in which one does not.
+const CUT_MAX: Duration = Duration::from_millis(500);
+
+/// A drain longer than this means "as long as it takes".
+const DRAIN_MAX: Duration = Duration::from_hours(24 * 365);
+
+/// Runs a worker until it is stopped; `started` is told first whether its runtime could be made.
+pub(super) fn run(
+    context: impl FnOnce() -> WorkerContext,
+    commands: mpsc::Receiver<WorkerCommand>,
+    started: &SyncSender<io::Result<()>>,
+) {
+    let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    // The one who starts the workers waits for this answer.
+    match built {
+        Ok(runtime) => {
+            let _ = started.send(Ok(()));
+            runtime.block_on(live(Rc::new(context()), commands));
+        }
+        Err(error) => drop(started.send(Err(error))),
+    }
+}
+
+async fn live(ctx: Rc<WorkerContext>, mut commands: mpsc::Receiver<WorkerCommand>) {
+    let sweep = tokio::task::spawn_local(sweep::run(Rc::clone(&ctx)));
+    let drain_ms = serve(&ctx, &mut commands).await;
+    ctx.enter(Phase::Draining);
+    drained(&ctx, &mut commands, drain_ms).await;
+    ctx.enter(Phase::Cutting);
+    let _ = tokio::time::timeout(CUT_MAX, all_closed(&ctx)).await;
+    sweep.abort();
+}
+
+/// Serves until it is told to stop, and returns how long it may drain, in
+/// milliseconds.
+async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerCommand>) -> u64 {
+    let mut doors: HashMap<ListenerId, Door> = HashMap::new();
+    let drain_ms = loop {
+        match commands.recv().await {
+            Some(WorkerCommand::Open { listener, bind, socket }) => match Door::open(ctx, listener, bind, socket) {
+                Ok(door) => close(doors.insert(listener, door)),
+                Err(error) => error!(address = %bind, %error, "a listener cannot be served"),
+            },
+            Some(WorkerCommand::Close { listener, closed }) => {
+                close(doors.remove(&listener));
+                // Whoever asked may have stopped waiting.
+                let _ = closed.send(());
+            }
+            Some(WorkerCommand::Stop { drain_ms }) => break drain_ms,
+            // Without anybody left to tell it anything a worker has no reason to go on.
+            None => break 0,
+        }
+    };
+    doors.into_values().for_each(Door::close);
+    drain_ms
+}
+
+fn close(door: Option<Door>) {
+    if let Some(door) = door {
+        door.close();
+    }
+}
+
+/// Waits until all connections have ended, but no longer than the drain time.
+async fn drained(ctx: &WorkerContext, commands: &mut mpsc::Receiver<WorkerCommand>, drain_ms: u64) {
+    let mut until = after(drain_ms);
+    let mut told = true;
+    loop {
+        tokio::select! {
+            () = all_closed(ctx) => return,
+            () = tokio::time::sleep_until(until) => return,
+            command = commands.recv(), if told => match command {
+                Some(WorkerCommand::Stop { drain_ms }) => until = until.min(after(drain_ms)),
+                // Nothing is accepted any more: sockets that arrive now are closed unused.
+                Some(_) => {}
+                None => told = false,
+            }
+        }
+    }
+}
+
+fn after(drain_ms: u64) -> Instant {
+    Instant::now() + Duration::from_millis(drain_ms).min(DRAIN_MAX)
+}
+
+async fn all_closed(ctx: &WorkerContext) {
+    while ctx.open.get() > 0 {
+        ctx.all_closed.notified().await;
+    }
+}
