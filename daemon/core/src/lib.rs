@@ -3,5 +3,9 @@
 //! Nothing here reads a clock, a file, an environment variable or a socket: time, bytes and seeds
 //! are arguments, so every rule can be tested and simulated without the world.
 
+pub mod health;
 pub mod live;
+pub mod persistence;
 pub mod plan;
+mod schedule;
+pub mod token;

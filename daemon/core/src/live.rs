@@ -4,11 +4,18 @@
 //! what a scheduler must know exactly (`inflight`) is shared. Counters belong to the identity of
 //! a backend or listener and are carried from plan to plan.
 
+mod latency;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use poise_ipc::cause::Cause;
 use poise_ipc::status::{BackendCounters, ListenerCounters};
+
+pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
+
+use crate::plan::BackendPlan;
 
 /// A counter or gauge of one worker. Written by that worker alone, read by control.
 #[derive(Debug, Default)]
@@ -48,6 +55,8 @@ pub struct BackendCells {
     pub failures: Cell,
     pub bytes_out: Cell,
     pub bytes_in: Cell,
+    /// Time to the first byte of a response.
+    pub latency: Latency,
 }
 
 /// What all workers count of one backend.
@@ -87,6 +96,29 @@ impl BackendLive {
             latency_p50_us: 0,
             latency_p99_us: 0,
         }
+    }
+
+    /// The latency counts of all workers; two of them give quantiles of the time between.
+    pub fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot::of(self.workers.iter().map(|worker| &worker.latency))
+    }
+}
+
+/// A connection or request that a backend is working on; dropping it is its end.
+#[derive(Debug)]
+pub struct Inflight(Arc<BackendLive>);
+
+impl Inflight {
+    /// Counts one more in flight.
+    pub fn start(backend: &Arc<BackendPlan>) -> Self {
+        backend.live.inflight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&backend.live))
+    }
+}
+
+impl Drop for Inflight {
+    fn drop(&mut self) {
+        self.0.inflight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,9 @@
 //! Published once, read by every worker without a lock. A change recompiles the group it touches;
 //! the rest is shared with the plan before. It decides nothing about sockets.
 
+mod compile;
+mod identity;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,15 +15,12 @@ use poise_ipc::cause::Cause;
 use poise_ipc::model::{AdminState, ForwardedFor, HealthCheck, Protocol, Scheduler};
 use poise_ipc::status::Health;
 
+pub use compile::{Compile, compile};
+pub use identity::{BackendId, Identities, ListenerId};
+
 use crate::live::{BackendLive, ListenerLive};
-
-/// Identity of a backend: given when added, kept by every edit and by rename.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BackendId(pub u64);
-
-/// Identity of a listener, likewise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenerId(pub u64);
+use crate::persistence::PersistencePlan;
+use crate::schedule::{Aside, Walk};
 
 /// The immutable runtime form of the configuration.
 #[derive(Debug, Default)]
@@ -33,6 +33,13 @@ pub struct Plan {
     pub listeners: HashMap<ListenerId, Arc<ListenerPlan>>,
     /// Groups, sorted by name.
     pub groups: Vec<Arc<GroupPlan>>,
+}
+
+impl Plan {
+    /// A group by name.
+    pub fn group(&self, name: &Name) -> Option<&Arc<GroupPlan>> {
+        self.groups.binary_search_by(|group| group.name.cmp(name)).ok().map(|at| &self.groups[at])
+    }
 }
 
 /// A listener of the plan.
@@ -56,6 +63,8 @@ pub struct ListenerPlan {
     pub response_timeout_ms: u32,
     /// What happens to `X-Forwarded-For`.
     pub forwarded_for: ForwardedFor,
+    /// How it remembers its clients.
+    pub persistence: PersistencePlan,
     /// Its counters.
     pub live: Arc<ListenerLive>,
 }
@@ -73,6 +82,16 @@ pub struct GroupPlan {
     pub failing_open: bool,
     /// Its backends, sorted by name.
     pub backends: Vec<Arc<BackendPlan>>,
+    /// Positions of the backends by identity, sorted.
+    pub(crate) by_id: Box<[(BackendId, u16)]>,
+    /// What to say when nobody is eligible.
+    pub(crate) none: Cause,
+    /// Positions of the backends that take new work.
+    pub(crate) eligible: Box<[u16]>,
+    /// The shared sequence of picks; groups of later plans share it while no weight changes.
+    pub(crate) walk: Arc<Walk>,
+    /// The cursor of choices beside that sequence.
+    pub(crate) aside: Arc<Aside>,
 }
 
 /// A backend of the plan.

@@ -1,0 +1,130 @@
+//! Health: verdicts turned into up and down by rise and fall.
+//!
+//! The machine of one backend. The first verdict on an unknown backend decides at once; later ones
+//! only after `rise` or `fall` of them in a row. It probes nothing and reads no clock; control
+//! feeds it and owns it, so an edit of the check (`retune`) never forgets what is known.
+
+use poise_ipc::status::Health;
+
+/// The span over which transitions are counted, in milliseconds.
+pub const TRANSITIONS_SPAN_MS: u64 = 600_000;
+/// Slots of the count of transitions: ten seconds each, so that flapping needs no more room.
+const SLOTS: usize = 60;
+const SLOT_MS: u64 = TRANSITIONS_SPAN_MS / SLOTS as u64;
+
+/// The health machine of one backend.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    health: Health,
+    since_ms: u64,
+    rise: u16,
+    fall: u16,
+    last_passed: Option<bool>,
+    streak: u32,
+    transitions: Transitions,
+}
+
+/// A change of health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Health before.
+    pub from: Health,
+    /// Health now.
+    pub to: Health,
+    /// Equal verdicts in a row that brought it about.
+    pub streak: u32,
+}
+
+impl Machine {
+    /// A machine that starts from what is known (unknown, or what a restart carried over).
+    /// Thresholds of 0 count as 1.
+    pub fn new(initial: Health, rise: u16, fall: u16) -> Self {
+        Self {
+            health: initial,
+            since_ms: 0,
+            rise: rise.max(1),
+            fall: fall.max(1),
+            last_passed: None,
+            streak: 0,
+            transitions: Transitions::default(),
+        }
+    }
+
+    /// Takes a verdict; returns the change it brought about, if any.
+    pub fn observe(&mut self, passed: bool, now_ms: u64) -> Option<Change> {
+        self.streak = if self.last_passed == Some(passed) { self.streak.saturating_add(1) } else { 1 };
+        self.last_passed = Some(passed);
+        let to = if passed { Health::Up } else { Health::Down };
+        let threshold = match self.health {
+            Health::Unknown => 1,
+            Health::Down => u32::from(self.rise),
+            Health::Up => u32::from(self.fall),
+        };
+        if to == self.health || self.streak < threshold {
+            return None;
+        }
+        let change = Change { from: self.health, to, streak: self.streak };
+        self.health = to;
+        self.since_ms = now_ms;
+        self.transitions.add(now_ms);
+        Some(change)
+    }
+
+    /// Changes the thresholds; health, streak and history stay.
+    pub fn retune(&mut self, rise: u16, fall: u16) {
+        (self.rise, self.fall) = (rise.max(1), fall.max(1));
+    }
+
+    /// What is known.
+    pub fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Equal verdicts in a row, the last one included; 0 before the first.
+    pub fn streak(&self) -> u32 {
+        self.streak
+    }
+
+    /// When the health last changed, on the clock of `observe`; 0 before the first verdict.
+    pub fn since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// Changes of health within the last ten minutes, to ten seconds.
+    pub fn transitions(&self, now_ms: u64) -> u32 {
+        self.transitions.count(now_ms)
+    }
+}
+
+/// Transitions by the slot of time in which they happened; a slot that comes round is overwritten.
+#[derive(Clone, Debug)]
+struct Transitions {
+    slots: [(u64, u32); SLOTS],
+}
+
+impl Default for Transitions {
+    fn default() -> Self {
+        Self { slots: [(0, 0); SLOTS] }
+    }
+}
+
+impl Transitions {
+    fn add(&mut self, now_ms: u64) {
+        let number = now_ms / SLOT_MS;
+        let at = usize::try_from(number % SLOTS as u64).expect("a slot number is small");
+        let slot = &mut self.slots[at];
+        if slot.0 != number {
+            *slot = (number, 0);
+        }
+        slot.1 = slot.1.saturating_add(1);
+    }
+
+    fn count(&self, now_ms: u64) -> u32 {
+        let now = now_ms / SLOT_MS;
+        let recent = self.slots.iter().filter(|&&(number, _)| now.saturating_sub(number) < SLOTS as u64);
+        recent.fold(0, |sum, &(_, n)| sum.saturating_add(n))
+    }
+}
+
+#[cfg(test)]
+mod tests;

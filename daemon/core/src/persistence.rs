@@ -1,0 +1,39 @@
+//! Persistence: later work of a client goes to the backend it had before.
+//!
+//! Two kinds: [`SourceTable`] remembers client addresses, [`CookieRule`] lets the client carry a
+//! token. Whether the remembered backend may still be used is the plan's to say
+//! ([`GroupPlan::pinned`](crate::plan::GroupPlan::pinned)); reading and writing cookie headers is
+//! the HTTP engine's.
+
+mod cookie;
+mod lru;
+mod source;
+
+use std::sync::Arc;
+
+pub use cookie::CookieRule;
+pub use source::{SOURCE_ENTRIES_MAX, SourceTable};
+
+/// How a listener of the plan remembers its clients.
+#[derive(Clone, Debug, Default)]
+pub enum PersistencePlan {
+    /// It does not.
+    #[default]
+    Off,
+    /// By client address.
+    Source(Arc<SourceTable>),
+    /// By a cookie that poised inserts.
+    CookieInsert(CookieRule),
+}
+
+impl PersistencePlan {
+    /// Whether both remember the same clients in the same way.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Off, Self::Off) => true,
+            (Self::Source(a), Self::Source(b)) => Arc::ptr_eq(a, b),
+            (Self::CookieInsert(a), Self::CookieInsert(b)) => a == b,
+            _ => false,
+        }
+    }
+}

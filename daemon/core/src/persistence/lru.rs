@@ -1,0 +1,125 @@
+//! One shard of the source table: a bounded map that forgets what was not used for longest.
+//!
+//! A hash map finds a node, a doubly linked list through the nodes (by index) keeps the order of
+//! use, so every operation takes constant time. It does not lock and knows no timeout.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+
+use crate::plan::BackendId;
+
+/// No node: the end of the list.
+const NONE: u32 = u32::MAX;
+
+/// A bounded map from client to backend, ordered by last use.
+#[derive(Debug)]
+pub(super) struct Lru<S> {
+    index: HashMap<IpAddr, u32, S>,
+    nodes: Vec<Node>,
+    newest: u32,
+    oldest: u32,
+    capacity: usize,
+}
+
+/// A binding with its neighbours in the order of use.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    client: IpAddr,
+    backend: BackendId,
+    used_ms: u64,
+    newer: u32,
+    older: u32,
+}
+
+impl<S: BuildHasher> Lru<S> {
+    /// An empty map for at most `capacity` clients, at least 1 and below `u32::MAX`.
+    pub(super) fn new(capacity: usize, hasher: S) -> Self {
+        Self { index: HashMap::with_hasher(hasher), nodes: Vec::new(), newest: NONE, oldest: NONE, capacity }
+    }
+
+    /// Entries held.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The backend of a client and when it was last used.
+    pub(super) fn get(&self, client: &IpAddr) -> Option<(BackendId, u64)> {
+        let node = self.nodes[*self.index.get(client)? as usize];
+        Some((node.backend, node.used_ms))
+    }
+
+    /// When the entry that was not used for longest was last used.
+    pub(super) fn oldest_ms(&self) -> Option<u64> {
+        self.nodes.get(self.oldest as usize).map(|node| node.used_ms)
+    }
+
+    /// Binds a client and makes it the newest; `true` if another had to go because the map was full.
+    pub(super) fn put(&mut self, client: IpAddr, backend: BackendId, now_ms: u64) -> bool {
+        if let Some(&at) = self.index.get(&client) {
+            self.unlink(at);
+            let node = &mut self.nodes[at as usize];
+            (node.backend, node.used_ms) = (backend, now_ms);
+            self.link_newest(at);
+            return false;
+        }
+        let full = self.nodes.len() >= self.capacity;
+        if full {
+            self.drop_oldest();
+        }
+        let at = u32::try_from(self.nodes.len()).expect("the capacity is below u32::MAX");
+        self.nodes.push(Node { client, backend, used_ms: now_ms, newer: NONE, older: NONE });
+        self.index.insert(client, at);
+        self.link_newest(at);
+        full
+    }
+
+    /// Forgets the entry that was not used for longest.
+    pub(super) fn drop_oldest(&mut self) {
+        if self.oldest != NONE {
+            self.remove(self.oldest);
+        }
+    }
+
+    /// Takes a node out; the last node moves into its place so that the nodes stay dense.
+    fn remove(&mut self, at: u32) {
+        self.unlink(at);
+        let gone = self.nodes.swap_remove(at as usize);
+        self.index.remove(&gone.client);
+        let Some(&moved) = self.nodes.get(at as usize) else { return };
+        self.index.insert(moved.client, at);
+        self.point(moved.newer, at, true);
+        self.point(moved.older, at, false);
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let node = self.nodes[at as usize];
+        self.point(node.newer, node.older, true);
+        self.point(node.older, node.newer, false);
+    }
+
+    fn link_newest(&mut self, at: u32) {
+        let older = self.newest;
+        self.nodes[at as usize].older = older;
+        self.nodes[at as usize].newer = NONE;
+        self.point(older, at, false);
+        self.newest = at;
+        if self.oldest == NONE {
+            self.oldest = at;
+        }
+    }
+
+    /// Makes `from` (or the end of the list, if there is no such node) point to `to`: as its older
+    /// neighbour or as its newer one.
+    fn point(&mut self, from: u32, to: u32, older: bool) {
+        match (self.nodes.get_mut(from as usize), older) {
+            (Some(node), true) => node.older = to,
+            (Some(node), false) => node.newer = to,
+            (None, true) => self.newest = to,
+            (None, false) => self.oldest = to,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
