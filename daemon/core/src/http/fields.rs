@@ -1,0 +1,236 @@
+//! Header fields: which names mean something to a relay, and what `Connection` says.
+//!
+//! It does not decide framing (`request`, `response`) and writes nothing (`onward`), but holds what
+//! those three share. Names compare without case; `_` counts as `-` where a backend that maps
+//! fields to variables (CGI) would confuse the two.
+
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+use poise_ipc::limits::FIELDS_MAX;
+
+use super::framing::Framing;
+use super::refusal::Refusal;
+
+/// Options of the `Connection` fields of one message: each listed name costs a pass over the fields.
+pub const OPTIONS_MAX: usize = 16;
+
+/// Room for the fields of one head, so that parsing allocates nothing.
+pub struct FieldStore<'b>(pub(super) [MaybeUninit<Header<'b>>; FIELDS_MAX]);
+
+impl Default for FieldStore<'_> {
+    fn default() -> Self {
+        Self([const { MaybeUninit::uninit() }; FIELDS_MAX])
+    }
+}
+
+/// What a field is to a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Passed on.
+    Plain,
+    /// `Host`.
+    Host,
+    /// `Content-Length`.
+    ContentLength,
+    /// `Transfer-Encoding`.
+    TransferEncoding,
+    /// `Connection`.
+    Connection,
+    /// Another field of one hop only; never passed on.
+    Hop,
+    /// `TE`.
+    Te,
+    /// `Upgrade`.
+    Upgrade,
+    /// `Expect`.
+    Expect,
+    /// `X-Forwarded-For`, with `-` or `_`.
+    ForwardedFor,
+    /// `X-Forwarded-Proto`, with `-` or `_`.
+    ForwardedProto,
+    /// `Cookie`.
+    Cookie,
+    /// `Cache-Control`.
+    CacheControl,
+    /// `Content_Length` or `Transfer_Encoding`: nothing but an attempt to be misread.
+    LookAlike,
+}
+
+impl Class {
+    /// The class of a field by its name.
+    pub fn of(name: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        match name.len() {
+            2 if is("te") => Self::Te,
+            4 if is("host") => Self::Host,
+            6 if is("cookie") => Self::Cookie,
+            6 if is("expect") => Self::Expect,
+            7 if is("upgrade") => Self::Upgrade,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Hop,
+            13 if is("cache-control") => Self::CacheControl,
+            14 if is("content-length") => Self::ContentLength,
+            14 if is("http2-settings") => Self::Hop,
+            14 if is_dashed(name, "content-length") => Self::LookAlike,
+            15 if is_dashed(name, "x-forwarded-for") => Self::ForwardedFor,
+            16 if is("proxy-connection") => Self::Hop,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is_dashed(name, "transfer-encoding") => Self::LookAlike,
+            17 if is_dashed(name, "x-forwarded-proto") => Self::ForwardedProto,
+            18 if is("proxy-authenticate") => Self::Hop,
+            19 if is("proxy-authorization") => Self::Hop,
+            _ => Self::Plain,
+        }
+    }
+}
+
+fn is_dashed(name: &[u8], other: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.iter().map(|&byte| fold(byte)).eq(other.bytes())
+}
+
+/// Whether a byte may stand in a field name or method (RFC 9110 §5.6.2).
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The members of a comma-separated list, trimmed; empty members are left out.
+pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// What the `Connection` fields of a message say.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'b> {
+    /// `close` is among them.
+    pub close: bool,
+    /// `keep-alive` is among them.
+    pub keep_alive: bool,
+    /// `upgrade` is among them.
+    pub upgrade: bool,
+    listed: [&'b [u8]; OPTIONS_MAX],
+    listed_count: usize,
+}
+
+impl<'b> Options<'b> {
+    /// Those of a message without `Connection`.
+    pub(super) const NONE: Self =
+        Self { close: false, keep_alive: false, upgrade: false, listed: [&[]; OPTIONS_MAX], listed_count: 0 };
+
+    /// Reads one `Connection` field.
+    ///
+    /// # Errors
+    /// [`Refusal::Options`] when there are more than [`OPTIONS_MAX`] names.
+    pub(super) fn read(&mut self, value: &'b [u8]) -> Result<(), Refusal> {
+        for member in members(value) {
+            if member.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if member.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else if member.eq_ignore_ascii_case(b"upgrade") {
+                self.upgrade = true;
+            } else {
+                *self.listed.get_mut(self.listed_count).ok_or(Refusal::Options)? = member;
+                self.listed_count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a plain field of this name is for one hop only. Fields with a meaning of their own
+    /// are not asked about: a peer cannot have `Host` or `Content-Length` removed by listing them.
+    pub(super) fn lists(&self, name: &[u8]) -> bool {
+        self.listed[..self.listed_count].iter().any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The fields of one head with their classes and what decides its framing.
+pub(super) struct Fields<'h, 'b> {
+    pub(super) all: &'h [Header<'b>],
+    pub(super) classes: [Class; FIELDS_MAX],
+    pub(super) options: Options<'b>,
+    /// `Content-Length`, if there is one.
+    pub(super) length: Option<u64>,
+    /// The `Transfer-Encoding`, if there is one.
+    pub(super) coding: Option<&'b [u8]>,
+    /// The only `Upgrade`, if there is exactly one.
+    pub(super) upgrade: Option<&'b [u8]>,
+}
+
+impl<'h, 'b> Fields<'h, 'b> {
+    /// Classifies the fields and reads those that are framing.
+    ///
+    /// # Errors
+    /// [`Refusal`] for repeated or malformed framing fields.
+    pub(super) fn read(all: &'h [Header<'b>]) -> Result<Self, Refusal> {
+        let mut fields = Self {
+            all,
+            classes: [Class::Plain; FIELDS_MAX],
+            options: Options::NONE,
+            length: None,
+            coding: None,
+            upgrade: None,
+        };
+        let mut upgrades = 0;
+        for (header, class) in all.iter().zip(&mut fields.classes) {
+            *class = Class::of(header.name.as_bytes());
+            match class {
+                Class::ContentLength if fields.length.is_some() => return Err(Refusal::LengthRepeated),
+                Class::ContentLength => fields.length = Some(length(header.value)?),
+                Class::TransferEncoding if fields.coding.is_some() => return Err(Refusal::Coding),
+                Class::TransferEncoding => fields.coding = Some(header.value),
+                Class::LookAlike => return Err(Refusal::FieldName),
+                Class::Connection => fields.options.read(header.value)?,
+                Class::Upgrade => {
+                    upgrades += 1;
+                    fields.upgrade = (upgrades == 1).then_some(header.value);
+                }
+                _ => {}
+            }
+        }
+        if fields.length.is_some() && fields.coding.is_some() {
+            return Err(Refusal::LengthAndCoding);
+        }
+        Ok(fields)
+    }
+
+    /// Every field with its class.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Class, &'h Header<'b>)> {
+        self.all.iter().zip(self.classes).map(|(header, class)| (class, header))
+    }
+
+    /// The values of the fields of one class, in order.
+    pub(super) fn values(&self, class: Class) -> impl Iterator<Item = &'b [u8]> {
+        self.iter().filter(move |&(c, _)| c == class).map(|(_, header)| header.value)
+    }
+
+    /// The framing that the length alone gives.
+    pub(super) fn length_framing(&self) -> Option<Framing> {
+        self.length.map(Framing::Length)
+    }
+
+    /// Whether both `Connection` and `Upgrade` name a WebSocket, the only protocol that is switched to.
+    pub(super) fn switches(&self) -> bool {
+        self.options.upgrade && self.upgrade.is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
+    }
+}
+
+/// One plain decimal number: no sign, no list, no padding, and within what signed parsers hold.
+fn length(value: &[u8]) -> Result<u64, Refusal> {
+    let plain = matches!(value, [b'0'] | [b'1'..=b'9', ..]) && value.iter().all(u8::is_ascii_digit);
+    let number = plain.then(|| std::str::from_utf8(value).ok()?.parse::<i64>().ok()).flatten();
+    number.and_then(|number| u64::try_from(number).ok()).ok_or(Refusal::Length)
+}
+
+/// Turns what httparse found wrong into our words.
+pub(super) fn refusal(error: httparse::Error) -> Refusal {
+    match error {
+        httparse::Error::HeaderName => Refusal::FieldName,
+        httparse::Error::HeaderValue => Refusal::Control,
+        httparse::Error::NewLine => Refusal::LineEnd,
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        httparse::Error::Version => Refusal::Version,
+        httparse::Error::Status | httparse::Error::Token => Refusal::StartLine,
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a message ends: the framing of a body and the machine that follows it.
+//!
+//! The machine is pushed the bytes as they arrive and says how many of them belong to the message;
+//! it changes and keeps none of them. Which framing a message has is decided by `request` and
+//! `response`. Called by the relay, for both directions and for tunnels.
+
+use super::chunked::Chunks;
+use super::refusal::Refusal;
+
+/// How the end of a body is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// The chunked transfer coding (RFC 9112 §7.1).
+    Chunked,
+    /// Everything until the stream ends; responses and tunnels only.
+    UntilClose,
+}
+
+/// Follows one body to its end.
+#[derive(Clone, Debug)]
+pub struct Body(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Complete,
+    Length(u64),
+    Chunked(Chunks),
+    UntilClose,
+}
+
+impl Body {
+    /// A body of this framing, of which nothing has arrived.
+    pub fn new(framing: Framing) -> Self {
+        Self(match framing {
+            Framing::None | Framing::Length(0) => State::Complete,
+            Framing::Length(left) => State::Length(left),
+            Framing::Chunked => State::Chunked(Chunks::default()),
+            Framing::UntilClose => State::UntilClose,
+        })
+    }
+
+    /// Takes the next bytes of the stream and returns how many of them belong to this body, counted
+    /// from the first. Fewer than all means that the body is complete.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the chunked coding is broken; the body cannot be followed further.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        match &mut self.0 {
+            State::Complete => Ok(0),
+            State::UntilClose => Ok(bytes.len()),
+            State::Length(left) => {
+                let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.0 = State::Complete;
+                }
+                Ok(taken)
+            }
+            State::Chunked(chunks) => {
+                let taken = chunks.push(bytes)?;
+                if chunks.is_complete() {
+                    self.0 = State::Complete;
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Whether the whole body has been pushed.
+    #[inline]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.0, State::Complete)
+    }
+
+    /// The stream has ended.
+    ///
+    /// # Errors
+    /// [`Refusal::Truncated`] when the body needed more.
+    pub fn end(&mut self) -> Result<(), Refusal> {
+        match self.0 {
+            State::Complete => Ok(()),
+            State::UntilClose => {
+                self.0 = State::Complete;
+                Ok(())
+            }
+            State::Length(_) | State::Chunked(_) => Err(Refusal::Truncated),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Writes the heads that go on: a request for the backend, a response for the client.
+//!
+//! Fields of one hop are left out, framing and host are written from what was decided, never
+//! copied twice. It decides nothing about framing and reads no sockets. Called by the relay.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use poise_ipc::model::ForwardedFor;
+
+use super::fields::Class;
+use super::framing::Framing;
+use super::request::RequestHead;
+use super::response::ResponseHead;
+
+/// What the backend is told about the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarded {
+    /// Address of the client.
+    pub client: IpAddr,
+    /// What happens to `X-Forwarded-For`; with [`ForwardedFor::Off`] `X-Forwarded-Proto` passes too.
+    pub mode: ForwardedFor,
+}
+
+/// What a response is given on its way to the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Returned<'a> {
+    /// What the client is told about the connection.
+    pub connection: Connection,
+    /// The cookie that binds the client to the backend, when it is to be set.
+    pub cookie: Option<SetCookie<'a>>,
+}
+
+/// What the client is told about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Nothing: HTTP/1.1 connections live on by default.
+    Persist,
+    /// `keep-alive`, for HTTP/1.0 clients that asked for it.
+    KeepAlive,
+    /// `close`.
+    Close,
+}
+
+/// A cookie that binds a client to a backend.
+#[derive(Clone, Copy, Debug)]
+pub struct SetCookie<'a> {
+    /// Its name, checked with the configuration.
+    pub name: &'a str,
+    /// Its value.
+    pub value: &'a str,
+    /// Age after which the client drops it, in seconds.
+    pub max_age_s: u64,
+}
+
+impl RequestHead<'_, '_> {
+    /// Appends the head for the backend: origin form, one `Host`, no fields of the client's hop.
+    pub fn write(&self, forwarded: Forwarded, out: &mut Vec<u8>) {
+        self.write_request_line(out);
+        if let Some(host) = self.host {
+            field(out, b"Host", host);
+        }
+        for (class, header) in self.fields.iter() {
+            let passes = match class {
+                Class::Plain => !self.fields.options.lists(header.name.as_bytes()),
+                Class::Cookie | Class::CacheControl | Class::ContentLength | Class::TransferEncoding => true,
+                Class::Expect => self.expects_continue,
+                Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
+                _ => false,
+            };
+            if passes {
+                field(out, header.name.as_bytes(), header.value);
+            }
+        }
+        self.write_forwarded(forwarded, out);
+        self.write_connection(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_request_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.method);
+        out.extend_from_slice(if self.target.needs_slash { b" /" } else { b" " });
+        out.extend_from_slice(self.target.path);
+        // HTTP/1.0 stays HTTP/1.0, so that the backend will not answer in chunks.
+        out.extend_from_slice(if self.is_http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+    }
+
+    fn write_forwarded(&self, forwarded: Forwarded, out: &mut Vec<u8>) {
+        if forwarded.mode == ForwardedFor::Off {
+            return;
+        }
+        out.extend_from_slice(b"X-Forwarded-For: ");
+        if forwarded.mode == ForwardedFor::Append {
+            for value in self.fields.values(Class::ForwardedFor).filter(|value| !value.is_empty()) {
+                out.extend_from_slice(value);
+                out.extend_from_slice(b", ");
+            }
+        }
+        write_display(out, forwarded.client.to_canonical());
+        out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\n");
+    }
+
+    fn write_connection(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(match (self.is_http11, self.switches, self.takes_trailers()) {
+            (false, ..) => b"Connection: close\r\n".as_slice(),
+            (true, true, _) => b"Connection: upgrade\r\nUpgrade: websocket\r\n",
+            (true, false, true) => b"Connection: TE\r\nTE: trailers\r\n",
+            (true, false, false) => b"",
+        });
+    }
+}
+
+impl ResponseHead<'_, '_> {
+    /// Appends the head for the client: no fields of the backend's hop, our own word on the
+    /// connection, and the persistence cookie where one is to be set.
+    pub fn write(&self, returned: Returned<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        write_display(out, self.status);
+        out.push(b' ');
+        out.extend_from_slice(self.reason);
+        out.extend_from_slice(b"\r\n");
+        for (class, header) in self.fields.iter() {
+            let passes = match class {
+                Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
+                Class::ContentLength => self.status != 204,
+                Class::TransferEncoding => self.framing != Framing::Chunked,
+                _ => !self.fields.options.lists(header.name.as_bytes()),
+            };
+            if passes {
+                field(out, header.name.as_bytes(), header.value);
+            }
+        }
+        if self.framing == Framing::Chunked {
+            // Written, not copied: `Chunked` in any case was accepted, one case is sent.
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        self.write_cookie(returned.cookie, out);
+        out.extend_from_slice(match returned.connection {
+            _ if self.switches() => b"Connection: upgrade\r\nUpgrade: websocket\r\n".as_slice(),
+            _ if self.is_interim() => b"",
+            Connection::Persist => b"",
+            Connection::KeepAlive => b"Connection: keep-alive\r\n",
+            Connection::Close => b"Connection: close\r\n",
+        });
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_cookie(&self, cookie: Option<SetCookie<'_>>, out: &mut Vec<u8>) {
+        let Some(SetCookie { name, value, max_age_s }) = cookie else { return };
+        if self.is_interim() {
+            return;
+        }
+        write_display(out, format_args!("Set-Cookie: {name}={value}; Path=/; HttpOnly; Max-Age={max_age_s}\r\n"));
+        // A shared cache must not hand one client's binding to another.
+        if !self.is_private() {
+            out.extend_from_slice(b"Cache-Control: private\r\n");
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    write!(out, "{value}").expect("writing to memory cannot fail");
+}
+
+#[cfg(test)]
+mod tests;

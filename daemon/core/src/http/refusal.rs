@@ -1,0 +1,121 @@
+//! Why a message is refused, one variant per rule, and the cause that counters and replies name.
+//!
+//! It does not answer anybody: the relay turns the cause into a reply or a closed connection.
+
+use poise_ipc::cause::Cause;
+use poise_ipc::limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
+
+/// Why a message, request or response, is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An empty line, or white space, stands before the start line.
+    #[error("the head does not begin with a start line")]
+    LeadingBlank,
+    /// LF without CR, or CR without LF.
+    #[error("a line ends in something other than CR LF")]
+    LineEnd,
+    /// NUL, another control character or DEL.
+    #[error("a control character stands in the head or trailers")]
+    Control,
+    /// A field continues on the next line (RFC 9112 §5.2).
+    #[error("a field is folded over two lines")]
+    Fold,
+    /// More bytes than a head may have.
+    #[error("the head has more than {HEAD_LEN_MAX} bytes")]
+    HeadTooLarge,
+    /// More fields than a head may have.
+    #[error("the head has more than {FIELDS_MAX} fields")]
+    TooManyFields,
+    /// More bytes than a request target may have.
+    #[error("the request target has more than {TARGET_LEN_MAX} bytes")]
+    TargetTooLong,
+    /// The request line or status line is malformed.
+    #[error("the start line is malformed")]
+    StartLine,
+    /// A version other than HTTP/1.0 and HTTP/1.1.
+    #[error("the version is neither HTTP/1.0 nor HTTP/1.1")]
+    Version,
+    /// The target has none of the four forms (RFC 9112 §3.2), or holds bytes no target has.
+    #[error("the request target is malformed")]
+    Target,
+    /// A field name that is no token, or white space before the colon.
+    #[error("a field name is malformed")]
+    FieldName,
+    /// HTTP/1.1 without `Host`.
+    #[error("an HTTP/1.1 request names no host")]
+    HostMissing,
+    /// More than one `Host`.
+    #[error("the host is named more than once")]
+    HostRepeated,
+    /// `Host`, or the authority of the target, is no host with an optional port.
+    #[error("the host is malformed")]
+    HostInvalid,
+    /// `Host` and the authority of an absolute target differ.
+    #[error("the host field and the target name different hosts")]
+    HostMismatch,
+    /// `Content-Length` is not one plain decimal number.
+    #[error("the content length is malformed")]
+    Length,
+    /// More than one `Content-Length`, even when equal.
+    #[error("the content length is given more than once")]
+    LengthRepeated,
+    /// Both `Content-Length` and `Transfer-Encoding`.
+    #[error("content length and transfer coding are both given")]
+    LengthAndCoding,
+    /// `Transfer-Encoding` is not exactly `chunked`, is repeated, or comes with HTTP/1.0.
+    #[error("the transfer coding is not exactly `chunked`")]
+    Coding,
+    /// A length or coding where no body may be (1xx, 204).
+    #[error("a body is announced where none may be")]
+    BodyForbidden,
+    /// A `Connection` field with more options than [`crate::http::fields::OPTIONS_MAX`].
+    #[error("the connection field has too many options")]
+    Options,
+    /// An expectation other than `100-continue`.
+    #[error("an expectation other than 100-continue")]
+    Expectation,
+    /// `CONNECT`: poise is no forward proxy.
+    #[error("the method CONNECT is not served")]
+    Connect,
+    /// A status code outside 100 to 599.
+    #[error("the status code is outside 100 to 599")]
+    StatusCode,
+    /// 101 that nobody asked for, or to another protocol than asked.
+    #[error("the protocol is switched without having been asked")]
+    Switch,
+    /// A chunk size that is not 1 to 16 hexadecimal digits and CR LF; extensions are refused too.
+    #[error("a chunk size is malformed")]
+    ChunkSize,
+    /// The data of a chunk is not followed by CR LF.
+    #[error("a chunk does not end where its size says")]
+    ChunkEnd,
+    /// A trailer that is malformed, too large, or would change framing, routing or identity.
+    #[error("the trailers are malformed or hold a field that only a head may hold")]
+    Trailer,
+    /// The stream ended before the message did.
+    #[error("the message is cut short")]
+    Truncated,
+}
+
+impl Refusal {
+    /// The cause when the message is a request.
+    pub const fn of_request(self) -> Cause {
+        match self {
+            Self::HeadTooLarge | Self::TooManyFields => Cause::HeadTooLarge,
+            Self::TargetTooLong => Cause::TargetTooLong,
+            Self::Expectation => Cause::ExpectationFailed,
+            Self::Connect => Cause::NotImplemented,
+            Self::Truncated => Cause::ClientClosed,
+            _ => Cause::BadRequest,
+        }
+    }
+
+    /// The cause when the message is a response.
+    pub const fn of_response(self) -> Cause {
+        match self {
+            Self::HeadTooLarge | Self::TooManyFields => Cause::ResponseHeadTooLarge,
+            Self::Truncated => Cause::BackendClosed,
+            _ => Cause::BadResponse,
+        }
+    }
+}

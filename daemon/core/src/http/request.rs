@@ -1,0 +1,179 @@
+//! A request head: parsed, checked, its framing decided.
+//!
+//! It takes the scanned bytes of one head and refuses whatever two readers could read differently.
+//! It forwards nothing (`onward` writes the head for the backend). Called by the relay.
+
+use super::fields::{Class, FieldStore, Fields, refusal};
+use super::framing::Framing;
+use super::refusal::Refusal;
+use super::scan::METHOD_LEN_MAX;
+use super::{cookie, host};
+
+/// One request head. Borrows the bytes it was read from.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked for alone")]
+pub struct RequestHead<'h, 'b> {
+    /// The method, as sent.
+    pub method: &'b [u8],
+    /// HTTP/1.1; otherwise HTTP/1.0.
+    pub is_http11: bool,
+    /// How its body is framed.
+    pub framing: Framing,
+    /// Whether the client lets the connection live on.
+    pub keep_alive: bool,
+    /// Whether the client waits for 100 (Continue) before it sends the body.
+    pub expects_continue: bool,
+    /// Whether the client asks for a WebSocket.
+    pub switches: bool,
+    pub(super) target: Target<'b>,
+    pub(super) host: Option<&'b [u8]>,
+    pub(super) fields: Fields<'h, 'b>,
+}
+
+/// What the target asks for, in the form that the backend gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target<'b> {
+    /// The authority of an absolute target; it takes the place of `Host`.
+    pub(super) authority: Option<&'b [u8]>,
+    /// Whether a `/` must be put before `path`.
+    pub(super) needs_slash: bool,
+    /// Path and query, or `*`.
+    pub(super) path: &'b [u8],
+}
+
+impl<'h, 'b> RequestHead<'h, 'b> {
+    /// Parses a scanned head: the bytes up to and including its blank line.
+    ///
+    /// # Errors
+    /// [`Refusal`] for everything that is malformed, ambiguous or not served.
+    pub fn parse(head: &'b [u8], store: &'h mut FieldStore<'b>) -> Result<Self, Refusal> {
+        let mut parsed = httparse::Request::new(&mut []);
+        let status = parsed.parse_with_uninit_headers(head, &mut store.0).map_err(refusal)?;
+        let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
+            return Err(Refusal::StartLine);
+        };
+        // The scan found the end of the head already; two opinions on it are one too many.
+        if status != httparse::Status::Complete(head.len()) || method.len() > METHOD_LEN_MAX {
+            return Err(Refusal::StartLine);
+        }
+        let method = method.as_bytes();
+        let target = Target::parse(method, path.as_bytes())?;
+        let fields = Fields::read(parsed.headers)?;
+        let is_http11 = version == 1;
+        let host = checked_host(&fields, &target, is_http11)?;
+        let framing = framing(&fields, is_http11)?;
+        let options = &fields.options;
+        Ok(Self {
+            method,
+            is_http11,
+            framing,
+            keep_alive: !options.close && (is_http11 || options.keep_alive),
+            expects_continue: expects_continue(&fields, is_http11)?,
+            switches: is_http11 && method == b"GET" && framing == Framing::None && fields.switches(),
+            target,
+            host,
+            fields,
+        })
+    }
+
+    /// Whether sending the request twice does what sending it once does (RFC 9110 §9.2.2).
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE")
+    }
+
+    /// Whether the response will have no body whatever its fields say.
+    pub fn is_head(&self) -> bool {
+        self.method == b"HEAD"
+    }
+
+    /// Whether the client takes trailers (`TE: trailers`).
+    pub(super) fn takes_trailers(&self) -> bool {
+        self.fields.values(Class::Te).any(|value| value.eq_ignore_ascii_case(b"trailers"))
+    }
+
+    /// The values of a cookie, from all `Cookie` fields.
+    pub fn cookies(&self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+        self.fields.values(Class::Cookie).flat_map(move |field| cookie::values(field, name))
+    }
+}
+
+impl<'b> Target<'b> {
+    fn parse(method: &[u8], text: &'b [u8]) -> Result<Self, Refusal> {
+        if method == b"CONNECT" {
+            return Err(Refusal::Connect);
+        }
+        if text.len() > poise_ipc::limits::TARGET_LEN_MAX {
+            return Err(Refusal::TargetTooLong);
+        }
+        // A fragment is never sent (RFC 9112 §3.2), and readers differ on where it would begin; the
+        // other three are in no URI and refused by hyper.
+        if !text.iter().all(|&byte| byte.is_ascii_graphic() && !b"#<>`".contains(&byte)) {
+            return Err(Refusal::Target);
+        }
+        match text {
+            [b'/', ..] => Ok(Self { authority: None, needs_slash: false, path: text }),
+            b"*" if method == b"OPTIONS" => Ok(Self { authority: None, needs_slash: false, path: text }),
+            _ => Self::absolute(method, text),
+        }
+    }
+
+    fn absolute(method: &[u8], text: &'b [u8]) -> Result<Self, Refusal> {
+        let (scheme, rest) = text.split_at_checked("http://".len()).ok_or(Refusal::Target)?;
+        if !scheme.eq_ignore_ascii_case(b"http://") {
+            return Err(Refusal::Target);
+        }
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        host::check(authority)?;
+        let target = |needs_slash, path| Self { authority: Some(authority), needs_slash, path };
+        Ok(match path {
+            [] if method == b"OPTIONS" => target(false, b"*"),
+            [b'/', ..] => target(false, path),
+            _ => target(true, path),
+        })
+    }
+}
+
+/// The host that the backend is told: one, valid, and the same in target and field.
+fn checked_host<'b>(
+    fields: &Fields<'_, 'b>,
+    target: &Target<'b>,
+    is_http11: bool,
+) -> Result<Option<&'b [u8]>, Refusal> {
+    let mut hosts = fields.values(Class::Host);
+    let named = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Refusal::HostRepeated);
+    }
+    match (named, target.authority) {
+        (None, _) if is_http11 => Err(Refusal::HostMissing),
+        (None, authority) => Ok(authority),
+        (Some(named), None) => host::check(named).map(|()| Some(named)),
+        (Some(named), Some(authority)) => {
+            host::check(named)?;
+            if host::same(named, authority) { Ok(Some(authority)) } else { Err(Refusal::HostMismatch) }
+        }
+    }
+}
+
+fn framing(fields: &Fields<'_, '_>, is_http11: bool) -> Result<Framing, Refusal> {
+    match fields.coding {
+        // Byte for byte: a reader that compares with case would see another framing in `Chunked`.
+        Some(b"chunked") if is_http11 => Ok(Framing::Chunked),
+        Some(_) => Err(Refusal::Coding),
+        None => Ok(fields.length_framing().unwrap_or(Framing::None)),
+    }
+}
+
+fn expects_continue(fields: &Fields<'_, '_>, is_http11: bool) -> Result<bool, Refusal> {
+    let mut expects = false;
+    for value in fields.values(Class::Expect) {
+        if !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::Expectation);
+        }
+        expects = is_http11;
+    }
+    Ok(expects)
+}
+
+#[cfg(test)]
+mod tests;
