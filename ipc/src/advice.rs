@@ -1,6 +1,33 @@
 //! Findings: advice on a valid configuration, each with its code, subject and remedy.
+//!
+//! The rules stand in `groups` and `listeners`. A configuration of defaults with a backend of weight
+//! has no finding. What makes a configuration invalid is a fault (`validate`).
+
+mod groups;
+mod listeners;
+
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Config;
+
+#[cfg(test)]
+mod tests;
+
+/// Every finding on a configuration, the gravest first.
+pub fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, group) in &config.groups {
+        let used = config.listeners.values().any(|listener| listener.group == *name);
+        groups::judge(&mut findings, name, group, used);
+    }
+    for (name, listener) in &config.listeners {
+        listeners::judge(&mut findings, config, name, listener);
+    }
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    findings
+}
 
 /// Advice on a configuration that is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +42,22 @@ pub struct Finding {
     pub message: String,
     /// What would mend it.
     pub remedy: String,
+}
+
+impl Finding {
+    fn new(severity: Severity, code: &str, subject: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), severity, subject: subject.into(), message: String::new(), remedy: String::new() }
+    }
+
+    fn says(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
 }
 
 /// How much a finding matters.

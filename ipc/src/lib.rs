@@ -6,7 +6,9 @@
 //! Without the feature `transport` the crate opens no socket and needs no runtime.
 
 pub mod advice;
+pub mod apply;
 pub mod cause;
+pub mod diff;
 pub mod edit;
 pub mod fault;
 pub mod limits;
@@ -14,6 +16,8 @@ pub mod message;
 pub mod model;
 pub mod name;
 pub mod status;
+pub mod text;
+pub mod validate;
 
 pub use model::Config;
 pub use name::{BackendPath, Name};

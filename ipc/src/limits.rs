@@ -16,6 +16,9 @@ pub const BACKENDS_MAX: usize = 1_000;
 /// Bytes of a configuration text.
 pub const CONFIG_LEN_MAX: usize = 4 << 20;
 
+/// Faults told at once; those beyond are counted in the last one.
+pub const FAULTS_MAX: usize = 1_000;
+
 /// Configured weight; 0 takes no new connections or requests (S-12).
 pub const WEIGHT: RangeInclusive<u16> = 0..=1_000;
 /// Weight of a backend that names none.

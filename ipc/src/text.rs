@@ -1,0 +1,35 @@
+//! The configuration as operators write it: TOML text to [`Config`] and back.
+//!
+//! Every setting is defined once, in `fields`, and read, checked, printed, suggested and documented
+//! from there. Reading collects every fault with its place before it says anything. This module
+//! opens no file; `poised`, `poise config` and the store hand it the text. Durations become numbers
+//! here and nowhere else.
+
+mod address;
+mod codes;
+mod duration;
+mod fault;
+mod field;
+mod fields;
+mod nearest;
+mod path;
+mod print;
+mod read;
+mod reference;
+mod texts;
+mod value;
+mod words;
+
+pub use duration::{duration, duration_text};
+pub use print::print;
+pub use read::parse;
+pub use reference::reference;
+
+pub(crate) use field::{Entry, Field, Object, Section};
+pub(crate) use nearest::nearest;
+pub(crate) use path::Path;
+pub(crate) use print::{backends_text, group_text, object_text, section_text};
+pub(crate) use read::{Node, Reader, value_of};
+
+#[cfg(test)]
+pub(crate) mod tests;

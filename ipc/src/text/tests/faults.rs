@@ -1,0 +1,109 @@
+//! Faults of a text: all at once, each with path, value, range, hint, line and column.
+
+use crate::fault::Fault;
+use crate::text::parse;
+
+fn faults(text: &str) -> Vec<String> {
+    parse(text).expect_err("the text has faults").iter().map(Fault::to_string).collect()
+}
+
+#[test]
+fn every_fault_of_a_text_is_told_at_once_and_in_its_order() {
+    let text = r#"
+[listeners.web]
+bind = "0.0.0.0"
+protocol = "htp"
+group = "ap"
+[groups.app]
+schedular = "wrr"
+health_check = { protocol = "http", interval = 2, fall = 0 }
+[groups.app.backends]
+app-1 = { address = "localhost:80", weight = 1001 }
+"ä b" = { weight = "50" }
+"#;
+    assert_eq!(
+        faults(text),
+        [
+            "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080; write \"0.0.0.0:8080\"",
+            "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http; did you mean \"http\"?",
+            "5:1: listeners.web.group: no group ap; did you mean app?",
+            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, backends; did you mean scheduler?",
+            "8:48: groups.app.health_check.interval: the number 2 stands where a duration is due; allowed: 100ms to 1h; write \"2s\"",
+            "8:58: groups.app.health_check.fall: 0 is out of range; allowed: 1 to 100",
+            "10:21: groups.app.backends.app-1.address: \"localhost:80\" names a host; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080; write \"127.0.0.1:80\"",
+            "10:46: groups.app.backends.app-1.weight: 1001 is out of range; allowed: 0 to 1000",
+            "11:1: groups.app.backends.\"ä b\": a name is letters, digits, `_` and `-`, and starts with a letter or digit; found 'ä' at 1",
+            "11:9: groups.app.backends.\"ä b\".address: a backend needs this; allowed: address:port, port 1 to 65535",
+            "11:20: groups.app.backends.\"ä b\".weight: \"50\" stands where a whole number is due; allowed: 0 to 1000; write 50",
+        ]
+    );
+}
+
+#[test]
+fn columns_count_characters() {
+    let text = "# äöü\ngroups.a.backends.b = { address = \"1.1.1.1:1\" } # ü\n\"ñandú\" = 1";
+    assert_eq!(faults(text), ["3:1: \"ñandú\": no such key; allowed: listeners, groups"]);
+    assert_eq!(faults("groups = { \"é\" = {}, gröups = 1 }").len(), 1);
+}
+
+#[test]
+fn broken_toml_is_told_without_noise() {
+    assert_eq!(faults("[groups.app"), ["1:12: unclosed table, expected `]`"]);
+    assert_eq!(faults("ä = 1"), ["1:1: invalid unquoted key, expected letters, numbers, `-`, `_`: \"ä\""]);
+    let found = faults("[groups.app]\nscheduler = wrr\n[listeners\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], "2:13: string values must be quoted, expected literal string: \"wrr\"");
+}
+
+#[test]
+fn a_key_given_twice_is_a_fault_beside_all_others() {
+    let text = "[groups.app]\nscheduler = \"rr\"\nscheduler = \"wrr\"\nfail_open = \"maybe\"\n";
+    assert_eq!(
+        faults(text),
+        [
+            "3:1: duplicate key: \"scheduler\"",
+            "4:13: groups.app.fail_open: \"maybe\" is not known here; allowed: all-down, never",
+        ]
+    );
+}
+
+#[test]
+fn wrong_types_are_named() {
+    assert_eq!(faults("groups = 1"), ["1:10: groups: the number 1 stands where a table of names is due"]);
+    assert_eq!(faults("[[groups]]"), ["1:1: groups: a list stands where a table of names is due"]);
+    assert_eq!(faults("groups.a = true"), ["1:12: groups.a: true stands where the table of a group is due"]);
+    let check = faults("groups.a.health_check = 5");
+    assert_eq!(
+        check,
+        ["1:25: groups.a.health_check: the number 5 stands where a table or one of off, tcp, http is due"]
+    );
+}
+
+#[test]
+fn persistence_without_kind_says_what_to_add() {
+    let text = "groups.a = {}\nlisteners.l = { bind = \"1.1.1.1:1\", protocol = \"tcp\", group = \"a\", persistence = { timeout = \"5s\" } }";
+    let found = faults(text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("a timeout without a kind of persistence; add kind = \"source\" or \"cookie-insert\""));
+}
+
+#[test]
+fn too_long_a_text_is_refused_unread() {
+    let found = faults(&"#".repeat(crate::limits::CONFIG_LEN_MAX + 1));
+    assert_eq!(found, ["1:1: a configuration of 4194305 bytes; allowed: up to 4194304 bytes"]);
+}
+
+#[test]
+fn faults_beyond_the_limit_are_counted() {
+    let text = (0..1_500).map(|n| format!("key-{n} = 1")).collect::<Vec<_>>().join("\n");
+    let found = faults(&text);
+    assert_eq!(found.len(), 1_001);
+    assert_eq!(found[1_000], "1:1: 500 more faults are not listed");
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let deep = format!("x = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(parse(&deep).is_err());
+    assert!(parse(&format!("{}x = 1", "a.".repeat(10_000))).is_err());
+}

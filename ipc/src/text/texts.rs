@@ -1,0 +1,71 @@
+//! Texts with an alphabet: the path, the host and the cookie of a check or of persistence.
+
+use super::fault::quoted;
+use crate::fault::Fault;
+use crate::limits::{CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COOKIE_NAME_LEN_MAX};
+
+/// What a text is for, and so what may stand in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Alphabet {
+    /// A request target: S-25, widened (L-11) to all that RFC 3986 §3.3 allows in a path or query.
+    Path,
+    /// A host without port (S-26).
+    Host,
+    /// A cookie name: a token of RFC 6265 §4.1.1 without `.` and leading `$` (S-45).
+    Cookie,
+}
+
+impl Alphabet {
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Host => "host",
+            Self::Cookie => "cookie name",
+        }
+    }
+
+    const fn len_max(self) -> usize {
+        match self {
+            Self::Path => CHECK_PATH_LEN_MAX,
+            Self::Host => CHECK_HOST_LEN_MAX,
+            Self::Cookie => COOKIE_NAME_LEN_MAX,
+        }
+    }
+
+    const fn marks(self) -> &'static str {
+        match self {
+            Self::Path => "-_/.%?#&=~!$'()*+,;:@",
+            Self::Host => "-.",
+            Self::Cookie => "!#$%&'*+-^_`|~",
+        }
+    }
+
+    /// What is allowed, in a line.
+    pub(super) fn allowed(self) -> String {
+        let max = self.len_max();
+        match self {
+            Self::Path => format!("a text from / of 1 to {max} letters, digits and {}", self.marks()),
+            Self::Host => format!("1 to {max} letters, digits, - and ."),
+            Self::Cookie => format!("1 to {max} letters, digits and {}, not starting with $", self.marks()),
+        }
+    }
+}
+
+/// Whether `text` may stand there.
+pub(super) fn check(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
+    let fault = |why: String| Err(Fault::new("", why).allowed(alphabet.allowed()));
+    let what = alphabet.what();
+    if text.is_empty() || text.len() > alphabet.len_max() {
+        return fault(format!("a {what} of {} characters", text.chars().count()));
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || alphabet.marks().contains(c);
+    if let Some((at, c)) = text.chars().enumerate().find(|&(_, c)| !fits(c)) {
+        return fault(format!("{} has {c:?} at {}, which no {what} may hold", quoted(text), at + 1));
+    }
+    match alphabet {
+        Alphabet::Path if !text.starts_with('/') => fault(format!("{} does not start with /", quoted(text))),
+        Alphabet::Cookie if text.starts_with('$') => fault(format!("{} starts with $", quoted(text))),
+        Alphabet::Host if text.starts_with(['-', '.']) => fault(format!("{} starts with a mark", quoted(text))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,251 @@
+//! Single values: how each type of the model is read from TOML, checked and written.
+//!
+//! What may stand there (`Kind`) is data of the field table; a type with its kind knows the rest.
+//! Faults leave here without path and place: the reader adds both.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use toml::de::DeValue;
+
+use super::fault::quoted;
+use super::texts::Alphabet;
+use super::words::{self, Word};
+use super::{address, codes, duration, texts};
+use crate::Name;
+use crate::fault::Fault;
+use crate::limits::NAME_LEN_MAX;
+use crate::model::CodeRange;
+
+/// What may stand in a setting.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// A whole number.
+    Integer(RangeInclusive<u16>),
+    /// A duration, in milliseconds.
+    Duration(RangeInclusive<u32>),
+    /// One of a few words, listed by the function.
+    Word(fn() -> String),
+    /// An address with its port; port 0 when `any_port`.
+    Address { any_port: bool },
+    /// A name.
+    Name,
+    /// A text with an alphabet.
+    Text(Alphabet),
+    /// Status codes.
+    Codes,
+}
+
+impl Kind {
+    /// The kind of a word of type `W`.
+    pub(super) const fn word<W: Word>() -> Self {
+        Self::Word(words::allowed::<W>)
+    }
+
+    /// What is allowed, in a line.
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Self::Integer(range) => format!("{} to {}", range.start(), range.end()),
+            Self::Duration(range) => duration::range_text(range),
+            Self::Word(list) => list(),
+            Self::Address { any_port: true } => "address:port, port 0 to 65535 (0: the kernel chooses)".to_owned(),
+            Self::Address { any_port: false } => "address:port, port 1 to 65535".to_owned(),
+            Self::Name => format!("1 to {NAME_LEN_MAX} letters, digits, - and _, starting with a letter or digit"),
+            Self::Text(alphabet) => alphabet.allowed(),
+            Self::Codes => codes::FORM.to_owned(),
+        }
+    }
+}
+
+/// A type that can be the value of a setting.
+pub(crate) trait Value: Sized {
+    /// Reads and checks a value.
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault>;
+    /// Whether a value that was made elsewhere may stand there.
+    fn check(&self, kind: &Kind) -> Result<(), Fault>;
+    /// The value as TOML text; `None` when it is absent.
+    fn show(&self) -> Option<String>;
+}
+
+impl Value for u16 {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        let Some(number) = integer(found) else {
+            let fault = wrong_type(found, "a whole number").allowed(kind.allowed());
+            return Err(match found {
+                DeValue::String(text) if text.parse::<Self>().is_ok() => fault.hint(format!("write {text}")),
+                _ => fault,
+            });
+        };
+        let outside = || Fault::new("", format!("{number} is out of range")).allowed(kind.allowed());
+        let value = Self::try_from(number).map_err(|_| outside())?;
+        value.check(kind).map(|()| value)
+    }
+
+    fn check(&self, kind: &Kind) -> Result<(), Fault> {
+        match kind {
+            Kind::Integer(range) if !range.contains(self) => {
+                Err(Fault::new("", format!("{self} is out of range")).allowed(kind.allowed()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// Numbers of 32 bits are durations in milliseconds throughout the model.
+impl Value for u32 {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        let DeValue::String(text) = found else {
+            let fault = wrong_type(found, "a duration").allowed(kind.allowed());
+            return Err(match integer(found) {
+                Some(number) => fault.hint(format!("write \"{number}s\"")),
+                None => fault.hint("write it as in \"2s\""),
+            });
+        };
+        match kind {
+            Kind::Duration(range) => duration::read(text, range),
+            _ => duration::read(text, &(0..=Self::MAX)),
+        }
+    }
+
+    fn check(&self, kind: &Kind) -> Result<(), Fault> {
+        match kind {
+            Kind::Duration(range) => duration::check(*self, range),
+            _ => Ok(()),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{}\"", duration::duration_text(*self)))
+    }
+}
+
+impl<W: Word> Value for W {
+    fn read(found: &DeValue<'_>, _kind: &Kind) -> Result<Self, Fault> {
+        words::read(found)
+    }
+
+    fn check(&self, _kind: &Kind) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{}\"", self.word()))
+    }
+}
+
+impl Value for SocketAddr {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        let DeValue::String(text) = found else {
+            let fault = wrong_type(found, "an address").allowed(kind.allowed());
+            return Err(match integer(found) {
+                Some(port) => fault.hint(format!("write \"127.0.0.1:{port}\"")),
+                None => fault,
+            });
+        };
+        address::read(text, matches!(kind, Kind::Address { any_port: true }))
+    }
+
+    fn check(&self, kind: &Kind) -> Result<(), Fault> {
+        address::check(self, matches!(kind, Kind::Address { any_port: true }))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+impl Value for Name {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        let DeValue::String(text) = found else {
+            let fault = wrong_type(found, "a name").allowed(kind.allowed());
+            return Err(match integer(found) {
+                Some(number) => fault.hint(format!("write \"{number}\"")),
+                None => fault,
+            });
+        };
+        let fault = |error| Fault::new("", format!("{} is no name: {error}", quoted(text))).allowed(kind.allowed());
+        Self::new(text).map_err(fault)
+    }
+
+    fn check(&self, _kind: &Kind) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+impl Value for String {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        let DeValue::String(text) = found else {
+            return Err(wrong_type(found, "a text").allowed(kind.allowed()));
+        };
+        let text: Self = text.as_ref().to_owned();
+        text.check(kind).map(|()| text)
+    }
+
+    fn check(&self, kind: &Kind) -> Result<(), Fault> {
+        match kind {
+            Kind::Text(alphabet) => texts::check(self, *alphabet),
+            _ => Ok(()),
+        }
+    }
+
+    // No alphabet holds a quote or a backslash.
+    fn show(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+impl Value for Vec<CodeRange> {
+    fn read(found: &DeValue<'_>, _kind: &Kind) -> Result<Self, Fault> {
+        codes::read(found)
+    }
+
+    fn check(&self, _kind: &Kind) -> Result<(), Fault> {
+        codes::check(self)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(codes::text(self))
+    }
+}
+
+impl<V: Value> Value for Option<V> {
+    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+        V::read(found, kind).map(Some)
+    }
+
+    fn check(&self, kind: &Kind) -> Result<(), Fault> {
+        self.as_ref().map_or(Ok(()), |value| value.check(kind))
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(V::show)
+    }
+}
+
+/// The number, if a TOML integer was found that 64 bits hold.
+pub(super) fn integer(found: &DeValue<'_>) -> Option<i64> {
+    let integer = found.as_integer()?;
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// A value of another type than `due`.
+pub(super) fn wrong_type(found: &DeValue<'_>, due: &str) -> Fault {
+    let shown = match found {
+        DeValue::String(text) => quoted(text),
+        DeValue::Integer(number) => format!("the number {number}"),
+        DeValue::Float(number) => format!("the number {}", number.as_str()),
+        DeValue::Boolean(value) => format!("{value}"),
+        DeValue::Datetime(time) => format!("the time {time}"),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    };
+    Fault::new("", format!("{shown} stands where {due} is due"))
+}

@@ -1,0 +1,53 @@
+//! Settings that are one of a few words.
+
+use toml::de::DeValue;
+
+use super::fault::quoted;
+use super::nearest::nearest;
+use super::value::wrong_type;
+use crate::fault::Fault;
+use crate::model::{AdminState, CheckMethod, CheckProtocol, FailOpen, ForwardedFor, Protocol, Scheduler};
+
+/// A type whose values are words.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    /// Every word with its value.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word of this value.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! words {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl Word for $kind {
+            const WORDS: &'static [(&'static str, Self)] = <$kind>::WORDS;
+
+            fn word(self) -> &'static str {
+                <$kind>::word(self)
+            }
+        })+
+    };
+}
+
+words!(AdminState, CheckMethod, CheckProtocol, FailOpen, ForwardedFor, Protocol, Scheduler);
+
+/// The words of a type, as in `rr, wrr, wlc`.
+pub(super) fn allowed<W: Word>() -> String {
+    W::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads a word.
+pub(super) fn read<W: Word>(found: &DeValue<'_>) -> Result<W, Fault> {
+    let DeValue::String(text) = found else {
+        return Err(wrong_type(found, "a word").allowed(allowed::<W>()));
+    };
+    let known = || W::WORDS.iter().map(|(word, _)| *word);
+    let value = W::WORDS.iter().find(|(word, _)| *word == text.as_ref()).map(|&(_, value)| value);
+    value.ok_or_else(|| {
+        let fault = Fault::new("", format!("{} is not known here", quoted(text))).allowed(allowed::<W>());
+        match nearest(text, known()) {
+            Some(word) => fault.hint(format!("did you mean \"{word}\"?")),
+            None => fault,
+        }
+    })
+}
