@@ -6,6 +6,7 @@
 pub mod control;
 pub mod l4;
 pub mod l7;
+pub mod listen;
 pub mod published;
 pub mod records;
 pub mod report;

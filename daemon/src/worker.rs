@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use poise_core::plan::ListenerId;
+use poise_ipc::model::Protocol;
 use tokio::sync::{mpsc, oneshot};
 
 use self::budget::{Budget, raise_descriptors};
@@ -33,23 +34,44 @@ use crate::records::{RECORDS_MAX, RecordReceiver, ring};
 /// edits; the sender waits beyond it.
 pub const COMMANDS_MAX: usize = 64;
 
+/// Number of a listening address, the same at every worker; it may pass from listener to listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DoorId(pub u64);
+
+/// Whom the connections of a door are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// The listener.
+    pub listener: ListenerId,
+    /// Its configured address.
+    pub bind: SocketAddr,
+    /// What it speaks.
+    pub protocol: Protocol,
+}
+
 /// What a worker is told.
 #[derive(Debug)]
 pub enum WorkerCommand {
-    /// Accept on this listening, non-blocking socket for this listener. A door that is already
-    /// open for the listener is replaced.
+    /// Accept on this listening, non-blocking socket.
     Open {
-        /// The listener.
-        listener: ListenerId,
-        /// Its configured address.
-        bind: SocketAddr,
+        /// A number that no open door has.
+        door: DoorId,
+        /// Whom its connections are for.
+        purpose: Purpose,
         /// The socket, one of those that share the address.
         socket: std::net::TcpListener,
     },
-    /// Stop accepting for this listener. Open connections live on.
+    /// What is accepted at this door from now on is for somebody else.
+    Assign {
+        /// The door.
+        door: DoorId,
+        /// Whom its connections are for.
+        purpose: Purpose,
+    },
+    /// Stop accepting at this door. Open connections live on.
     Close {
-        /// The listener.
-        listener: ListenerId,
+        /// The door.
+        door: DoorId,
         /// Answered when the socket is closed.
         closed: oneshot::Sender<()>,
     },

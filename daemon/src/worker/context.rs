@@ -17,6 +17,7 @@ use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
 use tokio::sync::Notify;
 
+use super::Purpose;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::sweep::{Sweep, TICK_MS};
@@ -147,12 +148,15 @@ impl WorkerContext {
         self.records.borrow_mut().send(record);
     }
 
-    /// The listener of the plan in force that accepts for `id` on `bind`. When the listener was
-    /// removed and another took over its address in the same commit, that one.
-    pub fn listener(&self, id: ListenerId, bind: SocketAddr) -> Option<Arc<ListenerPlan>> {
+    /// The listener of the plan in force that a door is for. A plan is published before the doors
+    /// follow it: until they do, whoever took over the address comes first, then the listener
+    /// itself, moved elsewhere. None if it was removed.
+    pub(super) fn listener(&self, purpose: Purpose) -> Option<Arc<ListenerPlan>> {
         let plan = self.published.load();
-        let heir = || plan.listeners.values().find(|listener| listener.bind == bind);
-        plan.listeners.get(&id).or_else(heir).cloned()
+        let own = plan.listeners.get(&purpose.listener);
+        let at_home = |listener: &&Arc<ListenerPlan>| listener.bind == purpose.bind;
+        let heir = || plan.listeners.values().find(at_home).filter(|_| purpose.bind.port() != 0);
+        own.filter(at_home).or_else(heir).or(own).cloned()
     }
 }
 

@@ -4,6 +4,7 @@
 //! descriptors it pauses instead of spinning. It binds nothing (that is `listen`) and reads no
 //! byte of a connection.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
-use super::WorkerContext;
+use super::{Purpose, WorkerContext};
 use crate::{l4, l7};
 
 /// Pause after an error that the next accept would meet again. Recovery is due within 2 s; ten
@@ -33,8 +34,7 @@ pub(super) struct Door {
 
 struct Entrance {
     ctx: Rc<WorkerContext>,
-    listener: ListenerId,
-    bind: SocketAddr,
+    purpose: Cell<Purpose>,
     socket: TcpListener,
 }
 
@@ -43,16 +43,16 @@ impl Door {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket.
-    pub(super) fn open(
-        ctx: &Rc<WorkerContext>,
-        listener: ListenerId,
-        bind: SocketAddr,
-        socket: std::net::TcpListener,
-    ) -> io::Result<Self> {
+    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: std::net::TcpListener) -> io::Result<Self> {
         let socket = TcpListener::from_std(socket)?;
-        let entrance = Rc::new(Entrance { ctx: Rc::clone(ctx), listener, bind, socket });
+        let entrance = Rc::new(Entrance { ctx: Rc::clone(ctx), purpose: Cell::new(purpose), socket });
         let accepting = spawn_local(accept(Rc::clone(&entrance)));
         Ok(Self { entrance, accepting })
+    }
+
+    /// What is accepted from now on is for somebody else.
+    pub(super) fn assign(&self, purpose: Purpose) {
+        self.entrance.purpose.set(purpose);
     }
 
     /// Takes what the kernel has already accepted, then closes the socket.
@@ -99,13 +99,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 impl Entrance {
     fn accept_failed(&self, error: &io::Error) {
         if self.ctx.accept_log.admits(self.ctx.clock.refresh()) {
-            warn!(listener = self.listener.0, address = %self.bind, %error, "accepting pauses");
+            warn!(address = %self.purpose.get().bind, %error, "accepting pauses");
         }
     }
 
     fn admit(&self, client: TcpStream, peer: SocketAddr) {
         self.ctx.clock.refresh();
-        let Some(listener) = self.ctx.listener(self.listener, self.bind) else {
+        let Some(listener) = self.ctx.listener(self.purpose.get()) else {
             // Removed a moment ago: this socket is about to close.
             return;
         };

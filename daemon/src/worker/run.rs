@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use poise_core::plan::ListenerId;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -17,7 +16,7 @@ use tracing::error;
 
 use super::context::{Phase, WorkerContext};
 use super::door::Door;
-use super::{WorkerCommand, sweep};
+use super::{DoorId, WorkerCommand, sweep};
 
 /// How long connections may take to notice a cut. Each is woken for it and ends in one poll;
 /// this bounds the case in which one does not.
@@ -56,15 +55,20 @@ async fn live(ctx: Rc<WorkerContext>, mut commands: mpsc::Receiver<WorkerCommand
 /// Serves until it is told to stop, and returns how long it may drain, in
 /// milliseconds.
 async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerCommand>) -> u64 {
-    let mut doors: HashMap<ListenerId, Door> = HashMap::new();
+    let mut doors: HashMap<DoorId, Door> = HashMap::new();
     let drain_ms = loop {
         match commands.recv().await {
-            Some(WorkerCommand::Open { listener, bind, socket }) => match Door::open(ctx, listener, bind, socket) {
-                Ok(door) => close(doors.insert(listener, door)),
-                Err(error) => error!(address = %bind, %error, "a listener cannot be served"),
+            Some(WorkerCommand::Open { door, purpose, socket }) => match Door::open(ctx, purpose, socket) {
+                Ok(opened) => close(doors.insert(door, opened)),
+                Err(error) => error!(address = %purpose.bind, %error, "a listener cannot be served"),
             },
-            Some(WorkerCommand::Close { listener, closed }) => {
-                close(doors.remove(&listener));
+            Some(WorkerCommand::Assign { door, purpose }) => {
+                if let Some(door) = doors.get(&door) {
+                    door.assign(purpose);
+                }
+            }
+            Some(WorkerCommand::Close { door, closed }) => {
+                close(doors.remove(&door));
                 // Whoever asked may have stopped waiting.
                 let _ = closed.send(());
             }
