@@ -16,4 +16,4 @@ pub mod response;
 pub mod scan;
 
 #[cfg(test)]
-mod differential;
+mod tests;
