@@ -4,6 +4,7 @@
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
 pub mod control;
+pub mod demo;
 pub mod l4;
 pub mod l7;
 pub mod listen;

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 use super::{parse, print, reference};
 use crate::Config;
+use crate::advice::findings;
 use crate::model::{Group, HealthCheck, Persistence, Protocol, Scheduler};
 use crate::text::tests::made::{a_config, name};
 
@@ -109,6 +110,17 @@ fn the_reference_in_assets_is_the_one_that_the_settings_make() {
     }
     let written = fs::read_to_string(&path).expect("assets hold the reference");
     assert_eq!(written, reference(), "run the tests with POISE_BLESS=1 to write it anew");
+}
+
+#[test]
+fn the_sample_files_are_valid_and_need_no_advice() {
+    for (file, text) in [
+        ("poise.toml", include_str!("../../../assets/poise.toml")),
+        ("demo.toml", include_str!("../../../assets/demo.toml")),
+    ] {
+        let config = parse(text).unwrap_or_else(|faults| panic!("{file}: {faults:?}"));
+        assert_eq!(findings(&config), [], "{file}");
+    }
 }
 
 proptest! {
