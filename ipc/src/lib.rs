@@ -8,15 +8,21 @@
 pub mod advice;
 pub mod apply;
 pub mod cause;
+#[cfg(feature = "transport")]
+pub mod client;
 pub mod diff;
 pub mod edit;
 pub mod fault;
+pub mod frame;
+pub mod hello;
 pub mod limits;
 pub mod message;
 pub mod model;
 pub mod name;
 pub mod status;
 pub mod text;
+#[cfg(feature = "transport")]
+pub mod transport;
 pub mod validate;
 
 pub use model::Config;

@@ -84,8 +84,10 @@ pub const TARGET_LEN_MAX: usize = 16 << 10;
 /// Time from the first byte of a head to its last.
 pub const HEAD_TIMEOUT_MS: u32 = 10_000;
 
-/// Bytes of one frame or line of the control protocol.
+/// Bytes of one frame or line from a client.
 pub const FRAME_LEN_MAX: usize = 1 << 20;
+/// Bytes of one frame or line from the daemon: the status of some 30,000 backends as JSON.
+pub const REPLY_LEN_MAX: usize = 16 << 20;
 /// Edits of one commit.
 pub const EDITS_MAX: usize = 10_000;
 /// Rows of the health log kept in memory.

@@ -64,6 +64,26 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    /// The least role that may ask it.
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::Apply(_) | Self::Replace(_) => Role::Operate,
+            Self::Reload { .. } => Role::Admin,
+            Self::Hello
+            | Self::Status
+            | Self::Config
+            | Self::ConfigText
+            | Self::Subscribe(_)
+            | Self::Unsubscribe
+            | Self::Logs(_)
+            | Self::History { .. }
+            | Self::Drift
+            | Self::StepDown { .. } => Role::View,
+        }
+    }
+}
+
 const fn history_default() -> u32 {
     20
 }
@@ -120,6 +140,17 @@ pub enum Role {
     Operate,
     /// Reload.
     Admin,
+}
+
+impl Role {
+    /// The word for messages and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// A class of events.
