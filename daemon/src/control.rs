@@ -1,8 +1,17 @@
 //! Control: the single writer of configuration, identities and health, and what serves it.
 //!
-//! `command` is how others reach the writer, `bus` how its events reach readers, `ipc` the socket
-//! in front of both. Nothing here carries traffic or probes; the data path never names this
-//! module, and `lib.rs` wires them together.
+//! `command` is how others reach the writer (`reconcile`), `bus` how its events reach readers,
+//! `ipc` the socket in front of both. Nothing here carries traffic or probes; the data path never
+//! names this module, and `lib.rs` wires them together.
 
 pub mod bus;
+pub mod checks;
+pub mod clock;
 pub mod command;
+pub mod file;
+pub mod health;
+mod identities;
+pub mod latency;
+pub mod ports;
+pub mod reconcile;
+pub mod records;

@@ -3,13 +3,130 @@
 //! This file is the wiring diagram. The data path and the probes never name `control`, nor the
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
+pub mod check;
 pub mod control;
 pub mod demo;
 pub mod l4;
 pub mod l7;
 pub mod listen;
+mod log;
+pub mod options;
+mod program;
 pub mod published;
 pub mod records;
 pub mod report;
+mod signals;
 pub mod store;
 pub mod worker;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+
+use poise_core::plan::ListenerId;
+use poise_core::token::TokenKey;
+use tokio::sync::mpsc;
+use tracing::info;
+
+use control::bus::Bus;
+use control::command::INBOX_MAX;
+use control::ports::{PortError, Ports, Wanted};
+use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
+use control::records::Records;
+use listen::{Binder, Prepared};
+use options::Settings;
+use published::Publisher;
+use report::REPORTS_MAX;
+use store::{StateDir, Store, StoreError};
+use worker::Workers;
+
+pub use program::main_from;
+
+/// Why poised could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no configuration that can run.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A thread, a runtime or a signal handler cannot be made.
+    #[error("{what}")]
+    System {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Runs the daemon until it is told to stop. Blocks; must not be called within a runtime.
+///
+/// # Errors
+/// [`RunError`] when it cannot start; a daemon that runs ends cleanly.
+pub fn run(settings: &Settings) -> Result<(), RunError> {
+    let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?)?;
+    let publisher = Publisher::new();
+    let workers = Workers::spawn(usize::from(settings.workers.get()), &publisher.published());
+    let mut workers = workers.map_err(failed("start the workers"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed("start the control runtime"))?;
+
+    runtime.block_on(async {
+        let bus = Bus::new();
+        let (inbox, commands) = mpsc::channel(INBOX_MAX);
+        let (_reports_in, reports) = mpsc::channel(REPORTS_MAX);
+        let parts = Parts {
+            ports: Sockets(Binder::new(workers.senders())),
+            store,
+            key: TokenKey::new(stored.cookie_key),
+            facts: Facts::new(stored.daemon_id, settings.workers.get()),
+            records: Records::new(workers.take_records()),
+            publisher,
+            bus,
+        };
+        let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
+        let signals = signals::Signals::new().map_err(failed("listen for signals"))?;
+        info!(version = env!("CARGO_PKG_VERSION"), state = %settings.state_dir.display(), "poised is ready");
+        let stop = signals.conduct(workers, inbox, settings.drain);
+        tokio::join!(reconcile.run(Inputs { inbox: commands, reports }), stop);
+        info!("poised has stopped");
+        Ok(())
+    })
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |source| RunError::System { what, source }
+}
+
+/// The sockets of listeners, as control wants them.
+struct Sockets(Binder);
+
+impl Ports for Sockets {
+    type Prepared = Prepared;
+
+    fn prepare(&mut self, wanted: &Wanted) -> Result<Prepared, PortError> {
+        let wanted: BTreeMap<_, _> = wanted
+            .iter()
+            .map(|(&id, want)| {
+                (id, listen::Wanted { name: want.name.clone(), bind: want.bind, protocol: want.protocol })
+            })
+            .collect();
+        self.0.prepare(&wanted).map_err(|error| PortError {
+            listener: error.listener,
+            address: error.address,
+            source: error.source,
+        })
+    }
+
+    async fn commit(&mut self, prepared: Prepared) {
+        self.0.commit(prepared).await;
+    }
+
+    fn address(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.0.address(listener)
+    }
+}

@@ -1,3 +1,7 @@
-//! The program `poised`.
+//! The program `poised`. Everything is in the library, where tests and the demo reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    poised::main_from(std::env::args_os())
+}

@@ -10,6 +10,7 @@ mod thread;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 use std::{io, path::Path};
 
 use poise_core::plan::BackendId;
@@ -26,6 +27,8 @@ pub const HISTORY_LEN_MAX: usize = 512 << 10;
 /// Work that may wait for the thread: one commit, some queries, some batches of health. A full
 /// queue means a disk that stands still, which is said instead of waited for.
 const QUEUE_MAX: usize = 64;
+/// How long a stop waits for the thread: a stop ends within a second of its drain time.
+const CLOSE_WAIT: Duration = Duration::from_millis(900);
 
 /// What the database held when it was opened.
 #[derive(Debug)]
@@ -146,7 +149,7 @@ enum Work {
     Taken { text: String, done: Done<()> },
     Health(Vec<HealthRow>),
     History { limit: u32, done: Done<Vec<Commit>> },
-    Stop,
+    Stop(SyncSender<()>),
 }
 
 /// The handle of the store.
@@ -204,18 +207,24 @@ impl Store {
         self.hand(Work::History { limit, done: Box::new(done) });
     }
 
-    /// Writes what is left and ends the thread.
-    pub fn close(mut self) {
-        // Blocks until the queue has room: the thread is the only consumer and always returns.
-        let _ = self.work.send(Work::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-
     fn hand(&self, work: Work) {
         if let Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) = self.work.try_send(work) {
             work.refuse();
+        }
+    }
+}
+
+impl Drop for Store {
+    /// Writes what is left and ends the thread; gives up on a disk that stands still.
+    fn drop(&mut self) {
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
+        if self.work.try_send(Work::Stop(done)).is_err() || ended.recv_timeout(CLOSE_WAIT).is_err() {
+            tracing::error!("the disk stands still: the last health may not be stored");
+            return;
+        }
+        if let Some(thread) = self.thread.take() {
+            // It has said its last word: what is left is closing the database.
+            let _ = thread.join();
         }
     }
 }
@@ -226,7 +235,7 @@ impl Work {
         match self {
             Self::Commit { done, .. } | Self::Taken { done, .. } => done(Err(StoreError::Stalled)),
             Self::History { done, .. } => done(Err(StoreError::Stalled)),
-            Self::Health(_) | Self::Stop => {}
+            Self::Health(_) | Self::Stop(_) => {}
         }
     }
 }

@@ -41,8 +41,6 @@ pub enum Command {
         /// Where it goes.
         reply: oneshot::Sender<Arc<Status>>,
     },
-    /// Read the operator's file again (SIGHUP).
-    Reload,
     /// Store what is not yet stored and end.
     Stop,
 }

@@ -88,7 +88,7 @@ impl Database {
         let (mut id, mut key) = ([0_u8; 16], [0_u8; 16]);
         getrandom::fill(&mut id).map_err(StoreError::Random)?;
         getrandom::fill(&mut key).map_err(StoreError::Random)?;
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = format!("{:032x}", u128::from_be_bytes(id));
         let mut made = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
             transaction.execute_batch(SCHEMA)?;

@@ -54,7 +54,7 @@ fn a_new_state_has_an_identity_and_a_key_that_stay() {
     let (first, made) = open(dir.path());
     assert!(made.running.is_none() && made.health.is_empty());
     assert_eq!(made.daemon_id.len(), 32);
-    first.close();
+    drop(first);
     let (_second, kept) = open(dir.path());
     assert_eq!((kept.daemon_id, kept.cookie_key), (made.daemon_id, made.cookie_key));
     assert_ne!(kept.cookie_key, [0; 16]);
@@ -107,12 +107,12 @@ fn health_is_kept_until_its_backend_is_removed() {
     let row = |id, health| HealthRow { backend: BackendId(id), health, since_ms: 7 };
     first.health(vec![row(1, Health::Up), row(2, Health::Up)]).expect("queued");
     first.health(vec![row(1, Health::Down)]).expect("queued");
-    first.close();
+    drop(first);
     let (second, mut stored) = open(dir.path());
     stored.health.sort_by_key(|row| row.backend);
     assert_eq!(stored.health, [row(1, Health::Down), row(2, Health::Up)]);
     store(&second, Change { gone: vec![BackendId(1)], ..change(1) });
-    second.close();
+    drop(second);
     assert_eq!(open(dir.path()).1.health, [row(2, Health::Up)]);
 }
 
@@ -122,7 +122,7 @@ fn the_text_of_a_taken_file_is_kept() {
     let (first, _) = open(dir.path());
     store(&first, change(1));
     first.taken("# other\n".to_owned()).blocking_recv().expect("answered").expect("stored");
-    first.close();
+    drop(first);
     assert_eq!(open(dir.path()).1.running.and_then(|running| running.taken).as_deref(), Some("# other\n"));
 }
 
@@ -162,7 +162,7 @@ fn a_file_that_is_no_database_of_poise_is_refused_and_left_alone() {
 #[test]
 fn a_database_of_a_later_version_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().expect("dir");
-    open(dir.path()).0.close();
+    drop(open(dir.path()).0);
     let mut content = std::fs::read(database_path(dir.path())).expect("there");
     content[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(database_path(dir.path()), &content).expect("written");
@@ -177,7 +177,7 @@ fn a_damaged_database_is_refused_and_left_alone() {
     for revision in 1..=50 {
         store(&first, change(revision));
     }
-    first.close();
+    drop(first);
     let mut content = std::fs::read(database_path(dir.path())).expect("there");
     content[4_096..].fill(0x5a);
     std::fs::write(database_path(dir.path()), &content).expect("written");

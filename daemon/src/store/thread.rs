@@ -22,7 +22,13 @@ pub(super) fn run(mut database: Database, queue: &Receiver<Work>, _dir: StateDir
     let mut health = Unwritten::default();
     loop {
         match next(queue, &health) {
-            Next::Work(Work::Stop) | Next::Ended => return health.write(&mut database),
+            Next::Work(Work::Stop(done)) => {
+                health.write(&mut database);
+                // The one who waits may have given up.
+                let _ = done.send(());
+                return;
+            }
+            Next::Ended => return health.write(&mut database),
             Next::Work(work) => take(work, &mut database, &mut health),
             Next::Nothing => health.write(&mut database),
         }
@@ -60,7 +66,7 @@ fn take(work: Work, database: &mut Database, health: &mut Unwritten) {
         Work::Taken { text, done } => done(database.taken(&text)),
         Work::History { limit, done } => done(database.history(limit)),
         Work::Health(rows) => health.rows.extend(rows.into_iter().map(|row| (row.backend, row))),
-        Work::Stop => {}
+        Work::Stop(_) => {}
     }
 }
 

@@ -1,0 +1,66 @@
+//! `poised --check FILE`: every fault of a configuration file with its line, then its findings.
+//!
+//! Faults make the file invalid and the exit code 7; findings are advice on a valid file. Nothing
+//! is bound, stored or started.
+
+use std::io::{self, Write, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use poise_ipc::fault::Fault;
+use poise_ipc::{Config, advice, text};
+
+use crate::control::file;
+use crate::program::INVALID;
+
+/// Checks a file and prints what was found.
+pub(crate) fn check(path: &Path) -> ExitCode {
+    let read = match file::read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let _ = writeln!(stderr(), "poised: read {}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut out = stdout().lock();
+    let (printed, code) = match text::parse(&read) {
+        Ok(config) => (print_findings(&mut out, path, &config), ExitCode::SUCCESS),
+        Err(faults) => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
+    };
+    // A reader that has gone away has read enough.
+    let _ = printed;
+    code
+}
+
+/// One line per fault: `FILE:line:column: path: message; allowed: ...; hint`.
+pub(crate) fn print_faults(out: &mut impl Write, path: &Path, faults: &[Fault]) -> io::Result<()> {
+    for fault in faults {
+        let space = if fault.place.is_some() { "" } else { " " };
+        writeln!(out, "{}:{space}{fault}", path.display())?;
+    }
+    writeln!(out, "{}: invalid, {} found", path.display(), counted(faults.len(), "fault"))
+}
+
+fn print_findings(out: &mut impl Write, path: &Path, config: &Config) -> io::Result<()> {
+    let findings = advice::findings(config);
+    for finding in &findings {
+        let (severity, code) = (format!("{:?}", finding.severity).to_lowercase(), &finding.code);
+        let (subject, message, remedy) = (&finding.subject, &finding.message, &finding.remedy);
+        writeln!(out, "{}: {severity}: {subject}: {message}; {remedy} [{code}]", path.display())?;
+    }
+    let backends = config.groups.values().map(|group| group.backends.len()).sum();
+    let parts = [
+        counted(config.listeners.len(), "listener"),
+        counted(config.groups.len(), "group"),
+        counted(backends, "backend"),
+        counted(findings.len(), "finding"),
+    ];
+    writeln!(out, "{}: valid, {}", path.display(), parts.join(", "))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Wall time, as everything that is stored or shown counts it.
+//!
+//! The rules get it as an argument; only control reads it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the epoch; 0 on a machine whose clock stands before it.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,80 @@
+//! The operator's file: how it stands against the running configuration, and what a reload does.
+//!
+//! Three texts are compared by what they mean, not by how they are written: the file as it was last
+//! taken, the file now, the running configuration. The file is read, never written. Reconcile and
+//! the start ask; both disks and commits are theirs.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use poise_ipc::Config;
+use poise_ipc::limits::CONFIG_LEN_MAX;
+use poise_ipc::message::Take;
+
+/// How the operator's file and the running configuration stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Both say the same.
+    Agree,
+    /// Only the running configuration has changed since the file was taken.
+    RunningAhead,
+    /// Only the file has changed.
+    FileAhead,
+    /// Both have changed, in different ways.
+    Diverged,
+}
+
+/// What a reload does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The file becomes the running configuration by a commit.
+    Commit,
+    /// The running configuration stays; the file counts as taken.
+    Mark,
+    /// Neither side is guessed.
+    Refuse,
+}
+
+/// Compares the file now and the running configuration with the file as it was last taken; a file
+/// that was never taken counts as an empty one.
+pub fn standing(taken: Option<&Config>, file: &Config, running: &Config) -> Standing {
+    let empty = Config::default();
+    let taken = taken.unwrap_or(&empty);
+    if file == running {
+        Standing::Agree
+    } else if file == taken {
+        Standing::RunningAhead
+    } else if running == taken {
+        Standing::FileAhead
+    } else {
+        Standing::Diverged
+    }
+}
+
+/// What a reload does, given how the two stand and which side the operator wants.
+pub fn step(standing: Standing, take: Option<Take>) -> Step {
+    match (standing, take) {
+        (Standing::Agree, _) | (Standing::RunningAhead, None) | (_, Some(Take::Running)) => Step::Mark,
+        (Standing::FileAhead, None) | (_, Some(Take::File)) => Step::Commit,
+        (Standing::Diverged, None) => Step::Refuse,
+    }
+}
+
+/// Reads the operator's file.
+///
+/// # Errors
+/// When it cannot be read, is no UTF-8 or is longer than a configuration may be.
+pub fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let len_max = CONFIG_LEN_MAX as u64;
+    let len = File::open(path)?.take(len_max + 1).read_to_string(&mut text)? as u64;
+    if len > len_max {
+        let message = format!("it is longer than {CONFIG_LEN_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! What control needs of the sockets that listeners accept on.
+//!
+//! `lib.rs` implements it over the data path's binder; tests implement it in memory. Preparing
+//! changes nothing that runs, so a change that is refused later leaves no trace.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use poise_core::plan::ListenerId;
+use poise_ipc::Name;
+use poise_ipc::model::Protocol;
+
+/// The listeners of a configuration by identity.
+pub type Wanted = BTreeMap<ListenerId, Want>;
+
+/// What is wanted of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Its name, for errors.
+    pub name: Name,
+    /// The configured address; with port 0 the kernel chooses once.
+    pub bind: SocketAddr,
+    /// What it speaks.
+    pub protocol: Protocol,
+}
+
+/// An address that cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("listener {listener} cannot accept on {address}")]
+pub struct PortError {
+    /// The listener that wants it.
+    pub listener: Name,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The sockets that listeners accept on.
+pub trait Ports {
+    /// Sockets that are bound but not used yet; dropping them closes them.
+    type Prepared;
+
+    /// Binds what is wanted and not yet bound.
+    ///
+    /// # Errors
+    /// [`PortError`] for the first address that cannot be bound; what runs is untouched.
+    fn prepare(&mut self, wanted: &Wanted) -> Result<Self::Prepared, PortError>;
+
+    /// Accepts on prepared sockets from now on and closes those no longer wanted.
+    fn commit(&mut self, prepared: Self::Prepared) -> impl Future<Output = ()>;
+
+    /// The real address of a listener, where the configured port is 0.
+    fn address(&self, listener: ListenerId) -> Option<SocketAddr>;
+}

@@ -1,0 +1,288 @@
+//! Reconcile: the only writer of configuration, identities, health and plans.
+//!
+//! Takes commands and reports one by one from bounded channels. Slow work (the store, the
+//! operator's file) is under way beside it, one piece at a time, so a disk that stands still never
+//! keeps a dead backend in rotation. It opens no socket and writes no file itself: ports and store
+//! are handed to it by `start`.
+
+mod commit;
+mod reload;
+mod requests;
+mod start;
+mod status;
+mod verdicts;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poise_core::plan::{BackendId, Identities, Plan};
+use poise_core::token::TokenKey;
+use poise_ipc::advice::Finding;
+use poise_ipc::message::{ErrorCode, ErrorReply};
+use poise_ipc::status::Status;
+use poise_ipc::{Config, Name};
+use tokio::sync::{mpsc, oneshot};
+
+use super::bus::Bus;
+use super::checks::CheckLog;
+use super::clock::now_ms;
+use super::command::{Answer, Command};
+use super::health::Trackers;
+use super::latency::Latencies;
+use super::ports::Ports;
+use super::records::Records;
+use crate::published::Publisher;
+use crate::report::ProbeReport;
+use crate::store::{HealthRow, Store, StoreError};
+
+pub(crate) use commit::chain;
+pub use commit::{Change, Source};
+use commit::{Marking, Storing};
+use reload::{FileTask, OperatorFile};
+pub use start::StartError;
+pub(crate) use start::daemon;
+
+/// Reports taken at once: their flips make one plan.
+const REPORTS_BATCH_MAX: usize = 256;
+/// Changes and reads of the operator's file that may wait for the one under way. More operators
+/// at once are told that poised is busy.
+const WAITING_MAX: usize = 64;
+/// Time between two rounds of small work: records of the workers, health for the store.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a stop waits for a disk that stands still.
+const STOP_WAIT: Duration = Duration::from_millis(500);
+/// Rounds between two counts of latency (5 s).
+const LATENCY_TICKS: u64 = 50;
+/// Rounds between two looks at the operator's file (10 s).
+const LOOK_TICKS: u64 = 100;
+
+/// What is known of the process, for status and greetings.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Host name of the machine.
+    pub host: String,
+    /// Identity of the daemon's state.
+    pub daemon_id: String,
+    /// When it started, in milliseconds since the epoch.
+    pub started_ms: u64,
+    /// Worker threads.
+    pub workers: u16,
+}
+
+impl Facts {
+    /// The facts of a process that starts now.
+    pub fn new(daemon_id: String, workers: u16) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { host, daemon_id, started_ms: now_ms(), workers }
+    }
+}
+
+/// What reconcile is made of besides the state it begins with.
+pub struct Parts<P> {
+    /// The sockets of listeners.
+    pub ports: P,
+    /// The store.
+    pub store: Store,
+    /// Where plans are published.
+    pub publisher: Publisher,
+    /// Where events are published.
+    pub bus: Bus,
+    /// Key of the cookie tokens.
+    pub key: TokenKey,
+    /// The process.
+    pub facts: Facts,
+    /// Records of the workers.
+    pub records: Records,
+}
+
+/// Where work comes from.
+#[derive(Debug)]
+pub struct Inputs {
+    /// Commands of clients and signals.
+    pub inbox: mpsc::Receiver<Command>,
+    /// Verdicts of the probes.
+    pub reports: mpsc::Receiver<ProbeReport>,
+}
+
+/// The running configuration with what belongs to it.
+#[derive(Debug, Default)]
+struct State {
+    revision: u64,
+    config: Config,
+    identities: Identities,
+    findings: Vec<Finding>,
+}
+
+/// The single writer.
+// Not Clone: two writers would each believe they own the revision.
+pub struct Reconcile<P: Ports> {
+    parts: Parts<P>,
+    state: State,
+    file: OperatorFile,
+    trackers: Trackers,
+    log: CheckLog,
+    latencies: Latencies,
+    under_way: Option<UnderWay<P::Prepared>>,
+    waiting: VecDeque<Job>,
+    unstored: HashMap<BackendId, HealthRow>,
+    failing_open: Vec<Name>,
+    snapshot: Option<(u64, Arc<Status>)>,
+    ticks: u64,
+}
+
+/// The one piece of slow work. It has no deadline of its own: a commit that the disk still holds
+/// can be neither told done nor refused.
+type UnderWay<S> = Pin<Box<dyn Future<Output = Done<S>>>>;
+
+/// What was under way and is done.
+enum Done<S> {
+    Stored(Box<Storing<S>>, Outcome),
+    Marked(Marking, Outcome),
+    Read(FileTask, io::Result<String>),
+}
+
+/// What the store says.
+type Outcome = Result<(), StoreError>;
+
+/// Work that waits until nothing is under way.
+enum Job {
+    Change(Change, Asker),
+    File(FileTask),
+}
+
+/// Who waits for an answer. Answers to those that left are dropped.
+type Asker = oneshot::Sender<Answer>;
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// Works until told to stop, then writes what is left.
+    pub async fn run(mut self, mut inputs: Inputs) -> P {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut reports = Vec::with_capacity(REPORTS_BATCH_MAX);
+        loop {
+            tokio::select! {
+                done = slow_work(&mut self.under_way) => self.done(done).await,
+                n = inputs.reports.recv_many(&mut reports, REPORTS_BATCH_MAX), if !inputs.reports.is_closed() => {
+                    if n > 0 {
+                        self.observe(reports.drain(..));
+                    }
+                }
+                command = inputs.inbox.recv() => match command {
+                    Some(Command::Stop) | None => break,
+                    Some(command) => self.take(command),
+                },
+                _ = tick.tick() => self.tick(),
+            }
+        }
+        self.stop().await
+    }
+
+    /// Begins a job, or lets it wait for the one under way.
+    fn submit(&mut self, job: Job) {
+        if self.under_way.is_none() {
+            self.begin(job);
+        } else if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(job);
+        } else {
+            let error = ErrorReply::new(ErrorCode::Busy, "too many changes wait for the disk");
+            job.refuse(error.hint("try again in a moment"));
+        }
+    }
+
+    fn begin(&mut self, job: Job) {
+        match job {
+            Job::Change(change, asker) => self.begin_change(change, asker),
+            Job::File(task) => self.begin_reading(task),
+        }
+    }
+
+    /// Finishes what was under way and begins what waits.
+    async fn done(&mut self, done: Done<P::Prepared>) {
+        match done {
+            Done::Stored(storing, outcome) => self.finish_storing(*storing, outcome).await,
+            Done::Marked(marking, outcome) => self.finish_marking(marking, outcome),
+            Done::Read(task, text) => self.finish_reading(task, text),
+        }
+        while self.under_way.is_none() {
+            let Some(job) = self.waiting.pop_front() else { return };
+            self.begin(job);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        let plan = self.parts.publisher.published().load_full();
+        self.parts.records.drain(&plan, now_ms());
+        if self.ticks.is_multiple_of(LATENCY_TICKS) {
+            self.latencies.turn(&plan);
+        }
+        self.store_health();
+        if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
+            self.begin_reading(FileTask::Look);
+        }
+    }
+
+    /// Compiles the state and publishes it; tells who began and ceased to fail open.
+    fn publish(&mut self, now_ms: u64) {
+        let published = self.parts.publisher.published();
+        let plan = self.compile(&published.load());
+        self.snapshot = None;
+        let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();
+        self.parts.publisher.publish(plan);
+        let before = std::mem::replace(&mut self.failing_open, failing);
+        self.tell_fail_open(&before, now_ms);
+    }
+
+    fn compile(&self, previous: &Plan) -> Plan {
+        let input = poise_core::plan::Compile {
+            config: &self.state.config,
+            identities: &self.state.identities,
+            health: self.trackers.health(),
+            revision: self.state.revision,
+            workers: usize::from(self.parts.facts.workers),
+            key: &self.parts.key,
+        };
+        poise_core::plan::compile(&input, Some(previous))
+    }
+
+    /// Finishes the commit under way, refuses what waits and closes the store.
+    async fn stop(mut self) -> P {
+        for job in std::mem::take(&mut self.waiting) {
+            job.refuse(stopping());
+        }
+        // What was accepted is done or refused; a reload is a read and a commit, so twice at most.
+        while self.under_way.is_some() {
+            let Ok(done) = tokio::time::timeout(STOP_WAIT, slow_work(&mut self.under_way)).await else { break };
+            self.done(done).await;
+        }
+        self.store_health();
+        let Parts { store, ports, .. } = self.parts;
+        drop(store);
+        ports
+    }
+}
+
+fn stopping() -> ErrorReply {
+    ErrorReply::new(ErrorCode::Busy, "poised is stopping")
+}
+
+/// Waits for what is under way; for ever when nothing is.
+///
+/// # Cancel safety
+/// Safe: what is under way stays until it is done.
+async fn slow_work<S>(under_way: &mut Option<UnderWay<S>>) -> Done<S> {
+    match under_way {
+        None => std::future::pending().await,
+        Some(work) => {
+            let done = work.await;
+            *under_way = None;
+            done
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Commits: from what an operator wants to a revision that is durable and live, or a refusal that
+//! leaves everything as it was.
+//!
+//! The order is that of the design: check, apply, validate, compare, prepare the sockets, store,
+//! publish, answer, tell. Verdicts are taken between storing and publishing; the plan is compiled
+//! with what is known then.
+
+use std::error::Error;
+
+use poise_core::plan::{BackendId, Identities};
+use poise_ipc::edit::Edit;
+use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply};
+use poise_ipc::{Config, advice, apply, diff, text};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::{Asker, Done, Job, Outcome, Reconcile, State};
+use crate::control::bus::What;
+use crate::control::clock::now_ms;
+use crate::control::identities;
+use crate::control::ports::{PortError, Ports, Want, Wanted};
+use crate::store::{self, Running, StoreError};
+
+/// A change of the configuration that somebody wants.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What it leads to.
+    pub source: Source,
+    /// Who wants it.
+    pub author: Author,
+    /// Refuse unless this is the revision now.
+    pub if_revision: Option<u64>,
+    /// Validate and compute only.
+    pub dry_run: bool,
+    /// Why.
+    pub reason: Option<String>,
+    /// The text of the operator's file, when the change is to take it.
+    pub taken: Option<String>,
+}
+
+/// What a change leads to.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The running configuration with these edits.
+    Edits(Vec<Edit>),
+    /// The configuration of this text.
+    Text(String),
+    /// This configuration, which is valid.
+    Config(Box<Config>),
+}
+
+/// A commit that is being stored.
+pub(super) struct Storing<S> {
+    state: State,
+    prepared: S,
+    commit: Commit,
+    taken: Option<String>,
+    asker: Asker,
+}
+
+/// A file that is being marked as taken.
+pub(super) struct Marking {
+    taken: String,
+    asker: Option<Asker>,
+}
+
+impl Job {
+    /// Tells the one who waits that it will not be done.
+    pub(super) fn refuse(self, error: ErrorReply) {
+        match self {
+            Self::Change(_, asker) => answer(asker, Err(error)),
+            Self::File(task) => task.refuse(error),
+        }
+    }
+}
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// Does everything up to storing; answers at once what needs no storing.
+    pub(super) fn begin_change(&mut self, change: Change, asker: Asker) {
+        let candidate = match self.candidate(&change) {
+            Ok(candidate) => candidate,
+            Err(error) => return answer(asker, Err(error)),
+        };
+        let edits = diff::diff(&self.state.config, &candidate);
+        if edits.is_empty() && !change.dry_run && change.taken.is_some() {
+            return self.begin_marking(change.taken.unwrap_or_default(), Some(asker));
+        }
+        if edits.is_empty() || change.dry_run {
+            let applied = Applied { revision: self.state.revision, changed: !edits.is_empty(), edits };
+            return answer(asker, Ok(Reply::Applied(applied)));
+        }
+        let identities = self.state.identities.follow(&candidate);
+        match self.parts.ports.prepare(&wanted(&candidate, &identities)) {
+            Err(error) => answer(asker, Err(refused_by_port(&error))),
+            Ok(prepared) => {
+                let revision = self.state.revision + 1;
+                let inverse = diff::diff(&candidate, &self.state.config);
+                let Change { author, reason, taken, .. } = change;
+                let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
+                let findings = advice::findings(&candidate);
+                let state = State { revision, config: candidate, identities, findings };
+                self.begin_storing(Storing { state, prepared, commit, taken, asker });
+            }
+        }
+    }
+
+    /// The configuration that a change leads to, valid as a whole.
+    fn candidate(&self, change: &Change) -> Result<Config, ErrorReply> {
+        let now = self.state.revision;
+        if let Some(expected) = change.if_revision.filter(|&expected| expected != now) {
+            let error =
+                ErrorReply::new(ErrorCode::Conflict, format!("revision {expected} was expected, {now} is running"));
+            return Err(ErrorReply { revision: Some(now), ..error }.hint("look at what has changed, then try again"));
+        }
+        match &change.source {
+            Source::Config(config) => Ok(Config::clone(config)),
+            Source::Text(text) => text::parse(text).map_err(invalid),
+            Source::Edits(edits) => {
+                apply::apply(&self.state.config, edits).map_err(|faults| match missing(&self.state.config, edits) {
+                    Some(path) => not_found(path, faults),
+                    None => invalid(faults),
+                })
+            }
+        }
+    }
+
+    fn begin_storing(&mut self, storing: Storing<P::Prepared>) {
+        let State { revision, config, identities, .. } = &storing.state;
+        let running = Running {
+            revision: *revision,
+            text: text::print(config),
+            identities: identities::print(identities),
+            taken: storing.taken.clone().or_else(|| self.file.taken.clone()),
+        };
+        let gone = gone(&self.state.identities, identities);
+        let ack = self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone });
+        let storing = Box::new(storing);
+        self.under_way = Some(Box::pin(async move { Done::Stored(storing, outcome(ack).await) }));
+    }
+
+    /// Publishes what is stored, or refuses what could not be.
+    pub(super) async fn finish_storing(&mut self, storing: Storing<P::Prepared>, outcome: Outcome) {
+        let Storing { state, prepared, commit, taken, asker } = storing;
+        if let Err(error) = outcome {
+            return answer(asker, Err(refused_by_store(&error)));
+        }
+        self.state = state;
+        if taken.is_some() {
+            self.file.took(taken);
+        }
+        self.follow(&std::collections::HashMap::new());
+        self.publish(commit.at_ms);
+        self.parts.ports.commit(prepared).await;
+        let (revision, edits_count, author) = (commit.revision, commit.edits.len(), commit.author.user.as_str());
+        info!(revision, generation = self.generation(), author, edits_count, "configuration committed");
+        let applied = Applied { revision, changed: true, edits: commit.edits.clone() };
+        answer(asker, Ok(Reply::Applied(applied)));
+        self.parts.bus.publish(commit.at_ms, What::Committed(commit));
+    }
+
+    /// Stores that the operator's file counts as taken while the configuration stays.
+    pub(super) fn begin_marking(&mut self, taken: String, asker: Option<Asker>) {
+        let ack = self.parts.store.taken(taken.clone());
+        let marking = Marking { taken, asker };
+        self.under_way = Some(Box::pin(async move { Done::Marked(marking, outcome(ack).await) }));
+    }
+
+    pub(super) fn finish_marking(&mut self, marking: Marking, outcome: Outcome) {
+        let said = match outcome {
+            Ok(()) => {
+                self.file.took(Some(marking.taken));
+                self.snapshot = None;
+                Ok(Reply::Applied(Applied { revision: self.state.revision, changed: false, edits: Vec::new() }))
+            }
+            Err(error) => {
+                warn!(error = chain(&error), "what the configuration file says cannot be stored");
+                Err(refused_by_store(&error))
+            }
+        };
+        if let Some(asker) = marking.asker {
+            answer(asker, said);
+        }
+    }
+}
+
+/// Answers; whoever does not wait any more misses it.
+pub(super) fn answer(asker: Asker, said: crate::control::command::Answer) {
+    let _ = asker.send(said);
+}
+
+/// What the store says; a store that is gone has refused.
+async fn outcome(ack: oneshot::Receiver<Outcome>) -> Outcome {
+    ack.await.unwrap_or(Err(StoreError::Stalled))
+}
+
+/// The listeners of a configuration by identity.
+pub(super) fn wanted(config: &Config, identities: &Identities) -> Wanted {
+    let listeners = config.listeners.iter();
+    let known = listeners.filter_map(|(name, listener)| {
+        let id = *identities.listeners.get(name)?;
+        Some((id, Want { name: name.clone(), bind: listener.bind, protocol: listener.protocol }))
+    });
+    known.collect()
+}
+
+/// Backends whose identity is gone.
+fn gone(before: &Identities, after: &Identities) -> Vec<BackendId> {
+    let kept = |path| after.backends.contains_key(path);
+    before.backends.iter().filter(|(path, _)| !kept(*path)).map(|(_, &id)| id).collect()
+}
+
+/// The first object that edits need and that is not there.
+fn missing(config: &Config, edits: &[Edit]) -> Option<String> {
+    let there = |path: &str, before: &[Edit]| {
+        let set = |edit: &Edit| matches!(edit, Edit::Set { path: set, .. } if path.starts_with(set.as_str()));
+        apply::get(config, path).is_some() || before.iter().any(set)
+    };
+    let needs = edits.iter().enumerate().filter_map(|(at, edit)| Some((at, needed(edit)?)));
+    needs.filter(|(at, path)| !there(path, &edits[..*at])).map(|(_, path)| path).next()
+}
+
+/// The object that has to be there for an edit to apply.
+fn needed(edit: &Edit) -> Option<String> {
+    let keys: Vec<&str> = edit.path().split('.').collect();
+    let adds = matches!(edit, Edit::Set { .. });
+    let len = match keys.as_slice() {
+        [_] => return None,
+        ["groups", _, "backends", _] if adds => 2,
+        [_, _] if adds => return None,
+        ["groups", _, "backends", _, ..] => 4,
+        _ => 2,
+    };
+    Some(keys[..len].join("."))
+}
+
+fn not_found(path: String, faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
+    let error = ErrorReply::new(ErrorCode::NotFound, format!("{path} does not exist"));
+    ErrorReply { path: Some(path), faults, ..error }
+}
+
+/// The refusal of an invalid configuration.
+pub(super) fn invalid(faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
+    let message = match faults.as_slice() {
+        [fault] => fault.to_string(),
+        faults => format!("the configuration would have {} faults", faults.len()),
+    };
+    let path = faults.first().map(|fault| fault.path.clone());
+    ErrorReply { path, faults, ..ErrorReply::new(ErrorCode::Invalid, message) }
+}
+
+fn refused_by_port(error: &PortError) -> ErrorReply {
+    let refusal = ErrorReply::new(ErrorCode::Bind, chain(error));
+    let path = Some(format!("listeners.{}.bind", error.listener));
+    ErrorReply { path, ..refusal }.hint("nothing was changed; choose another address or end what uses it")
+}
+
+fn refused_by_store(error: &StoreError) -> ErrorReply {
+    let refusal = ErrorReply::new(ErrorCode::Storage, format!("the change was not made: {}", chain(error)));
+    refusal.hint("traffic goes on as before; make room in the state directory, then try again")
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}

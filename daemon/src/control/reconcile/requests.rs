@@ -1,0 +1,103 @@
+//! Requests of clients: reads are answered at once, changes become jobs.
+//!
+//! Roles were checked by the connection. Reads never wait for a commit that is being stored: they
+//! see the state before it.
+
+use std::sync::Arc;
+
+use poise_ipc::message::{Author, ErrorCode, ErrorReply, LogQuery, Reply, Role, Verb, Welcome};
+use poise_ipc::text;
+use tokio::sync::oneshot;
+
+use super::commit::{answer, chain};
+use super::reload::FileTask;
+use super::{Asker, Change, Job, Reconcile, Source};
+use crate::control::command::{Answer, Command};
+use crate::control::ports::Ports;
+use crate::store::HISTORY_MAX;
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// Takes one command.
+    pub(super) fn take(&mut self, command: Command) {
+        match command {
+            Command::Request { verb, author, role, reply } => self.request(verb, author, role, reply),
+            Command::Snapshot { reply } => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.snapshot());
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn request(&mut self, verb: Verb, author: Author, role: Role, asker: Asker) {
+        match verb {
+            Verb::Apply(apply) => {
+                let change = Change {
+                    source: Source::Edits(apply.edits),
+                    author,
+                    if_revision: apply.if_revision,
+                    dry_run: apply.dry_run,
+                    reason: apply.reason,
+                    taken: None,
+                };
+                self.submit(Job::Change(change, asker));
+            }
+            Verb::Replace(replace) => {
+                let change = Change {
+                    source: Source::Text(replace.text),
+                    author,
+                    if_revision: replace.if_revision,
+                    dry_run: replace.dry_run,
+                    reason: replace.reason,
+                    taken: None,
+                };
+                self.submit(Job::Change(change, asker));
+            }
+            Verb::Reload { take } => self.submit(Job::File(FileTask::Reload { take, author, asker })),
+            Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
+            Verb::History { limit } => self.history(limit, asker),
+            read => answer(asker, self.read(read, author, role)),
+        }
+    }
+
+    fn read(&mut self, verb: Verb, author: Author, role: Role) -> Answer {
+        let revision = self.state.revision;
+        Ok(match verb {
+            Verb::Hello => Reply::Hello(self.welcome(author, role)),
+            Verb::Status => Reply::Status(Box::new(self.fresh_status().as_ref().clone())),
+            Verb::Config => Reply::Config { revision, config: self.state.config.clone() },
+            Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
+            Verb::Logs(query) => self.logs(&query),
+            _ => return Err(ErrorReply::new(ErrorCode::Internal, "this request belongs to the connection")),
+        })
+    }
+
+    fn welcome(&self, author: Author, role: Role) -> Welcome {
+        Welcome {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.parts.facts.host.clone(),
+            role,
+            user: author.user,
+            daemon_id: self.parts.facts.daemon_id.clone(),
+            revision: self.state.revision,
+        }
+    }
+
+    fn logs(&self, query: &LogQuery) -> Reply {
+        Reply::Logs { rows: self.log.query(query), lost_total: self.log.lost_total() }
+    }
+
+    fn history(&self, limit: u32, asker: oneshot::Sender<Answer>) {
+        self.parts.store.history(limit.clamp(1, HISTORY_MAX), move |commits| {
+            let said = commits
+                .map(|commits| Reply::History { commits })
+                .map_err(|error| ErrorReply::new(ErrorCode::Storage, chain(&error)));
+            answer(asker, said);
+        });
+    }
+
+    /// The state as a whole, at most [`SNAPSHOT_MS_MAX`](super::status::SNAPSHOT_MS_MAX) old.
+    fn snapshot(&mut self) -> Arc<poise_ipc::status::Status> {
+        self.recent_status().unwrap_or_else(|| self.fresh_status())
+    }
+}

@@ -1,0 +1,201 @@
+//! The start: which configuration runs first, and that it runs before anything else happens.
+//!
+//! The first start takes the operator's file and refuses to run with an invalid one. Later starts
+//! run with what was running; the file is taken when it alone has changed. Whatever is wrong with
+//! the file then is a warning: traffic must not stop for it.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+
+use poise_ipc::fault::Fault;
+use poise_ipc::limits::CHECK_ROWS_MAX;
+use poise_ipc::message::{Author, ErrorReply};
+use poise_ipc::{Config, advice, text};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::commit::{chain, wanted};
+use super::reload::OperatorFile;
+use super::{Change, CheckLog, Latencies, Parts, Reconcile, Source, State, Trackers, VecDeque, slow_work};
+use crate::control::clock::now_ms;
+use crate::control::file::{self, Step};
+use crate::control::identities;
+use crate::control::ports::{PortError, Ports};
+use crate::store::{HealthRow, Running};
+
+/// Why poised cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The operator's file is invalid and nothing else could run.
+    #[error("{} is no valid configuration", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All its faults.
+        faults: Vec<Fault>,
+    },
+    /// The operator's file cannot be read and nothing else could run.
+    #[error("read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The stored configuration does not make sense to this version.
+    #[error("the stored configuration cannot run in this version: {}", faults.first().map_or_else(String::new, ToString::to_string))]
+    Stored {
+        /// All its faults.
+        faults: Vec<Fault>,
+    },
+    /// The operator's file was refused and nothing else could run.
+    #[error("{}", .0.message)]
+    Refused(Box<ErrorReply>),
+    /// An address of the stored configuration cannot be bound.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// Makes the writer and publishes the first plan.
+    ///
+    /// # Errors
+    /// [`StartError`] when there is no configuration that can run.
+    pub async fn start(
+        parts: Parts<P>,
+        running: Option<Running>,
+        health: Vec<HealthRow>,
+        file: Option<PathBuf>,
+    ) -> Result<Self, StartError> {
+        let first = running.is_none();
+        let (state, taken) = restored(running)?;
+        let read = file.as_ref().map(|path| file::read(path));
+        let mut this = Self {
+            parts,
+            state,
+            file: OperatorFile { path: file, taken, drift: false },
+            trackers: Trackers::default(),
+            log: CheckLog::new(CHECK_ROWS_MAX),
+            latencies: Latencies::default(),
+            under_way: None,
+            waiting: VecDeque::new(),
+            unstored: HashMap::new(),
+            failing_open: Vec::new(),
+            snapshot: None,
+            ticks: 0,
+        };
+        let health = health.into_iter().map(|row| (row.backend, row)).collect();
+        this.follow(&health);
+        let live = match read {
+            Some(read) => this.consider(read, first).await?,
+            None => false,
+        };
+        if !live {
+            this.open().await?;
+        }
+        Ok(this)
+    }
+
+    /// Runs with the configuration as it is.
+    async fn open(&mut self) -> Result<(), StartError> {
+        let prepared = self.parts.ports.prepare(&wanted(&self.state.config, &self.state.identities))?;
+        self.publish(now_ms());
+        self.parts.ports.commit(prepared).await;
+        info!(revision = self.state.revision, generation = self.generation(), "configuration in force");
+        Ok(())
+    }
+
+    /// Does with the file what its standing asks for; whether a commit made it the configuration.
+    async fn consider(&mut self, read: io::Result<String>, first: bool) -> Result<bool, StartError> {
+        let outcome = match self.wanted_of(read) {
+            Ok((Step::Commit, text, config)) => self.take_file(text, config).await.map(|()| true),
+            Ok((Step::Mark, text, _)) => {
+                self.mark_file(text).await;
+                Ok(false)
+            }
+            Ok((Step::Refuse, ..)) => {
+                self.file.drift = true;
+                let file = self.file_name();
+                warn!(
+                    file,
+                    "the configuration file and the running configuration have both changed; \
+                    the running configuration stays until a reload says which side to take"
+                );
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        };
+        outcome.or_else(|error| if first { Err(error) } else { Ok(self.go_on_without(&error)) })
+    }
+
+    fn wanted_of(&self, read: io::Result<String>) -> Result<(Step, String, Config), StartError> {
+        let path = self.file.path.clone().unwrap_or_default();
+        let text = read.map_err(|source| StartError::Unreadable { path: path.clone(), source })?;
+        let config = text::parse(&text).map_err(|faults| StartError::Invalid { path, faults })?;
+        let standing = file::standing(self.file.taken_config().as_ref(), &config, &self.state.config);
+        Ok((file::step(standing, None), text, config))
+    }
+
+    /// Commits the file's configuration, which makes it live.
+    async fn take_file(&mut self, text: String, config: Config) -> Result<(), StartError> {
+        let (asker, answer) = oneshot::channel();
+        let change = Change {
+            source: Source::Config(Box::new(config)),
+            author: daemon(),
+            if_revision: None,
+            dry_run: false,
+            reason: self.file_name().map(|file| format!("configuration file {file}")),
+            taken: Some(text),
+        };
+        self.begin_change(change, asker);
+        self.settle().await;
+        match answer.await {
+            Ok(Err(error)) => Err(StartError::Refused(Box::new(error))),
+            Ok(Ok(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn mark_file(&mut self, text: String) {
+        if self.file.taken.as_ref() != Some(&text) {
+            self.begin_marking(text, None);
+            self.settle().await;
+        }
+    }
+
+    /// Waits for the one piece of slow work.
+    async fn settle(&mut self) {
+        while self.under_way.is_some() {
+            let done = slow_work(&mut self.under_way).await;
+            self.done(done).await;
+        }
+    }
+
+    fn go_on_without(&mut self, error: &StartError) -> bool {
+        self.file.drift = true;
+        warn!(error = chain(error), "the configuration file is not taken; the stored configuration runs");
+        if let StartError::Invalid { faults, .. } = error {
+            for fault in faults {
+                warn!(%fault, "fault in the configuration file");
+            }
+        }
+        false
+    }
+}
+
+/// Who makes the commits of the daemon itself.
+pub(crate) fn daemon() -> Author {
+    Author { uid: rustix::process::geteuid().as_raw(), user: "poised".to_owned(), pid: 0 }
+}
+
+/// The state that was stored, and the file as it was last taken.
+fn restored(running: Option<Running>) -> Result<(State, Option<String>), StartError> {
+    let Some(running) = running else { return Ok((State::default(), None)) };
+    let config = text::parse(&running.text).map_err(|faults| StartError::Stored { faults })?;
+    let unreadable = || StartError::Stored { faults: vec![Fault::new("", "the stored identities cannot be read")] };
+    let identities = identities::parse(&running.identities).ok_or_else(unreadable)?.follow(&config);
+    let findings = advice::findings(&config);
+    Ok((State { revision: running.revision, config, identities, findings }, running.taken))
+}

@@ -1,0 +1,104 @@
+//! Status: everything at one moment, from configuration, plan, machines, counters and sockets.
+//!
+//! Built on demand and shared among all who ask within a moment, so that a hundred consoles cost
+//! as much as ten. It changes nothing.
+
+use std::sync::Arc;
+
+use poise_core::plan::{BackendPlan, GroupPlan, Plan};
+use poise_ipc::Name;
+use poise_ipc::model::{Group, Listener};
+use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, Status};
+
+use super::Reconcile;
+use crate::control::clock::now_ms;
+use crate::control::ports::Ports;
+
+/// How old a shared snapshot may be, in milliseconds: the shortest interval of a subscription.
+pub(super) const SNAPSHOT_MS_MAX: u64 = 100;
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// The generation of the plan in force.
+    pub(super) fn generation(&self) -> u64 {
+        self.parts.publisher.published().load().generation
+    }
+
+    /// The last status, if it is recent and nothing was published since.
+    pub(super) fn recent_status(&self) -> Option<Arc<Status>> {
+        let (taken_ms, status) = self.snapshot.as_ref()?;
+        (now_ms().abs_diff(*taken_ms) < SNAPSHOT_MS_MAX).then(|| Arc::clone(status))
+    }
+
+    /// The status now.
+    pub(super) fn fresh_status(&mut self) -> Arc<Status> {
+        let at_ms = now_ms();
+        let plan = self.parts.publisher.published().load_full();
+        let status = Arc::new(Status {
+            at_ms,
+            daemon: self.daemon_status(),
+            revision: self.state.revision,
+            generation: plan.generation,
+            listeners: self.state.config.listeners.iter().map(|(name, l)| self.listener(name, l, &plan)).collect(),
+            groups: self.state.config.groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
+            findings: self.state.findings.clone(),
+        });
+        self.snapshot = Some((at_ms, Arc::clone(&status)));
+        status
+    }
+
+    fn daemon_status(&self) -> DaemonStatus {
+        let facts = &self.parts.facts;
+        DaemonStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: facts.host.clone(),
+            pid: std::process::id(),
+            started_ms: facts.started_ms,
+            workers: facts.workers,
+            config_file: self.file_name(),
+            drift: self.file.drift,
+            records_lost_total: self.parts.records.lost_total(),
+        }
+    }
+
+    fn listener(&self, name: &Name, listener: &Listener, plan: &Plan) -> ListenerStatus {
+        let id = self.state.identities.listeners.get(name);
+        let live = id.and_then(|id| plan.listeners.get(id));
+        ListenerStatus {
+            name: name.clone(),
+            bind: id.and_then(|&id| self.parts.ports.address(id)).unwrap_or(listener.bind),
+            protocol: listener.protocol,
+            group: listener.group.clone(),
+            persistence: listener.persistence.clone(),
+            counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
+        }
+    }
+
+    fn group(&self, name: &Name, group: &Group, plan: &Plan, at_ms: u64) -> GroupStatus {
+        let planned = plan.group(name);
+        let backends = planned.map_or(&[][..], |planned: &Arc<GroupPlan>| planned.backends.as_slice());
+        GroupStatus {
+            name: name.clone(),
+            scheduler: group.scheduler,
+            health_check: group.health_check.clone(),
+            fail_open: group.fail_open,
+            failing_open: planned.is_some_and(|planned| planned.failing_open),
+            backends: backends.iter().map(|backend| self.backend(name, backend, at_ms)).collect(),
+        }
+    }
+
+    fn backend(&self, group: &Name, backend: &BackendPlan, at_ms: u64) -> BackendStatus {
+        let mut counters = backend.live.totals();
+        self.latencies.fill(backend.id, &backend.live, &mut counters);
+        BackendStatus {
+            group: group.clone(),
+            name: backend.name.clone(),
+            id: backend.id.0,
+            address: backend.address,
+            weight: backend.weight,
+            effective_weight: backend.effective_weight,
+            state: backend.state,
+            health: self.trackers.status(backend.id, at_ms),
+            counters,
+        }
+    }
+}

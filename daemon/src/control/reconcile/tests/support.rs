@@ -1,0 +1,165 @@
+//! A writer under test: sockets in memory, a store in a directory of its own, time as it is.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use poise_core::plan::ListenerId;
+use poise_core::token::TokenKey;
+use poise_ipc::edit::Edit;
+use poise_ipc::message::{Applied, Apply, Author, ErrorReply, Reply, Role, Verb};
+use poise_ipc::status::{Status, Verdict};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::super::*;
+use crate::control::bus::{Feed, Happening};
+use crate::control::ports::{PortError, Wanted};
+use crate::published::Published;
+use crate::store::StateDir;
+
+/// Two backends and a listener.
+pub(super) const TEXT: &str = "\
+[listeners.web]
+bind = \"127.0.0.1:8080\"
+protocol = \"http\"
+group = \"app\"
+
+[groups.app.backends]
+a = { address = \"10.0.0.1:80\" }
+b = { address = \"10.0.0.2:80\", weight = 50 }
+";
+
+/// Sockets in memory: which addresses are taken by others, and which are in use here.
+#[derive(Clone, Default)]
+pub(super) struct FakePorts {
+    pub(super) taken: Rc<RefCell<BTreeSet<SocketAddr>>>,
+    pub(super) open: Rc<RefCell<Wanted>>,
+}
+
+impl Ports for FakePorts {
+    type Prepared = Wanted;
+
+    fn prepare(&mut self, wanted: &Wanted) -> Result<Wanted, PortError> {
+        match wanted.values().find(|want| self.taken.borrow().contains(&want.bind)) {
+            None => Ok(wanted.clone()),
+            Some(want) => {
+                let source = io::ErrorKind::AddrInUse.into();
+                Err(PortError { listener: want.name.clone(), address: want.bind, source })
+            }
+        }
+    }
+
+    async fn commit(&mut self, prepared: Wanted) {
+        *self.open.borrow_mut() = prepared;
+    }
+
+    fn address(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.open.borrow().get(&listener).map(|want| want.bind)
+    }
+}
+
+/// The ends of a writer that runs.
+pub(super) struct Writer {
+    pub(super) inbox: mpsc::Sender<Command>,
+    pub(super) reports: mpsc::Sender<ProbeReport>,
+    pub(super) feed: Feed,
+    pub(super) published: Published,
+    pub(super) ports: FakePorts,
+    run: tokio::task::JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts a writer on the state in `dir`; a file of `file` is the operator's.
+    pub(super) async fn start(dir: &Path, file: Option<&Path>, ports: FakePorts) -> Result<Self, StartError> {
+        let (store, stored) = Store::open(StateDir::hold(&dir.join("state")).expect("held")).expect("opens");
+        let bus = Bus::new();
+        let publisher = Publisher::new();
+        let (feed, plan) = (bus.feed(), publisher.published());
+        let made_of = Parts {
+            ports: ports.clone(),
+            store,
+            publisher,
+            bus,
+            key: TokenKey::new(stored.cookie_key),
+            facts: Facts::new(stored.daemon_id, 1),
+            records: Records::default(),
+        };
+        let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
+        let (inbox, commands) = mpsc::channel(8);
+        let (reports, verdicts) = mpsc::channel(8);
+        let run = tokio::task::spawn_local(async move {
+            reconcile.run(Inputs { inbox: commands, reports: verdicts }).await;
+        });
+        Ok(Self { inbox, reports, feed, published: plan, ports, run })
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn ask(&self, verb: Verb) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let author = Author { uid: 1_000, user: "ada".to_owned(), pid: 42 };
+        self.inbox.send(Command::Request { verb, author, role: Role::Admin, reply }).await.expect("runs");
+        answer.await.expect("answered")
+    }
+
+    pub(super) async fn apply(&self, edits: Vec<Edit>) -> Result<Applied, ErrorReply> {
+        applied(self.ask(Verb::Apply(apply(edits))).await)
+    }
+
+    pub(super) async fn status(&self) -> Status {
+        match self.ask(Verb::Status).await {
+            Ok(Reply::Status(status)) => *status,
+            other => panic!("no status: {other:?}"),
+        }
+    }
+
+    /// Sends a verdict on a backend as it is configured now.
+    pub(super) async fn verdict(&self, backend: &str, verdict: Verdict) {
+        let status = self.status().await;
+        let mut backends = status.groups.iter().flat_map(|group| &group.backends);
+        let backend = backends.find(|b| b.name.as_str() == backend).expect("configured");
+        let report = ProbeReport {
+            backend: BackendId(backend.id),
+            address: backend.address,
+            at_ms: now_ms(),
+            verdict,
+            latency_us: 200,
+        };
+        self.reports.send(report).await.expect("runs");
+    }
+
+    /// Ends it cleanly.
+    pub(super) async fn stop(self) {
+        self.inbox.send(Command::Stop).await.expect("runs");
+        self.run.await.expect("ends");
+    }
+}
+
+pub(super) fn apply(edits: Vec<Edit>) -> Apply {
+    Apply { edits, if_revision: None, dry_run: false, reason: None }
+}
+
+pub(super) fn applied(answer: Answer) -> Result<Applied, ErrorReply> {
+    answer.map(|reply| match reply {
+        Reply::Applied(applied) => applied,
+        other => panic!("no outcome of a change: {other:?}"),
+    })
+}
+
+pub(super) fn set(path: &str, value: &str) -> Edit {
+    Edit::Set { path: path.to_owned(), value: value.to_owned() }
+}
+
+/// The next event of a subscription.
+pub(super) async fn next(events: &mut broadcast::Receiver<Arc<Happening>>) -> crate::control::bus::What {
+    events.recv().await.expect("not lost").what.clone()
+}
+
+/// Runs a test on a runtime like the control thread's.
+pub(super) fn on_runtime(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}

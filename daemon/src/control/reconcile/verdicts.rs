@@ -1,0 +1,86 @@
+//! Verdicts: counted by the health machines, logged, told; a flip makes a new plan at once.
+//!
+//! The daemon's own decisions are published first and stored afterwards, with retries: a disk that
+//! is full never keeps a dead backend in rotation.
+
+use std::collections::HashMap;
+
+use poise_core::plan::BackendId;
+use poise_ipc::Name;
+use poise_ipc::message::Transition;
+use poise_ipc::status::Health;
+use tracing::{info, warn};
+
+use super::Reconcile;
+use crate::control::bus::What;
+use crate::control::clock::now_ms;
+use crate::control::ports::Ports;
+use crate::report::ProbeReport;
+use crate::store::HealthRow;
+
+impl<P: Ports + 'static> Reconcile<P> {
+    /// Takes reports; their flips make one plan.
+    pub(super) fn observe(&mut self, reports: impl Iterator<Item = ProbeReport>) {
+        let mut transitions = Vec::new();
+        for report in reports {
+            let (backend, at_ms) = (report.backend, report.at_ms);
+            let Some(observed) = self.trackers.observe(report) else { continue };
+            let row = self.log.record(observed.sample);
+            self.parts.bus.publish(at_ms, What::Checked(row));
+            if let Some(transition) = observed.transition {
+                self.unstored.extend(self.trackers.row(backend).map(|row| (backend, row)));
+                transitions.push((at_ms, transition));
+            }
+        }
+        if transitions.is_empty() {
+            return;
+        }
+        self.publish(now_ms());
+        for (at_ms, transition) in transitions {
+            log_transition(&transition, self.generation());
+            self.parts.bus.publish(at_ms, What::Transition(transition));
+        }
+    }
+
+    /// Makes the machines follow the configuration.
+    pub(super) fn follow(&mut self, restored: &HashMap<BackendId, HealthRow>) {
+        for gone in self.trackers.follow(&self.state.config, &self.state.identities, restored) {
+            self.log.close(gone);
+            self.latencies.forget(gone);
+            self.unstored.remove(&gone);
+        }
+    }
+
+    /// Hands changed health to the store; what it does not take stays for the next round.
+    pub(super) fn store_health(&mut self) {
+        if self.unstored.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.unstored).into_values().collect();
+        if let Err(rows) = self.parts.store.health(rows) {
+            self.unstored = rows.into_iter().map(|row| (row.backend, row)).collect();
+        }
+    }
+
+    /// Tells which groups began or ceased to use backends although all are down.
+    pub(super) fn tell_fail_open(&mut self, before: &[Name], now_ms: u64) {
+        for group in self.failing_open.iter().filter(|group| !before.contains(group)) {
+            warn!(%group, "all backends are down: the group fails open");
+            self.parts.bus.publish(now_ms, What::FailOpen { group: group.clone(), active: true });
+        }
+        for group in before.iter().filter(|group| !self.failing_open.contains(group)) {
+            info!(%group, "the group no longer fails open");
+            self.parts.bus.publish(now_ms, What::FailOpen { group: group.clone(), active: false });
+        }
+    }
+}
+
+/// One sentence pattern for every transition.
+fn log_transition(transition: &Transition, generation: u64) {
+    let Transition { group, backend, from, to, verdict, streak } = transition;
+    match to {
+        Health::Down => warn!(%group, %backend, %from, reason = %verdict, streak, generation, "backend went down"),
+        Health::Up => info!(%group, %backend, %from, reason = %verdict, streak, generation, "backend came up"),
+        Health::Unknown => info!(%group, %backend, %from, streak, generation, "backend is unknown"),
+    }
+}

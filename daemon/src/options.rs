@@ -1,0 +1,156 @@
+//! The command line of `poised`, in two stages: as typed, and as needed.
+//!
+//! Every option has a default: system paths for root, XDG paths for others. It reads no file and
+//! opens nothing; `main_from` calls it.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use poise_ipc::transport::default_socket;
+
+/// Longest drain: a restart that takes longer than an hour is a stop.
+const DRAIN_MAX: Duration = Duration::from_hours(1);
+/// Workers at the most; more threads than this share cores on any machine poise runs on.
+pub const WORKERS_MAX: u16 = 256;
+
+/// The options as typed.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "poised",
+    version,
+    about = "The poise daemon: balances TCP and HTTP over backends",
+    max_term_width = 100
+)]
+pub struct Options {
+    /// The operator's file; taken at the first start and whenever it has changed
+    /// [default: /etc/poise/poise.toml for root, else poise/poise.toml in the XDG configuration
+    /// directory, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the running configuration, its history and the health are kept
+    /// [default: /var/lib/poise for root, else poise in the XDG state directory]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// The control socket [default: `POISE_SOCKET`, else /run/poise/poised.sock for root, else
+    /// poise/poised.sock in the XDG runtime directory]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Worker threads that carry traffic, 1 to 256 [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
+    pub workers: Option<u16>,
+    /// Check a configuration file, print every fault with its line, and end: 0 valid, 7 invalid
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+    /// How log lines are written to standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// How long open connections may go on after SIGTERM, at most 1h; a second signal ends at once
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = drain_time)]
+    pub drain_time: Duration,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The options as needed: every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The operator's file, if one is in use.
+    pub config: Option<PathBuf>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// Worker threads.
+    pub workers: NonZero<u16>,
+    /// How long open connections may go on after a stop.
+    pub drain: Duration,
+}
+
+/// What the defaults depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Whether the user is root.
+    pub root: bool,
+    /// The user's home.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`.
+    pub xdg_config: Option<PathBuf>,
+    /// `XDG_STATE_HOME`.
+    pub xdg_state: Option<PathBuf>,
+    /// Cores that this process may use.
+    pub cores: u16,
+}
+
+/// An option is missing and has no default here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("without HOME and XDG_STATE_HOME there is no default for --state-dir; name a directory")]
+pub struct NoStateDir;
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn here() -> Self {
+        // Relative paths in these variables are to be ignored (XDG base directory specification).
+        let dir = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        Self {
+            root: rustix::process::geteuid().is_root(),
+            home: dir("HOME"),
+            xdg_config: dir("XDG_CONFIG_HOME"),
+            xdg_state: dir("XDG_STATE_HOME"),
+            cores: std::thread::available_parallelism().map_or(1, |n| u16::try_from(n.get()).unwrap_or(u16::MAX)),
+        }
+    }
+
+    fn config_default(&self) -> Option<PathBuf> {
+        if self.root {
+            return Some(PathBuf::from("/etc/poise/poise.toml"));
+        }
+        let base = self.xdg_config.clone().or_else(|| Some(self.home.as_ref()?.join(".config")))?;
+        Some(base.join("poise/poise.toml"))
+    }
+
+    fn state_default(&self) -> Option<PathBuf> {
+        if self.root {
+            return Some(PathBuf::from("/var/lib/poise"));
+        }
+        let base = self.xdg_state.clone().or_else(|| Some(self.home.as_ref()?.join(".local/state")))?;
+        Some(base.join("poise"))
+    }
+}
+
+impl Options {
+    /// Fills in the defaults. `exists` says whether a default file is there; a named file is used
+    /// whether it is there or not, so that a misspelt one is noticed.
+    ///
+    /// # Errors
+    /// [`NoStateDir`] when neither an option nor the surroundings name one.
+    pub fn settle(&self, around: &Surroundings, exists: impl Fn(&PathBuf) -> bool) -> Result<Settings, NoStateDir> {
+        let workers = self.workers.unwrap_or(around.cores).min(WORKERS_MAX);
+        Ok(Settings {
+            config: self.config.clone().or_else(|| around.config_default().filter(exists)),
+            state_dir: self.state_dir.clone().or_else(|| around.state_default()).ok_or(NoStateDir)?,
+            socket: self.socket.clone().unwrap_or_else(default_socket),
+            workers: NonZero::new(workers).unwrap_or(NonZero::<u16>::MIN),
+            drain: self.drain_time,
+        })
+    }
+}
+
+fn drain_time(text: &str) -> Result<Duration, String> {
+    match poise_ipc::text::duration(text) {
+        Ok(time) if time <= DRAIN_MAX => Ok(time),
+        Ok(_) => Err("at most 1h".to_owned()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
