@@ -255,4 +255,4 @@ fn database_path(dir: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

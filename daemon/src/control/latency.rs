@@ -23,12 +23,16 @@ impl Latencies {
     /// Takes the counts now; to be called every 5 s.
     pub fn turn(&mut self, plan: &Plan) {
         for backend in plan.groups.iter().flat_map(|group| &group.backends) {
-            let now = backend.live.latency();
-            match self.0.get_mut(&backend.id) {
-                Some(earlier) => earlier.older = std::mem::replace(&mut earlier.newer, now),
-                None => {
-                    self.0.insert(backend.id, Earlier { older: now.clone(), newer: now });
-                }
+            self.count(backend.id, &backend.live);
+        }
+    }
+
+    fn count(&mut self, backend: BackendId, live: &BackendLive) {
+        let now = live.latency();
+        match self.0.get_mut(&backend) {
+            Some(earlier) => earlier.older = std::mem::replace(&mut earlier.newer, now),
+            None => {
+                self.0.insert(backend, Earlier { older: now.clone(), newer: now });
             }
         }
     }
@@ -46,3 +50,6 @@ impl Latencies {
         counters.latency_p99_us = recent.quantile(990);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,3 +82,6 @@ impl Records {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,26 @@ use poise_ipc::message::Author;
 
 use super::*;
 
+/// A disk that stands still until this is dropped: nothing can be written meanwhile.
+pub(crate) fn hold_disk(dir: &Path) -> impl Drop + use<> {
+    let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("held");
+    other
+}
+
+/// Makes the store refuse to write the commit of a revision.
+pub(crate) fn refuse_revision(dir: &Path, revision: i64) {
+    let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
+    let row = "INSERT INTO revisions VALUES (?1, 0, 0, '', 0, NULL, '[]', '[]')";
+    other.execute(row, [revision]).expect("written");
+}
+
+/// Makes the store write it again.
+pub(crate) fn allow_revision(dir: &Path, revision: i64) {
+    let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
+    other.execute("DELETE FROM revisions WHERE revision = ?1", [revision]).expect("written");
+}
+
 fn open(dir: &Path) -> (Store, Stored) {
     Store::open(StateDir::hold(dir).expect("held")).expect("opens")
 }

@@ -4,6 +4,8 @@ use poise_ipc::message::{ErrorCode, Replace, Reply, Verb};
 
 use super::support::*;
 use crate::control::bus::What;
+use crate::control::reconcile::WAITING_MAX;
+use crate::store::tests::{allow_revision, hold_disk, refuse_revision};
 
 const WEIGHT: &str = "groups.app.backends.a.weight";
 
@@ -136,5 +138,42 @@ fn the_first_start_refuses_a_port_in_use() {
         ports.taken.borrow_mut().insert("127.0.0.1:8080".parse().expect("an address"));
         let said = Writer::start(dir.path(), Some(&file), ports).await.err().expect("refused").to_string();
         assert!(said.contains("web") && said.contains("127.0.0.1:8080"), "{said}");
+    });
+}
+
+#[test]
+fn a_change_that_cannot_be_stored_is_refused_with_the_reason_and_the_next_one_works() {
+    let dir = tempfile::tempdir().expect("dir");
+    on_runtime(async {
+        let writer = writer(dir.path()).await;
+        let state = dir.path().join("state");
+        refuse_revision(&state, 2);
+        let error = writer.apply(vec![set(WEIGHT, "7")]).await.expect_err("not stored");
+        assert_eq!(error.code, ErrorCode::Storage);
+        assert!(error.message.contains("UNIQUE constraint failed"), "{}", error.message);
+        assert_eq!(writer.published.load().groups[0].backends[0].weight, 100);
+        allow_revision(&state, 2);
+        assert_eq!(writer.apply(vec![set(WEIGHT, "8")]).await.expect("stored").revision, 2);
+        assert_eq!(writer.published.load().groups[0].backends[0].weight, 8);
+    });
+}
+
+#[test]
+fn more_changes_than_may_wait_are_told_that_poised_is_busy() {
+    let dir = tempfile::tempdir().expect("dir");
+    on_runtime(async {
+        let writer = writer(dir.path()).await;
+        let disk = hold_disk(&dir.path().join("state"));
+        // One is being stored and the rest wait; the one beyond is refused while the disk stands.
+        let mut answers = Vec::new();
+        for weight in 1..=WAITING_MAX + 2 {
+            answers.push(writer.send(Verb::Apply(apply(vec![set(WEIGHT, &weight.to_string())]))).await);
+        }
+        let beyond = answers.pop().expect("sent").await.expect("answered");
+        assert_eq!(beyond.expect_err("one too many").code, ErrorCode::Busy);
+        drop(disk);
+        for (answer, revision) in answers.into_iter().zip(2..) {
+            assert_eq!(applied(answer.await.expect("answered")).expect("valid").revision, revision);
+        }
     });
 }

@@ -99,10 +99,15 @@ impl Writer {
 
     /// Asks and waits for the answer.
     pub(super) async fn ask(&self, verb: Verb) -> Answer {
+        self.send(verb).await.await.expect("answered")
+    }
+
+    /// Asks.
+    pub(super) async fn send(&self, verb: Verb) -> oneshot::Receiver<Answer> {
         let (reply, answer) = oneshot::channel();
         let author = Author { uid: 1_000, user: "ada".to_owned(), pid: 42 };
         self.inbox.send(Command::Request { verb, author, role: Role::Admin, reply }).await.expect("runs");
-        answer.await.expect("answered")
+        answer
     }
 
     pub(super) async fn apply(&self, edits: Vec<Edit>) -> Result<Applied, ErrorReply> {

@@ -6,6 +6,7 @@ use poise_ipc::status::{Health, Phase, Reason, Verdict};
 
 use super::support::*;
 use crate::control::bus::What;
+use crate::store::tests::hold_disk;
 
 const FAIL: Verdict = Verdict::Fail { phase: Phase::Connect, reason: Reason::Refused, code: None };
 const PASS: Verdict = Verdict::Pass { code: None };
@@ -76,5 +77,29 @@ fn an_edit_of_a_neighbour_and_a_restart_keep_a_dead_backend_dead() {
         let after = second.status().await.groups[0].backends[0].health.clone();
         assert_eq!((after.health, after.since_ms), (Health::Down, before.since_ms));
         assert_eq!(second.published.load().groups[0].backends[0].effective_weight, 0);
+    });
+}
+
+#[test]
+fn verdicts_do_not_wait_for_a_disk_that_stands_still() {
+    let dir = tempfile::tempdir().expect("dir");
+    on_runtime(async {
+        let writer = writer(dir.path()).await;
+        let mut events = writer.feed.subscribe();
+        let disk = hold_disk(&dir.path().join("state"));
+        let commit = writer.apply(vec![set("groups.app.backends.b.weight", "9")]);
+        let meanwhile = async {
+            writer.verdict("a", FAIL).await;
+            while !matches!(next(&mut events).await, What::Transition(_)) {}
+            let status = writer.status().await;
+            assert_eq!((status.revision, status.groups[0].backends[0].effective_weight), (1, 0));
+            assert_eq!(status.groups[0].backends[1].weight, 50);
+            drop(disk);
+        };
+        let (outcome, ()) = tokio::join!(commit, meanwhile);
+        assert_eq!(outcome.expect("stored").revision, 2);
+        let plan = writer.published.load();
+        let seen: Vec<_> = plan.groups[0].backends.iter().map(|b| (b.effective_weight, b.weight)).collect();
+        assert_eq!(seen, [(0, 100), (9, 9)]);
     });
 }
