@@ -1,7 +1,23 @@
 //! The HTTP relay: requests of a client connection, each to a backend of its own choice.
 //!
-//! Called by the worker for every connection of an `http` listener.
+//! Bytes pass through one scratch buffer of the worker and are kept only when a socket refuses
+//! them, so an idle connection owns no buffer. What a message means is decided by
+//! `poise_core::http`; it is neither parsed nor framed here. Called by the worker for every
+//! connection of an `http` listener.
 
+mod attempt;
+mod client;
+mod dial;
+mod download;
+mod exchange;
+mod outbound;
+mod pick;
+mod reply;
+mod stream;
+mod upload;
+
+
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,15 +25,75 @@ use std::sync::Arc;
 use poise_core::plan::ListenerPlan;
 use tokio::net::TcpStream;
 
+use self::client::Relay;
+use self::outbound::Pool;
 use crate::worker::WorkerContext;
 
+/// Buffers for heads that wait to be used again. With one for each of so many requests in flight
+/// the common request allocates nothing.
+const SPARE_MAX: usize = 256;
+/// A larger buffer than this is freed instead: most heads are below 1 KiB.
+const SPARE_LEN_MAX: usize = 4 << 10;
+
+/// Second tries on another backend that a burst may use up, per worker: what a dying backend had
+/// in flight should find another one.
+const RETRIES_BURST_MAX: u32 = 1_000;
+/// Requests that earn one such second try: a fifth of the traffic (§3.9 of the behaviour
+/// reference), so that a group in trouble is not asked for everything twice.
+const REQUESTS_PER_RETRY: u32 = 5;
+
 /// What the relay keeps on a worker between connections.
-#[derive(Debug, Default)]
-pub struct WorkerState {}
+pub struct WorkerState {
+    pool: RefCell<Pool>,
+    spare: RefCell<Vec<Vec<u8>>>,
+    /// Credit for second tries, counted in requests.
+    credit: Cell<u32>,
+}
+
+impl Default for WorkerState {
+    fn default() -> Self {
+        Self {
+            pool: RefCell::default(),
+            spare: RefCell::default(),
+            credit: Cell::new(RETRIES_BURST_MAX * REQUESTS_PER_RETRY),
+        }
+    }
+}
+
+impl WorkerState {
+    /// An empty buffer for a head.
+    fn buffer(&self) -> Vec<u8> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a buffer back.
+    fn reuse(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if (1..=SPARE_LEN_MAX).contains(&buffer.capacity()) && spare.len() < SPARE_MAX {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+
+    /// A request came: it earns its part of a second try.
+    fn earn(&self) {
+        self.credit.set((self.credit.get() + 1).min(RETRIES_BURST_MAX * REQUESTS_PER_RETRY));
+    }
+
+    /// Whether another backend may be tried after one failed without an answer.
+    fn spend(&self) -> bool {
+        let left = self.credit.get().checked_sub(REQUESTS_PER_RETRY);
+        if let Some(left) = left {
+            self.credit.set(left);
+        }
+        left.is_some()
+    }
+}
 
 /// Serves a client until its connection ends. The worker counts the connection and notices a
 /// panic; everything else is counted here.
-pub async fn serve(_ctx: Rc<WorkerContext>, _listener: Arc<ListenerPlan>, client: TcpStream, _peer: SocketAddr) {
-    drop(client);
-    std::future::ready(()).await;
+pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, peer: SocketAddr) {
+    // A response goes out when it is written; a socket that cannot be told so still works.
+    let _ = client.set_nodelay(true);
+    Relay::new(ctx, listener, client, peer).run().await;
 }

@@ -77,6 +77,16 @@ impl Body {
         matches!(self.0, State::Complete)
     }
 
+    /// How many bytes may be read without reading beyond the body; `unknown` when only its bytes
+    /// tell where it ends.
+    pub fn room(&self, unknown: usize) -> usize {
+        match self.0 {
+            State::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            State::UntilClose => usize::MAX,
+            State::Complete | State::Chunked(_) => unknown,
+        }
+    }
+
     /// The stream has ended.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use super::fields::Class;
 use super::framing::Framing;
 use super::request::RequestHead;
 use super::response::ResponseHead;
+use crate::token::Token;
 
 /// What the backend is told about the client.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,11 @@ pub struct Returned<'a> {
     pub cookie: Option<SetCookie<'a>>,
 }
 
+impl Returned<'_> {
+    /// What an interim response is given.
+    pub const INTERIM: Self = Self { connection: Connection::Persist, cookie: None };
+}
+
 /// What the client is told about the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
@@ -48,9 +54,9 @@ pub struct SetCookie<'a> {
     /// Its name, checked with the configuration.
     pub name: &'a str,
     /// Its value.
-    pub value: &'a str,
+    pub value: Token,
     /// Age after which the client drops it, in seconds.
-    pub max_age_s: u64,
+    pub max_age_s: u32,
 }
 
 impl RequestHead<'_, '_> {

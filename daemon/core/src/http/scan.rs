@@ -23,6 +23,16 @@ pub struct Scanner {
 }
 
 impl Scanner {
+    /// Whether nothing was scanned yet.
+    pub fn is_new(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Whether some of so many bytes were not scanned yet.
+    pub fn is_behind(&self, len: usize) -> bool {
+        self.at < len
+    }
+
     /// Goes on over `bytes`: the message from its first byte, what was scanned before included.
     /// Returns the length of the head, its blank line included, once that is there.
     ///

@@ -1,0 +1,187 @@
+//! Getting one request carried: a connection from the pool or a new one, another backend when one
+//! cannot be reached, and a second sending where it is safe.
+//!
+//! Safe means that the backend cannot have processed the request, or that processing it twice does
+//! what processing it once does: a POST of which a byte was sent is never sent twice. It moves no
+//! bytes itself (`exchange`). Called by `client`.
+
+use std::future::poll_fn;
+
+use poise_core::live::BackendCells;
+use poise_core::plan::BackendId;
+use poise_ipc::cause::Cause;
+
+use super::client::{Relay, Request};
+use super::dial::dial;
+use super::download::Loss;
+use super::exchange::{Course, Exchange};
+use super::outbound::{self, Link};
+use super::pick::{self, Pick};
+use super::upload::Upload;
+
+/// Backends that one request is offered to.
+const BACKENDS_MAX: usize = 3;
+
+/// The way of one request through backends.
+struct Attempt {
+    upload: Upload,
+    course: Course,
+    pick: Pick,
+    tried: Vec<BackendId>,
+    /// Connections of the pool may be used.
+    may_reuse: bool,
+    /// The pick is in the backend's counters.
+    is_counted: bool,
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// The client can still be told.
+    Told(Cause),
+    /// The response has begun: the connection is cut.
+    Cut(Cause),
+}
+
+impl Relay {
+    /// Carries a request to its end; true when the client's connection may live on.
+    pub(super) async fn carry_out(&mut self, request: Request) -> bool {
+        let Request { upload, course, pick } = request;
+        let (keep_alive, head_only) = (course.keep_alive && !course.asked.http10, course.asked.head);
+        let pick = match pick {
+            Ok(pick) => pick,
+            Err(cause) => {
+                self.ended(None, cause);
+                return self.answer(cause, keep_alive && upload.is_received(), head_only).await;
+            }
+        };
+        let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
+        match self.attempt(&mut attempt).await {
+            Ok(()) => self.part(&attempt).await,
+            Err(Failure::Told(cause)) => {
+                self.ended(Some(attempt.pick.backend.id), cause);
+                let is_received = attempt.upload.is_received();
+                drop(attempt);
+                self.answer(cause, keep_alive && is_received, head_only).await
+            }
+            Err(Failure::Cut(cause)) => {
+                self.ended(Some(attempt.pick.backend.id), cause);
+                false
+            }
+        }
+    }
+
+    /// After a complete response: true when the client's connection lives on, else the goodbye.
+    async fn part(&mut self, attempt: &Attempt) -> bool {
+        if !attempt.course.closes && !attempt.course.is_tunnel {
+            return true;
+        }
+        let still_sends = !attempt.upload.is_received() || !self.carry.is_empty();
+        if still_sends && !attempt.course.is_tunnel {
+            self.linger().await;
+        }
+        false
+    }
+
+    async fn attempt(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
+        // Ends: a connection of the pool fails at most once per backend, and backends are bounded.
+        loop {
+            let (link, reused) = self.reach(attempt).await.map_err(Failure::Told)?;
+            let mut exchange = Exchange::new(link, &mut attempt.upload, &mut attempt.course);
+            match poll_fn(|cx| exchange.poll(cx, self)).await {
+                Ok(()) => {
+                    if exchange.is_reusable() {
+                        outbound::keep(&self.ctx, exchange.link);
+                    }
+                    return Ok(());
+                }
+                Err(Loss::Because(cause)) => return Err(self.lost(&exchange, cause)),
+                Err(Loss::Silent) => {
+                    drop(exchange);
+                    self.begin_again(attempt, reused).map_err(Failure::Told)?;
+                }
+            }
+        }
+    }
+
+    /// A response will not be completed.
+    fn lost(&self, exchange: &Exchange<'_>, cause: Cause) -> Failure {
+        if !matches!(cause, Cause::ClientClosed | Cause::IdleTimeout | Cause::Shutdown | Cause::BadRequest) {
+            exchange.link.cells().failures.add(1);
+        }
+        if exchange.is_unanswered() && cause != Cause::Shutdown {
+            return Failure::Told(cause);
+        }
+        if exchange.download.ends_with_stream() {
+            // An orderly close would make the part look like the whole.
+            let _ = self.client.set_zero_linger();
+        }
+        Failure::Cut(cause)
+    }
+
+    /// A connection for the request; the flag says that it served others before.
+    async fn reach(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
+        // Ends: each turn but the last tries another backend, and those are bounded.
+        loop {
+            let pooled = self.pooled(attempt);
+            let reused = pooled.is_some();
+            let link = match pooled {
+                Some(link) => Ok(link),
+                None => dial(&self.ctx, &attempt.pick.backend, &self.watch, self.listener.connect_timeout_ms).await,
+            };
+            match link {
+                Ok(link) => {
+                    attempt.count(link.cells());
+                    return Ok((link, reused));
+                }
+                Err(Cause::Shutdown) => return Err(Cause::Shutdown),
+                Err(cause) => self.turn_to_another(attempt).ok_or(cause)?,
+            }
+        }
+    }
+
+    fn pooled(&self, attempt: &Attempt) -> Option<Link> {
+        let mut pool = self.ctx.l7.pool.borrow_mut();
+        let mut links = std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend)).flatten());
+        // A request that cannot be sent twice pays for one more look at the connection.
+        links.find(|link| attempt.course.is_idempotent || link.is_quiet_now())
+    }
+
+    /// The backend closed without a byte of response: sends the request again where that is safe.
+    fn begin_again(&self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
+        let unsent = attempt.upload.sent_bytes == 0;
+        let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent);
+        if !reused {
+            attempt.pick.backend.live.worker(self.ctx.index).failures.add(1);
+        }
+        if is_safe && reused {
+            // It rested too long for the backend's taste; that says nothing against the backend.
+            attempt.may_reuse = false;
+        } else if !is_safe || !self.ctx.l7.spend() || self.turn_to_another(attempt).is_none() {
+            return Err(Cause::BackendClosed);
+        }
+        attempt.upload.rewind();
+        Ok(())
+    }
+
+    /// Picks a backend that was not tried, if there is one and the bound allows it.
+    fn turn_to_another(&self, attempt: &mut Attempt) -> Option<()> {
+        attempt.tried.push(attempt.pick.backend.id);
+        if attempt.tried.len() >= BACKENDS_MAX {
+            return None;
+        }
+        attempt.pick = pick::another(&self.listener.group, &attempt.tried).ok()?;
+        attempt.course.is_unbound = true;
+        (attempt.may_reuse, attempt.is_counted) = (true, false);
+        Some(())
+    }
+}
+
+impl Attempt {
+    /// Counts the pick once, when its backend is reached.
+    fn count(&mut self, cells: &BackendCells) {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            cells.picks.add(1);
+            cells.pinned.add(u64::from(self.pick.pinned));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! A client connection: its requests one after the other, each to its end, and the goodbye.
+//!
+//! It reads heads and has `exchange` carry each request; it answers where no backend does. Bytes
+//! of later requests that came early wait in `carry`. Called by `l7::serve`.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use poise_core::http::fields::FieldStore;
+use poise_core::http::framing::Body;
+use poise_core::http::onward::Forwarded;
+use poise_core::http::refusal::Refusal;
+use poise_core::http::request::RequestHead;
+use poise_core::http::response::Asked;
+use poise_core::http::scan::Scanner;
+use poise_core::live::ListenerCells;
+use poise_core::plan::{BackendId, ListenerPlan};
+use poise_ipc::cause::Cause;
+use poise_ipc::limits::HEAD_TIMEOUT_MS;
+use poise_ipc::model::Protocol;
+use tokio::net::TcpStream;
+
+use super::exchange::Course;
+use super::pick::{self, Pick};
+use super::reply::reply;
+use super::stream::{self, Held};
+use super::upload::{READ_AHEAD_MAX, Upload};
+use crate::worker::{Alarm, Phase, Watch, WorkerContext};
+
+/// How long a client that was told goodbye may go on sending, in milliseconds. Closing at once
+/// would reset the connection and could take the reply with it.
+const LINGER_MS: u32 = 2_000;
+/// How much of that is read before the connection is closed after all, in bytes.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// A client connection.
+pub(super) struct Relay {
+    pub(super) ctx: Rc<WorkerContext>,
+    pub(super) listener: Arc<ListenerPlan>,
+    pub(super) client: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) watch: Watch,
+    /// Bytes that were read and belong to later requests, or to a head that is not complete.
+    pub(super) carry: Held,
+    /// The listener is gone: the connection ends after the request under way.
+    pub(super) leaves: bool,
+    scanner: Scanner,
+    generation: u64,
+}
+
+/// One request, read as far as it had arrived.
+pub(super) struct Request {
+    pub(super) upload: Upload,
+    pub(super) course: Course,
+    /// Where it goes, or why nowhere.
+    pub(super) pick: Result<Pick, Cause>,
+}
+
+/// What a client does next.
+enum Next {
+    Request(Request),
+    /// It asks for something that is refused, or too slowly.
+    Refused(Cause),
+    /// It is done, or time to part.
+    Gone,
+}
+
+impl Relay {
+    pub(super) fn new(
+        ctx: Rc<WorkerContext>,
+        listener: Arc<ListenerPlan>,
+        client: TcpStream,
+        peer: SocketAddr,
+    ) -> Self {
+        let watch = ctx.watch(listener.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
+        let (carry, scanner) = (Held::default(), Scanner::default());
+        Self { ctx, listener, client, peer, watch, carry, leaves: false, scanner, generation: 0 }
+    }
+
+    /// Serves request after request until either side has enough.
+    pub(super) async fn run(mut self) {
+        loop {
+            match poll_fn(|cx| self.poll_next(cx)).await {
+                Next::Gone => return,
+                Next::Refused(cause) => {
+                    self.ended(None, cause);
+                    self.answer(cause, false, false).await;
+                    return;
+                }
+                Next::Request(request) => {
+                    if !self.carry_out(request).await {
+                        return;
+                    }
+                }
+            }
+            self.watch.rearm(self.listener.idle_timeout_ms);
+        }
+    }
+
+    /// This worker's counters of the listener.
+    pub(super) fn cells(&self) -> &ListenerCells {
+        self.listener.live.worker(self.ctx.index)
+    }
+
+    /// Counts a request that ended badly.
+    pub(super) fn ended(&self, backend: Option<BackendId>, cause: Cause) {
+        self.ctx.ended(&self.listener, backend, self.peer, cause);
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        if !self.carry.is_empty() && self.scanner.is_behind(self.carry.bytes().len()) {
+            let carried = std::mem::take(&mut self.carry);
+            if let Some(next) = self.read_head(carried.bytes()) {
+                return Poll::Ready(next);
+            }
+        }
+        let ctx = Rc::clone(&self.ctx);
+        // Ends: every turn reads bytes, a head is bounded, and the runtime's budget makes it pend.
+        loop {
+            let kept = self.carry.bytes().len();
+            let read = ctx.scratch.with(|scratch| {
+                let count = match stream::poll_read(cx, &mut self.client, &mut scratch[kept..kept + READ_AHEAD_MAX]) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(count)) if count > 0 => count,
+                    Poll::Ready(_) => return Poll::Ready(Some(Next::Gone)),
+                };
+                scratch[..kept].copy_from_slice(self.carry.bytes());
+                self.carry = Held::default();
+                Poll::Ready(self.read_head(&scratch[..kept + count]))
+            });
+            match read {
+                Poll::Ready(Some(next)) => return Poll::Ready(next),
+                Poll::Ready(None) => {}
+                Poll::Pending => return self.poll_patience(cx),
+            }
+        }
+    }
+
+    /// Nothing to read: is it time to stop waiting?
+    fn poll_patience(&self, cx: &Context<'_>) -> Poll<Next> {
+        if self.carry.is_empty() {
+            // Between requests silence is no fault, and neither is our leaving.
+            return self.watch.poll_rest(cx).map(|_| Next::Gone);
+        }
+        self.watch.poll_alarm(cx).map(|alarm| match alarm {
+            Alarm::Due => Next::Refused(Cause::RequestTimeout),
+            Alarm::Draining | Alarm::Cut => Next::Gone,
+        })
+    }
+
+    /// Reads the head at the beginning of `bytes`, if it is complete; else carries them all.
+    fn read_head(&mut self, bytes: &[u8]) -> Option<Next> {
+        let begins = self.scanner.is_new();
+        match self.scanner.scan(bytes) {
+            Err(refusal) => Some(Next::Refused(refusal.of_request())),
+            Ok(None) => {
+                self.carry.put(bytes);
+                if begins {
+                    self.watch.rearm(HEAD_TIMEOUT_MS);
+                }
+                None
+            }
+            Ok(Some(len)) => {
+                self.scanner = Scanner::default();
+                Some(match self.begin(bytes, len) {
+                    Ok(request) => Next::Request(request),
+                    Err(refusal) => Next::Refused(refusal.of_request()),
+                })
+            }
+        }
+    }
+
+    /// Begins a request whose head is the first `len` of `bytes`.
+    fn begin(&mut self, bytes: &[u8], len: usize) -> Result<Request, Refusal> {
+        self.cells().requests.add(1);
+        self.ctx.l7.earn();
+        self.refresh();
+        let mut store = FieldStore::default();
+        let head = RequestHead::parse(&bytes[..len], &mut store)?;
+        let mut body = Body::new(head.framing);
+        let used = len + body.push(&bytes[len..])?;
+        let mut first = self.ctx.l7.buffer();
+        head.write(Forwarded { client: self.peer.ip(), mode: self.listener.forwarded_for }, &mut first);
+        first.extend_from_slice(&bytes[len..used]);
+        self.carry.put(&bytes[used..]);
+        self.cells().bytes_in.add(used as u64);
+        let pick = pick::first(&self.listener, &head);
+        let course = Course {
+            asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
+            keep_alive: head.keep_alive,
+            is_idempotent: head.is_idempotent(),
+            is_unbound: pick.as_ref().is_ok_and(|pick| !pick.pinned),
+            begun: Instant::now(),
+            closes: false,
+            reuses: false,
+            is_tunnel: false,
+        };
+        Ok(Request { upload: Upload::new(first, body), course, pick })
+    }
+
+    /// Follows the plan. A request that comes after its listener is gone is still served as it was,
+    /// and is the last one.
+    fn refresh(&mut self) {
+        let plan = self.ctx.published.load();
+        if plan.generation == self.generation {
+            return;
+        }
+        self.generation = plan.generation;
+        match plan.listeners.get(&self.listener.id) {
+            Some(listener) if listener.protocol == Protocol::Http => self.listener = Arc::clone(listener),
+            _ => self.leaves = true,
+        }
+    }
+
+    /// Answers for poise itself; true when the connection may live on.
+    pub(super) async fn answer(&mut self, cause: Cause, keep_alive: bool, head_only: bool) -> bool {
+        let keep_alive = keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
+        let Some(reply) = reply(cause, keep_alive, head_only) else { return false };
+        let sent = self.write(reply).await;
+        if sent && !keep_alive {
+            self.linger().await;
+        }
+        sent && keep_alive
+    }
+
+    async fn write(&mut self, bytes: Vec<u8>) -> bool {
+        let mut held = Held::new(bytes);
+        self.watch.rearm(self.listener.idle_timeout_ms);
+        poll_fn(|cx| match held.write(cx, &mut self.client) {
+            Ok(sent) => {
+                self.cells().bytes_out.add(sent as u64);
+                if held.is_empty() { Poll::Ready(true) } else { self.watch.poll_alarm(cx).map(|_| false) }
+            }
+            Err(_) => Poll::Ready(false),
+        })
+        .await
+    }
+
+    /// Reads and drops what the client still sends, so that it can read the reply.
+    pub(super) async fn linger(&mut self) {
+        self.watch.rearm(LINGER_MS);
+        let ctx = Rc::clone(&self.ctx);
+        let mut left = LINGER_BYTES_MAX;
+        poll_fn(|cx| {
+            stream::finish(cx, &mut self.client);
+            while left > 0 {
+                match ctx.scratch.with(|scratch| stream::poll_read(cx, &mut self.client, scratch)) {
+                    Poll::Pending => return self.watch.poll_alarm(cx).map(|_| ()),
+                    Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
+                    Poll::Ready(_) => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}

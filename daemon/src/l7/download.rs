@@ -1,0 +1,236 @@
+//! One response on its way to the client: its head rewritten, its body as it comes.
+//!
+//! What the client's socket refuses is held, and until that is gone nothing more is read from the
+//! backend. Driven by `exchange`, which is asked what the client is to be told; framing is core's.
+
+use std::task::{Context, Poll};
+
+use poise_core::http::fields::FieldStore;
+use poise_core::http::framing::{Body, Framing};
+use poise_core::http::onward::Returned;
+use poise_core::http::refusal::Refusal;
+use poise_core::http::response::{Asked, ResponseHead};
+use poise_core::http::scan::Scanner;
+use poise_ipc::cause::Cause;
+use tokio::net::TcpStream;
+
+use super::stream::{self, Held};
+use crate::worker::WorkerContext;
+
+/// Interim responses before the final one: a few are usual, an endless row is an attack.
+const INTERIM_MAX: u8 = 16;
+/// Room in the scratch buffer before what is read, so that a rewritten head, which may be longer
+/// than the original, can stand right before its body and go out with it in one call. A head grows
+/// by a space per field, a cookie, and a word on the connection and on caches.
+const HEAD_ROOM: usize = 4 << 10;
+
+/// One response on its way.
+pub(super) struct Download {
+    stage: Stage,
+    /// The beginning of a head that has not arrived completely.
+    part: Held,
+    scanner: Scanner,
+    held: Held,
+    interim_count: u8,
+    /// Bytes followed that belong to no response.
+    has_excess: bool,
+    /// Bytes that came from the backend.
+    pub(super) received_bytes: u64,
+    /// Bytes that the client's socket took.
+    pub(super) sent_bytes: u64,
+}
+
+enum Stage {
+    Head,
+    Body(Body, Framing),
+}
+
+/// What a download reads from and writes to.
+pub(super) struct Sides<'a> {
+    pub(super) ctx: &'a WorkerContext,
+    pub(super) client: &'a mut TcpStream,
+    pub(super) backend: &'a mut TcpStream,
+}
+
+/// What a final head is answered with.
+pub(super) trait Steer {
+    /// What of the request bears on the response.
+    fn asked(&self) -> Asked;
+
+    /// A final head has arrived: what is the client told with it?
+    fn final_head(&mut self, head: &ResponseHead<'_, '_>) -> Returned<'_>;
+}
+
+/// Why a response will not be completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The backend closed or reset before the first byte.
+    Silent,
+    /// This.
+    Because(Cause),
+}
+
+impl From<Cause> for Loss {
+    fn from(cause: Cause) -> Self {
+        Self::Because(cause)
+    }
+}
+
+fn refused(refusal: Refusal) -> Loss {
+    Loss::Because(refusal.of_response())
+}
+
+impl Download {
+    /// A response of which nothing has arrived.
+    pub(super) fn new() -> Self {
+        Self {
+            stage: Stage::Head,
+            part: Held::default(),
+            scanner: Scanner::default(),
+            held: Held::default(),
+            interim_count: 0,
+            has_excess: false,
+            received_bytes: 0,
+            sent_bytes: 0,
+        }
+    }
+
+    /// Whether the final head has arrived.
+    pub(super) fn has_head(&self) -> bool {
+        matches!(self.stage, Stage::Body(..))
+    }
+
+    /// Whether all of it has reached the client's socket.
+    pub(super) fn is_complete(&self) -> bool {
+        self.held.is_empty() && matches!(&self.stage, Stage::Body(body, _) if body.is_complete())
+    }
+
+    /// Whether it waits for the client to take bytes.
+    pub(super) fn awaits_client(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether the client cannot tell from the bytes that the response was cut short.
+    pub(super) fn ends_with_stream(&self) -> bool {
+        matches!(self.stage, Stage::Body(_, Framing::UntilClose))
+    }
+
+    /// Whether the backend's connection ended with the response, byte for byte.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.has_excess
+    }
+
+    /// Moves what can be moved now.
+    ///
+    /// # Errors
+    /// [`Loss`] when the response cannot be completed, for whichever side's doing.
+    pub(super) fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        sides: &mut Sides<'_>,
+        steer: &mut impl Steer,
+    ) -> Result<(), Loss> {
+        loop {
+            if !self.held.is_empty() {
+                let sent = self.held.write(cx, sides.client).map_err(|_| Cause::ClientClosed)?;
+                self.sent_bytes += sent as u64;
+            }
+            // Ends: every turn moves bytes, and the runtime's budget makes a busy socket pend.
+            if !self.held.is_empty() || self.is_complete() || !self.receive(cx, sides, steer)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the backend once and passes on what it said; false when there was nothing to read.
+    fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, steer: &mut impl Steer) -> Result<bool, Loss> {
+        let ctx = sides.ctx;
+        ctx.scratch.with(|scratch| {
+            let kept = HEAD_ROOM + self.part.bytes().len();
+            let count = match stream::poll_read(cx, sides.backend, &mut scratch[kept..]) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(count)) if count > 0 => count,
+                Poll::Ready(outcome) => return self.ended(outcome.is_err()),
+            };
+            self.received_bytes += count as u64;
+            scratch[HEAD_ROOM..kept].copy_from_slice(self.part.bytes());
+            let end = kept + count;
+            if let Stage::Body(body, _) = &mut self.stage {
+                let used = body.push(&scratch[kept..end]).map_err(refused)?;
+                self.has_excess = used < count;
+                return self.send(cx, sides.client, &scratch[kept..kept + used]);
+            }
+            let mut out = ctx.l7.buffer();
+            let outcome = self.read_heads(&mut scratch[..end], &mut out, steer);
+            let sent = outcome.and_then(|range| self.send(cx, sides.client, &scratch[range]));
+            ctx.l7.reuse(out);
+            sent
+        })
+    }
+
+    /// The stream has ended: only a body without another end may end so.
+    fn ended(&mut self, is_error: bool) -> Result<bool, Loss> {
+        match &mut self.stage {
+            Stage::Body(body, _) if !is_error => body.end().map(|()| true).map_err(refused),
+            Stage::Head if self.part.is_empty() && self.interim_count == 0 => Err(Loss::Silent),
+            Stage::Head | Stage::Body(..) => Err(Loss::Because(Cause::BackendClosed)),
+        }
+    }
+
+    /// Reads heads from the scratch buffer, from [`HEAD_ROOM`] on, rewrites them, and returns where
+    /// in it the bytes for the client stand.
+    fn read_heads(
+        &mut self,
+        scratch: &mut [u8],
+        out: &mut Vec<u8>,
+        steer: &mut impl Steer,
+    ) -> Result<std::ops::Range<usize>, Loss> {
+        let mut at = HEAD_ROOM;
+        let mut body_len = 0;
+        // Ends: each turn takes a head or leaves; interim heads are counted.
+        while !self.has_head() {
+            let Some(len) = self.scanner.scan(&scratch[at..]).map_err(refused)? else {
+                self.part = Held::new(scratch[at..].to_vec());
+                break;
+            };
+            self.read_head(&scratch[at..at + len], out, steer)?;
+            at += len;
+            self.scanner = Scanner::default();
+            self.part = Held::default();
+        }
+        if let Stage::Body(body, _) = &mut self.stage {
+            body_len = body.push(&scratch[at..]).map_err(refused)?;
+            self.has_excess = at + body_len < scratch.len();
+        }
+        let start = at.checked_sub(out.len()).ok_or(Cause::Internal)?;
+        scratch[start..at].copy_from_slice(out);
+        Ok(start..at + body_len)
+    }
+
+    fn read_head(&mut self, bytes: &[u8], out: &mut Vec<u8>, steer: &mut impl Steer) -> Result<(), Loss> {
+        let mut store = FieldStore::default();
+        let asked = steer.asked();
+        let head = ResponseHead::parse(bytes, &mut store, asked).map_err(refused)?;
+        if head.is_interim() {
+            self.interim_count += 1;
+            if self.interim_count > INTERIM_MAX {
+                return Err(Loss::Because(Cause::BadResponse));
+            }
+            if !asked.http10 {
+                head.write(Returned::INTERIM, out);
+            }
+            return Ok(());
+        }
+        let returned = steer.final_head(&head);
+        head.write(returned, out);
+        self.stage = Stage::Body(Body::new(head.framing), head.framing);
+        Ok(())
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, client: &mut TcpStream, bytes: &[u8]) -> Result<bool, Loss> {
+        let sent = stream::write(cx, client, bytes).map_err(|_| Cause::ClientClosed)?;
+        self.sent_bytes += sent as u64;
+        self.held.put(&bytes[sent..]);
+        Ok(true)
+    }
+}

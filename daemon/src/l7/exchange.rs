@@ -1,0 +1,252 @@
+//! One request and its response over one connection to a backend: both directions at once.
+//!
+//! It moves bytes until the response is complete, and knows what it waits for when nothing moves.
+//! It opens no connection and answers nobody: `client` retries, replies and reuses.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use poise_core::http::framing::Framing;
+use poise_core::http::onward::{Connection, Returned, SetCookie};
+use poise_core::http::response::{Asked, ResponseHead};
+use poise_core::live::BackendCells;
+use poise_core::persistence::PersistencePlan;
+use poise_core::plan::{BackendId, ListenerPlan};
+use poise_ipc::cause::Cause;
+
+use super::client::Relay;
+use super::download::{self, Download, Loss, Steer};
+use super::outbound::Link;
+use super::stream;
+use super::upload::{self, Upload};
+use crate::worker::{Alarm, Phase, WorkerContext};
+
+/// A body may be slow for so long before its rate counts, in milliseconds.
+const BODY_GRACE_MS: u64 = 10_000;
+/// Slowest body of a request, in bytes a second: less only holds a backend busy.
+const BODY_RATE_MIN: u64 = 240;
+
+/// What is known of a request, and what its response decides.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one request")]
+pub(super) struct Course {
+    /// What bears on the reading of the response.
+    pub(super) asked: Asked,
+    /// The client lets its connection live on.
+    pub(super) keep_alive: bool,
+    /// Sending it twice does what sending it once does.
+    pub(super) is_idempotent: bool,
+    /// The client carries no cookie of the backend that it is sent to.
+    pub(super) is_unbound: bool,
+    /// When its head was complete.
+    pub(super) begun: Instant,
+    /// The client was told that its connection ends.
+    pub(super) closes: bool,
+    /// The backend lets its connection live on.
+    pub(super) reuses: bool,
+    /// The response made the connection a tunnel.
+    pub(super) is_tunnel: bool,
+}
+
+/// What an exchange waits for when nothing moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Nothing,
+    Body,
+    Backend,
+    Client,
+    Tunnel,
+}
+
+/// One request and its response under way.
+pub(super) struct Exchange<'r> {
+    pub(super) link: Link,
+    pub(super) upload: &'r mut Upload,
+    pub(super) course: &'r mut Course,
+    pub(super) download: Download,
+    wait: Wait,
+    is_finished: bool,
+}
+
+impl<'r> Exchange<'r> {
+    /// A request that is sent over this connection.
+    pub(super) fn new(link: Link, upload: &'r mut Upload, course: &'r mut Course) -> Self {
+        Self { link, upload, course, download: Download::new(), wait: Wait::Nothing, is_finished: false }
+    }
+
+    /// Moves what can be moved; ready when the response is complete.
+    ///
+    /// # Errors
+    /// [`Loss`] when it will never be.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Poll<Result<(), Loss>> {
+        let moved_before = self.moved_bytes();
+        self.advance(cx, relay)?;
+        if self.is_complete(cx, relay) {
+            return Poll::Ready(Ok(()));
+        }
+        let wait = self.waits_for();
+        if wait != self.wait || moved_before != self.moved_bytes() {
+            self.wait = wait;
+            relay.watch.rearm(self.patience_ms(&relay.listener));
+        }
+        match relay.watch.poll_alarm(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Alarm::Due) => Poll::Ready(Err(Loss::Because(self.overdue()))),
+            Poll::Ready(Alarm::Draining | Alarm::Cut) => Poll::Ready(Err(Loss::Because(Cause::Shutdown))),
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
+        self.send(cx, relay)?;
+        let received_before = self.download.received_bytes;
+        let sent_before = self.download.sent_bytes;
+        let was_tunnel = self.course.is_tunnel;
+        let outcome = self.give_back(cx, relay);
+        self.link.cells().bytes_in.add(self.download.received_bytes - received_before);
+        relay.cells().bytes_out.add(self.download.sent_bytes - sent_before);
+        outcome?;
+        if self.download.received_bytes > 0 && self.upload.is_repeatable() {
+            self.upload.forget(&relay.ctx);
+        }
+        if self.course.is_tunnel && !was_tunnel {
+            self.upload.tunnel();
+            self.send(cx, relay)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Cause> {
+        if self.upload.is_sent() {
+            return Ok(());
+        }
+        let (sent, body) = (self.upload.sent_bytes, self.upload.body_bytes);
+        let Relay { ctx, client, carry, .. } = relay;
+        let mut sides = upload::Sides { ctx, client, backend: &mut self.link.stream, carry };
+        let outcome = self.upload.advance(cx, &mut sides);
+        self.link.cells().bytes_out.add(self.upload.sent_bytes - sent);
+        relay.cells().bytes_in.add(self.upload.body_bytes - body);
+        outcome
+    }
+
+    fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
+        let is_final = !self.upload.is_received() || relay.leaves;
+        let Relay { ctx, client, listener, .. } = relay;
+        let id = self.link.backend;
+        let (backend, cells) = self.link.parts();
+        let course = &mut *self.course;
+        let mut steering = Steering { course, ctx, listener, backend: id, cells, is_final };
+        self.download.advance(cx, &mut download::Sides { ctx, client, backend }, &mut steering)
+    }
+
+    fn moved_bytes(&self) -> u64 {
+        self.upload.sent_bytes + self.upload.body_bytes + self.download.received_bytes + self.download.sent_bytes
+    }
+
+    /// Whether nothing is left to do. In a tunnel each side ends alone, as in TCP.
+    fn is_complete(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> bool {
+        if !self.course.is_tunnel {
+            return self.download.is_complete();
+        }
+        if self.download.is_complete() && !self.is_finished {
+            self.is_finished = true;
+            stream::finish(cx, &mut relay.client);
+        }
+        self.is_finished && self.upload.is_over()
+    }
+
+    fn waits_for(&self) -> Wait {
+        if self.course.is_tunnel {
+            Wait::Tunnel
+        } else if self.download.awaits_client() {
+            Wait::Client
+        } else if self.upload.awaits_client() && !self.download.has_head() {
+            Wait::Body
+        } else {
+            Wait::Backend
+        }
+    }
+
+    /// How long it may wait, in milliseconds.
+    fn patience_ms(&self, listener: &ListenerPlan) -> u32 {
+        match self.wait {
+            Wait::Backend | Wait::Nothing => listener.response_timeout_ms,
+            Wait::Client | Wait::Tunnel => listener.idle_timeout_ms,
+            Wait::Body => {
+                let earned_ms = BODY_GRACE_MS + self.upload.body_bytes * 1_000 / BODY_RATE_MIN;
+                let spent_ms = u64::try_from(self.course.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let left_ms = u32::try_from(earned_ms.saturating_sub(spent_ms)).unwrap_or(u32::MAX);
+                listener.idle_timeout_ms.min(left_ms)
+            }
+        }
+    }
+
+    /// The cause when it has waited too long.
+    fn overdue(&self) -> Cause {
+        match self.wait {
+            Wait::Body => Cause::RequestTimeout,
+            Wait::Backend | Wait::Nothing => Cause::ResponseTimeout,
+            Wait::Client | Wait::Tunnel => Cause::IdleTimeout,
+        }
+    }
+
+    /// Whether the client has been told nothing yet, so that poise may answer in the backend's place.
+    pub(super) fn is_unanswered(&self) -> bool {
+        !self.download.has_head() && !self.download.awaits_client()
+    }
+
+    /// Whether the connection to the backend can serve another request: both messages ended where
+    /// their framing says, nothing followed, and the backend did not say otherwise.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.course.reuses && !self.course.is_tunnel && self.upload.is_sent() && self.download.is_exact()
+    }
+}
+
+/// What a final head is answered with.
+struct Steering<'a> {
+    course: &'a mut Course,
+    ctx: &'a WorkerContext,
+    listener: &'a Arc<ListenerPlan>,
+    backend: BackendId,
+    cells: &'a BackendCells,
+    /// The client's connection cannot live on, whatever was agreed.
+    is_final: bool,
+}
+
+impl Steer for Steering<'_> {
+    fn asked(&self) -> Asked {
+        self.course.asked
+    }
+
+    fn final_head(&mut self, head: &ResponseHead<'_, '_>) -> Returned<'_> {
+        self.count(head);
+        let course = &mut *self.course;
+        course.is_tunnel = head.switches();
+        course.reuses = head.keep_alive && !course.asked.http10;
+        course.closes = self.is_final
+            || !course.keep_alive
+            || head.framing == Framing::UntilClose
+            || self.ctx.phase() != Phase::Serving;
+        let connection = match (course.closes, course.asked.http10) {
+            (true, _) => Connection::Close,
+            (false, true) => Connection::KeepAlive,
+            (false, false) => Connection::Persist,
+        };
+        let cookie = (course.is_unbound && !course.is_tunnel).then(|| self.cookie()).flatten();
+        Returned { connection, cookie }
+    }
+}
+
+impl Steering<'_> {
+    fn count(&self, head: &ResponseHead<'_, '_>) {
+        let class = usize::from(head.status / 100) - 1;
+        self.cells.responses[class].add(1);
+        let us = u64::try_from(self.course.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.cells.latency.record(us);
+    }
+
+    fn cookie(&self) -> Option<SetCookie<'_>> {
+        let PersistencePlan::CookieInsert(rule) = &self.listener.persistence else { return None };
+        let value = *rule.token(self.backend)?;
+        Some(SetCookie { name: &rule.name, value, max_age_s: rule.max_age_s })
+    }
+}

@@ -1,0 +1,178 @@
+//! Connections to backends, and the pool of those that wait for their next request.
+//!
+//! One pool per worker, keyed by identity, newest first: what was used last is least likely to
+//! have been closed. It decides neither which backend is used (`pick`) nor when a connection may
+//! come back (`exchange`).
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poise_core::live::{BackendCells, BackendLive};
+use poise_core::plan::{BackendId, BackendPlan, Plan};
+use poise_ipc::model::AdminState;
+use rustix::net::RecvFlags;
+use tokio::net::TcpStream;
+
+use crate::worker::{Phase, WorkerContext};
+
+/// Idle connections to one backend, per worker: as many as 512 busy clients leave behind.
+const IDLE_PER_BACKEND_MAX: usize = 512;
+/// Idle connections to all backends, per worker: a share of the descriptors that clients need too.
+const IDLE_MAX: usize = 2_048;
+/// Longest rest of a connection, in milliseconds: below the keep-alive time of common servers.
+const IDLE_MS_MAX: u64 = 30_000;
+/// Time between two looks at the idle connections.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// A connection to a backend. It is counted while it lives.
+pub(super) struct Link {
+    /// The socket.
+    pub(super) stream: TcpStream,
+    /// Whose it is.
+    pub(super) backend: BackendId,
+    address: SocketAddr,
+    live: Arc<BackendLive>,
+    worker: usize,
+    idle_since_ms: u64,
+}
+
+impl Link {
+    /// Counts and keeps a socket that was just connected.
+    pub(super) fn new(stream: TcpStream, backend: &BackendPlan, worker: usize) -> Self {
+        let live = Arc::clone(&backend.live);
+        live.worker(worker).connections.add(1);
+        live.worker(worker).connections_open.add(1);
+        Self { stream, backend: backend.id, address: backend.address, live, worker, idle_since_ms: 0 }
+    }
+
+    /// This worker's counters of the backend.
+    pub(super) fn cells(&self) -> &BackendCells {
+        self.live.worker(self.worker)
+    }
+
+    /// The socket, and this worker's counters of the backend.
+    pub(super) fn parts(&mut self) -> (&mut TcpStream, &BackendCells) {
+        (&mut self.stream, self.live.worker(self.worker))
+    }
+
+    /// Whether nothing has arrived: neither the end of the stream nor bytes that nobody asked for.
+    /// As long as the runtime knows of no event this makes no system call.
+    fn is_quiet(&self) -> bool {
+        matches!(self.stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// As `is_quiet`, but asks the kernel, for requests that must not meet a closing connection
+    /// because they cannot be sent twice.
+    pub(super) fn is_quiet_now(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let peeked = rustix::net::recv(&self.stream, &mut [0; 1][..], flags);
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.cells().connections_open.sub(1);
+    }
+}
+
+/// The idle connections of a worker.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: HashMap<BackendId, VecDeque<Link>>,
+    count: usize,
+    generation: u64,
+    is_swept: bool,
+}
+
+impl Pool {
+    /// The connection to this backend that was used last and is still good.
+    pub(super) fn take(&mut self, backend: &BackendPlan) -> Option<Link> {
+        let links = self.idle.get_mut(&backend.id)?;
+        // Ends: each turn takes one out.
+        while let Some(link) = links.pop_back() {
+            self.count -= 1;
+            if link.address == backend.address && link.is_quiet() {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, mut link: Link, now_ms: u64) {
+        if self.count >= IDLE_MAX {
+            return;
+        }
+        link.idle_since_ms = now_ms;
+        let links = self.idle.entry(link.backend).or_default();
+        if links.len() >= IDLE_PER_BACKEND_MAX {
+            links.pop_front();
+            self.count -= 1;
+        }
+        links.push_back(link);
+        self.count += 1;
+    }
+
+    /// Closes all, for a worker that ends or has no descriptors left.
+    pub(super) fn clear(&mut self) {
+        self.idle.clear();
+        self.count = 0;
+    }
+
+    /// Closes what has rested too long, what the backend has closed, and, under a new plan, what
+    /// leads to backends that are gone, disabled or elsewhere.
+    fn sweep(&mut self, plan: &Plan, now_ms: u64) {
+        let wanted = (plan.generation != self.generation).then(|| wanted(plan));
+        self.generation = plan.generation;
+        for links in self.idle.values_mut() {
+            links.retain(|link| {
+                let leads_there = wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.address)));
+                leads_there && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
+            });
+        }
+        self.idle.retain(|_, links| !links.is_empty());
+        self.count = self.idle.values().map(VecDeque::len).sum();
+    }
+}
+
+/// Where idle connections may lead.
+fn wanted(plan: &Plan) -> HashSet<(BackendId, SocketAddr)> {
+    let backends = plan.groups.iter().flat_map(|group| &group.backends);
+    backends
+        .filter(|backend| backend.state != AdminState::Disabled)
+        .map(|backend| (backend.id, backend.address))
+        .collect()
+}
+
+/// Keeps a connection for its next request, and has somebody look after the idle ones.
+pub(super) fn keep(ctx: &Rc<WorkerContext>, link: Link) {
+    if ctx.phase() != Phase::Serving {
+        return;
+    }
+    let mut pool = ctx.l7.pool.borrow_mut();
+    pool.put(link, ctx.clock.now_ms());
+    if !pool.is_swept {
+        pool.is_swept = true;
+        // Owned by the worker's runtime, ends with the last idle connection.
+        drop(tokio::task::spawn_local(sweep(Rc::clone(ctx))));
+    }
+}
+
+async fn sweep(ctx: Rc<WorkerContext>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let mut pool = ctx.l7.pool.borrow_mut();
+        if ctx.phase() != Phase::Serving {
+            pool.clear();
+        }
+        pool.sweep(&ctx.published.load(), ctx.clock.refresh());
+        if pool.count == 0 {
+            pool.is_swept = false;
+            return;
+        }
+    }
+}
