@@ -3,4 +3,5 @@
 //! The library holds everything; `main.rs` only hands over. It speaks to a daemon through
 //! `poise-ipc` alone and decides nothing about traffic.
 
+pub mod demo;
 pub mod safe;

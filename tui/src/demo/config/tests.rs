@@ -1,0 +1,32 @@
+//! The ports of the world reach the configuration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::{HTTP_LISTENER, TCP_LISTENER, TEMPLATE, text};
+
+#[test]
+fn every_backend_gets_the_address_it_really_has() {
+    let template = poise_ipc::text::parse(TEMPLATE).expect("the template is valid");
+    let names = template.groups.iter().flat_map(|(g, group)| group.backends.keys().map(move |b| format!("{g}/{b}")));
+    let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let addresses: BTreeMap<_, _> = names.zip((40_000..).map(address)).collect();
+    let config = poise_ipc::text::parse(&text(&addresses).expect("all are known")).expect("still valid");
+    for (name, address) in &addresses {
+        let (group, backend) = name.split_once('/').expect("group/backend");
+        assert_eq!(config.groups[group].backends[backend].address, *address);
+    }
+}
+
+#[test]
+fn the_template_has_both_listeners() {
+    let template = poise_ipc::text::parse(TEMPLATE).expect("the template is valid");
+    assert_eq!(template.listeners[HTTP_LISTENER].protocol.word(), "http");
+    assert_eq!(template.listeners[TCP_LISTENER].protocol.word(), "tcp");
+}
+
+#[test]
+fn an_unknown_backend_is_an_error() {
+    let unknown = BTreeMap::from([("app/none".to_owned(), SocketAddr::from(([127, 0, 0, 1], 1)))]);
+    assert!(text(&unknown).is_err());
+}

@@ -1,0 +1,74 @@
+//! Lines of the balance.
+
+use poise_ipc::Name;
+use poise_ipc::model::{AdminState, FailOpen, HealthCheck, Scheduler};
+use poise_ipc::status::{BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, Status};
+
+use super::Balance;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+fn backend(id: u64, text: &str, weight: u16, picks_total: u64) -> BackendStatus {
+    BackendStatus {
+        group: name("app"),
+        name: name(text),
+        id,
+        address: ([127, 0, 0, 1], 80).into(),
+        weight,
+        effective_weight: u32::from(weight),
+        state: AdminState::Enabled,
+        health: HealthStatus { health: Health::Up, ..HealthStatus::default() },
+        counters: BackendCounters { picks_total, ..BackendCounters::default() },
+    }
+}
+
+fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
+    let group = GroupStatus {
+        name: name("app"),
+        scheduler: Scheduler::Wrr,
+        health_check: HealthCheck::default(),
+        fail_open: FailOpen::AllDown,
+        failing_open: false,
+        backends,
+    };
+    let daemon = DaemonStatus {
+        version: "0".to_owned(),
+        host: "here".to_owned(),
+        pid: 1,
+        started_ms: 1_000,
+        workers: 1,
+        config_file: None,
+        drift: false,
+        records_lost_total: 0,
+    };
+    Status { at_ms, daemon, revision: 1, generation: 1, listeners: vec![], groups: vec![group], findings: vec![] }
+}
+
+#[test]
+fn shares_are_those_of_the_time_between_two_looks() {
+    let mut balance = Balance::default();
+    let first = balance.block(&status(2_000, vec![backend(1, "a", 300, 900), backend(2, "b", 100, 50)]));
+    assert!(first.lines().skip(1).all(|line| line.contains(" - ")), "{first}");
+    let mut down = backend(3, "c", 100, 0);
+    down.effective_weight = 0;
+    down.state = AdminState::Draining;
+    let second = status(4_000, vec![backend(1, "a", 300, 1_060), backend(2, "b", 100, 90), down]);
+    assert_eq!(
+        balance.block(&second),
+        "   3s  app              weight  want %   got %     dev  health   100 picks/s, wrr
+       a                   300    75.0    80.0    +5.0  up
+       b                   100    25.0    20.0    -5.0  up
+       c                   100     0.0     0.0    +0.0  up       draining
+"
+    );
+}
+
+#[test]
+fn a_group_that_gets_nothing_has_no_shares() {
+    let mut balance = Balance::default();
+    let look = |at_ms| status(at_ms, vec![backend(1, "a", 0, 0)]);
+    balance.block(&look(2_000));
+    assert!(balance.block(&look(3_000)).contains("a                     0       -       -       -  up"));
+}
