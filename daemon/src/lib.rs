@@ -15,6 +15,7 @@ mod program;
 pub mod published;
 pub mod records;
 pub mod report;
+mod shortage;
 mod signals;
 pub mod store;
 pub mod worker;

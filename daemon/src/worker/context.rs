@@ -22,9 +22,9 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
-use crate::l7;
 use crate::published::Published;
 use crate::records::{Record, RecordSender};
+use crate::{l4, l7};
 
 /// Bytes of the scratch buffer: 128 KiB bodies pass in one read and one write, and larger ones
 /// gained nothing.
@@ -43,6 +43,8 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// The HTTP relay's own state on this worker.
     pub l7: l7::WorkerState,
+    /// The TCP relay's.
+    pub(crate) l4: l4::WorkerState,
     pub(super) sweep: Sweep,
     pub(super) open: Cell<usize>,
     pub(super) all_closed: Notify,
@@ -96,6 +98,7 @@ impl WorkerContext {
             scratch: Scratch::new(),
             clock: Clock::new(shared.start),
             l7: l7::WorkerState::default(),
+            l4: l4::WorkerState::new(shared.budget.pipes_max),
             sweep: Sweep::default(),
             open: Cell::new(0),
             all_closed: Notify::new(),
@@ -143,20 +146,19 @@ impl WorkerContext {
     }
 
     /// Hands a record to control, without counting it.
-    pub(super) fn record(&self, listener: ListenerId, backend: Option<BackendId>, client: SocketAddr, cause: Cause) {
+    pub(crate) fn record(&self, listener: ListenerId, backend: Option<BackendId>, client: SocketAddr, cause: Cause) {
         let record = Record { at_ms: Clock::epoch_ms(), listener, backend, client, cause };
         self.records.borrow_mut().send(record);
     }
 
-    /// The listener of the plan in force that a door is for. A plan is published before the doors
-    /// follow it: until they do, whoever took over the address comes first, then the listener
-    /// itself, moved elsewhere. None if it was removed.
-    pub(super) fn listener(&self, purpose: Purpose) -> Option<Arc<ListenerPlan>> {
+    /// The listener of the plan in force that a door at this real address is for. A plan is
+    /// published before the doors follow it: until they do, whoever took over the address comes
+    /// first, then the listener itself, moved elsewhere. None if it was removed.
+    pub(super) fn listener(&self, purpose: Purpose, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
         let plan = self.published.load();
         let own = plan.listeners.get(&purpose.listener);
-        let at_home = |listener: &&Arc<ListenerPlan>| listener.bind == purpose.bind;
-        let heir = || plan.listeners.values().find(at_home).filter(|_| purpose.bind.port() != 0);
-        own.filter(at_home).or_else(heir).or(own).cloned()
+        let heir = || plan.listeners.values().find(|listener| listener.bind == address);
+        own.filter(|own| own.bind == purpose.bind).or_else(heir).or(own).cloned()
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Door {
 struct Entrance {
     ctx: Rc<WorkerContext>,
     purpose: Cell<Purpose>,
+    /// The real address.
+    address: SocketAddr,
     socket: TcpListener,
 }
 
@@ -45,7 +47,8 @@ impl Door {
     /// When the runtime cannot watch the socket.
     pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: std::net::TcpListener) -> io::Result<Self> {
         let socket = TcpListener::from_std(socket)?;
-        let entrance = Rc::new(Entrance { ctx: Rc::clone(ctx), purpose: Cell::new(purpose), socket });
+        let (address, ctx) = (socket.local_addr()?, Rc::clone(ctx));
+        let entrance = Rc::new(Entrance { ctx, purpose: Cell::new(purpose), address, socket });
         let accepting = spawn_local(accept(Rc::clone(&entrance)));
         Ok(Self { entrance, accepting })
     }
@@ -55,8 +58,12 @@ impl Door {
         self.entrance.purpose.set(purpose);
     }
 
-    /// Takes what the kernel has already accepted, then closes the socket.
-    pub(super) fn close(self) {
+    /// Takes what the kernel has already accepted, then closes the socket: when this returns,
+    /// it is closed.
+    pub(super) async fn close(mut self) {
+        self.accepting.abort();
+        // The task holds the socket too, until it has ended.
+        let _ = (&mut self.accepting).await;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         // Ends: the kernel queues no more than the backlog, and new ones only while this runs.
         while let Ok(client) = rustix::net::accept_with(&self.entrance.socket, flags) {
@@ -99,13 +106,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 impl Entrance {
     fn accept_failed(&self, error: &io::Error) {
         if self.ctx.accept_log.admits(self.ctx.clock.refresh()) {
-            warn!(address = %self.purpose.get().bind, %error, "accepting pauses");
+            warn!(address = %self.address, %error, "accepting pauses");
         }
     }
 
     fn admit(&self, client: TcpStream, peer: SocketAddr) {
         self.ctx.clock.refresh();
-        let Some(listener) = self.ctx.listener(self.purpose.get()) else {
+        let Some(listener) = self.ctx.listener(self.purpose.get(), self.address) else {
             // Removed a moment ago: this socket is about to close.
             return;
         };

@@ -59,7 +59,7 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
     let drain_ms = loop {
         match commands.recv().await {
             Some(WorkerCommand::Open { door, purpose, socket }) => match Door::open(ctx, purpose, socket) {
-                Ok(opened) => close(doors.insert(door, opened)),
+                Ok(opened) => close(doors.insert(door, opened)).await,
                 Err(error) => error!(address = %purpose.bind, %error, "a listener cannot be served"),
             },
             Some(WorkerCommand::Assign { door, purpose }) => {
@@ -68,7 +68,7 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
                 }
             }
             Some(WorkerCommand::Close { door, closed }) => {
-                close(doors.remove(&door));
+                close(doors.remove(&door)).await;
                 // Whoever asked may have stopped waiting.
                 let _ = closed.send(());
             }
@@ -77,13 +77,15 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
             None => break 0,
         }
     };
-    doors.into_values().for_each(Door::close);
+    for door in doors.into_values() {
+        door.close().await;
+    }
     drain_ms
 }
 
-fn close(door: Option<Door>) {
+async fn close(door: Option<Door>) {
     if let Some(door) = door {
-        door.close();
+        door.close().await;
     }
 }
 

@@ -1,0 +1,122 @@
+//! Reaching a backend for a new connection: persistence first, then the scheduler, then whoever
+//! is left.
+//!
+//! No byte of the client has been read yet, so any number of backends may be tried without harm;
+//! the number is bounded all the same. It does not forward anything.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use poise_core::live::Inflight;
+use poise_core::persistence::{PersistencePlan, SourceTable};
+use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
+use poise_ipc::cause::Cause;
+use tokio::net::TcpStream;
+
+use crate::shortage::is_shortage;
+use crate::worker::{Alarm, Watch, WorkerContext};
+
+/// Backends that one connection may try. Refusals are instant; of unreachable ones a client
+/// would not wait for more than a few connect timeouts.
+const DIALS_MAX: usize = 5;
+
+/// A backend that answered.
+pub(super) struct Dialed {
+    pub(super) backend: Arc<BackendPlan>,
+    pub(super) stream: TcpStream,
+    pub(super) inflight: Inflight,
+}
+
+/// Why no backend was reached.
+pub(super) struct Failure {
+    pub(super) cause: Cause,
+    /// The last one that was tried.
+    pub(super) backend: Option<BackendId>,
+}
+
+/// A dial that did not reach its backend.
+struct Miss {
+    cause: Cause,
+    /// Whether that was not the backend's doing.
+    own: bool,
+}
+
+/// Connects to the backend for this client, or to another if that one cannot be reached.
+pub(super) async fn dial(
+    ctx: &Rc<WorkerContext>,
+    listener: &ListenerPlan,
+    peer: SocketAddr,
+    watch: &Watch,
+) -> Result<Dialed, Failure> {
+    let table = match &listener.persistence {
+        PersistencePlan::Source(table) => Some(&**table),
+        PersistencePlan::Off | PersistencePlan::CookieInsert(_) => None,
+    };
+    let pinned = pinned(ctx, listener, table, peer);
+    let mut backend = match pinned {
+        Some(backend) => Arc::clone(backend),
+        None => chosen(listener.group.choose(), None)?,
+    };
+    let mut tried = Vec::new();
+    loop {
+        let cells = backend.live.worker(ctx.index);
+        cells.picks.add(1);
+        let inflight = Inflight::start(&backend);
+        watch.rearm(listener.connect_timeout_ms);
+        let miss = match watch.bound(connect(backend.address)).await {
+            Ok(Ok(stream)) => {
+                if let Some(table) = table.filter(|_| pinned.is_none_or(|pinned| pinned.id != backend.id)) {
+                    table.bind(peer.ip(), backend.id, ctx.clock.now_ms());
+                }
+                return Ok(Dialed { backend, stream, inflight });
+            }
+            Ok(Err(error)) => Miss { cause: Cause::ConnectFailed, own: is_shortage(&error) },
+            Err(Alarm::Due) => Miss { cause: Cause::ConnectTimeout, own: false },
+            Err(Alarm::Draining | Alarm::Cut) => Miss { cause: Cause::Shutdown, own: true },
+        };
+        if !miss.own {
+            cells.connect_failures.add(1);
+        }
+        let failure = Failure { cause: miss.cause, backend: Some(backend.id) };
+        drop(inflight);
+        tried.push(backend.id);
+        if tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown {
+            return Err(failure);
+        }
+        backend = chosen(listener.group.choose_except(&tried), Some(failure))?;
+    }
+}
+
+/// The backend that this client had before, if it may still be used; counted as pinned.
+fn pinned<'a>(
+    ctx: &WorkerContext,
+    listener: &'a ListenerPlan,
+    table: Option<&SourceTable>,
+    peer: SocketAddr,
+) -> Option<&'a Arc<BackendPlan>> {
+    let id = table?.get(peer.ip(), ctx.clock.now_ms())?;
+    let backend = listener.group.pinned(id)?;
+    backend.live.worker(ctx.index).pinned.add(1);
+    Some(backend)
+}
+
+/// The chosen backend. When nobody is left the failure of the last dial says more than the choice.
+fn chosen(choice: Choice<'_>, last: Option<Failure>) -> Result<Arc<BackendPlan>, Failure> {
+    match choice {
+        Choice::Backend(backend) => Ok(Arc::clone(backend)),
+        Choice::NoneEligible(cause) => Err(last.unwrap_or(Failure { cause, backend: None })),
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    // On one host the kernel may give the dial the very port that it dials: a backend that is not
+    // there would seem to answer, with an echo, and could not come back.
+    if address.ip().is_loopback() && stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
+}

@@ -1,0 +1,310 @@
+//! One direction of a TCP pair: what is read from one socket is written to the other.
+//!
+//! Small amounts pass through the worker's scratch buffer within one poll, and only what the
+//! other side refuses is kept. After two full reads in a row the direction is bulk and bytes are
+//! spliced through a pipe until reads become small again. At rest it owns neither.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use poise_core::live::Cell;
+use rustix::pipe::{SpliceFlags, splice};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::pipes::{PIPE_BYTES, Pipe};
+use crate::worker::WorkerContext;
+
+/// A read of so many bytes is full: what a direction reads until it is known to be bulk, and
+/// thereby what a peer that does not read can make us keep.
+const FULL_BYTES: usize = 16 << 10;
+/// Full reads in a row that make a direction bulk.
+const FULL_READS: u8 = 2;
+/// Refused bytes of a worker above which no direction reads more than a full read at once.
+const REFUSED_BYTES_MAX: usize = 64 << 20;
+/// Reads of one direction within one poll, 4 MiB at most, before others have their turn.
+const ROUNDS_MAX: usize = 16;
+
+/// Which peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Client,
+    Backend,
+}
+
+/// How a direction ended when not by the orderly end of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The source failed.
+    Read,
+    /// The destination failed.
+    Write,
+}
+
+/// Where bytes come from and go to, and who counts them.
+pub(super) struct Ends<'a> {
+    pub(super) from: &'a mut TcpStream,
+    pub(super) to: &'a mut TcpStream,
+    pub(super) read: &'a Cell,
+    pub(super) written: &'a Cell,
+}
+
+/// The state of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Direction {
+    stage: Stage,
+    /// Full reads in a row.
+    full_reads: u8,
+    /// Whether bytes have moved since this was last asked.
+    moved: bool,
+    /// Whether the source is known to have failed: what it sent before is still read.
+    source_failed: bool,
+    held: Held,
+}
+
+/// Bytes that were read and not yet written.
+#[derive(Debug, Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Refused {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    Piped(Pipe),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Open,
+    /// The source has ended; what is held goes out, then the end itself.
+    Ending,
+    /// The destination reads no more: what comes is thrown away, so that closing the source does
+    /// not destroy what it has yet to receive.
+    Discarding,
+    Done,
+}
+
+impl Direction {
+    /// Whether the end of the source was passed on.
+    pub(super) fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// Whether the destination reads no more.
+    pub(super) fn is_discarding(&self) -> bool {
+        self.stage == Stage::Discarding
+    }
+
+    /// Whether bytes have moved since the last call.
+    pub(super) fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// The source has failed, as the other direction found when it wrote.
+    pub(super) fn fail_source(&mut self) {
+        self.source_failed = true;
+    }
+
+    /// Moves what can be moved. Ready when the end was passed on or the direction has failed.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ctx: &WorkerContext,
+        ends: &mut Ends<'_>,
+    ) -> Poll<Result<(), Fault>> {
+        for _ in 0..ROUNDS_MAX {
+            match self.stage {
+                Stage::Done => return Poll::Ready(Ok(())),
+                Stage::Discarding => ready!(self.discard(cx, ctx, ends))?,
+                Stage::Open | Stage::Ending => match ready!(self.step(cx, ctx, ends)) {
+                    Err((Fault::Write, error)) if error.kind() == io::ErrorKind::BrokenPipe => self.stop(ctx),
+                    other => other.map_err(|(fault, _)| fault)?,
+                },
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        ctx: &WorkerContext,
+        ends: &mut Ends<'_>,
+    ) -> Poll<Result<(), (Fault, io::Error)>> {
+        ready!(self.flush(cx, ctx, ends)).map_err(|error| (Fault::Write, error))?;
+        if self.stage == Stage::Ending {
+            self.stage = Stage::Done;
+            // The destination may have closed meanwhile; then there is nobody to tell.
+            let _ = ready!(Pin::new(&mut *ends.to).poll_shutdown(cx));
+            return Poll::Ready(Ok(()));
+        }
+        if self.full_reads < FULL_READS {
+            return self.copy(cx, ctx, ends);
+        }
+        let readable = ends.from.poll_read_ready(cx).map_err(|error| (Fault::Read, error));
+        if readable.is_pending() {
+            // Nothing is lent to a connection that waits.
+            self.release(ctx);
+        }
+        ready!(readable)?;
+        if matches!(self.held, Held::Nothing) {
+            self.held = ctx.l4.pipes.take(ctx.clock.now_ms()).map_or(Held::Nothing, Held::Piped);
+        }
+        match &mut self.held {
+            Held::Piped(pipe) => {
+                let read = splice_in(pipe, ends.from);
+                Poll::Ready(self.spliced(read, ctx, ends).map_err(|error| (Fault::Read, error)))
+            }
+            Held::Nothing | Held::Refused { .. } => self.copy(cx, ctx, ends),
+        }
+    }
+
+    /// Reads into the scratch buffer and writes on what it can.
+    fn copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        ctx: &WorkerContext,
+        ends: &mut Ends<'_>,
+    ) -> Poll<Result<(), (Fault, io::Error)>> {
+        let bulk = self.full_reads >= FULL_READS && ctx.l4.refused_bytes.get() < REFUSED_BYTES_MAX;
+        ctx.scratch.with(|scratch| {
+            let read_max = if bulk { scratch.len() } else { FULL_BYTES };
+            let mut buf = ReadBuf::new(&mut scratch[..read_max]);
+            ready!(Pin::new(&mut *ends.from).poll_read(cx, &mut buf)).map_err(|error| (Fault::Read, error))?;
+            let bytes = buf.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(self.end_of_source().map_err(|error| (Fault::Read, error)));
+            }
+            self.has_read(bytes.len(), ends);
+            let sent = match Pin::new(&mut *ends.to).poll_write(cx, bytes) {
+                Poll::Ready(sent) => sent.map_err(|error| (Fault::Write, error))?,
+                Poll::Pending => 0,
+            };
+            ends.written.add(sent as u64);
+            if sent < bytes.len() {
+                self.keep(ctx, &bytes[sent..]);
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn has_read(&mut self, n: usize, ends: &Ends<'_>) {
+        self.moved = true;
+        // Once bulk, a single small read ends it.
+        self.full_reads = if n >= FULL_BYTES { FULL_READS.min(self.full_reads + 1) } else { 0 };
+        ends.read.add(n as u64);
+    }
+
+    fn keep(&mut self, ctx: &WorkerContext, rest: &[u8]) {
+        ctx.l4.refused_bytes.set(ctx.l4.refused_bytes.get() + rest.len());
+        self.held = Held::Refused { bytes: rest.to_vec(), sent: 0 };
+    }
+
+    fn spliced(&mut self, read: io::Result<usize>, ctx: &WorkerContext, ends: &Ends<'_>) -> io::Result<()> {
+        match read {
+            Ok(0) => {
+                self.release(ctx);
+                self.end_of_source()
+            }
+            Ok(n) => {
+                self.has_read(n, ends);
+                Ok(())
+            }
+            // The readiness is spent: the next step waits, without the pipe.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An orderly end is passed on; that of a failed peer is not to be taken for one.
+    fn end_of_source(&mut self) -> io::Result<()> {
+        if self.source_failed {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        self.stage = Stage::Ending;
+        Ok(())
+    }
+
+    /// Writes what is held. Ready when nothing is.
+    fn flush(&mut self, cx: &mut Context<'_>, ctx: &WorkerContext, ends: &mut Ends<'_>) -> Poll<io::Result<()>> {
+        match &mut self.held {
+            Held::Nothing => return Poll::Ready(Ok(())),
+            Held::Refused { bytes, sent } => {
+                while *sent < bytes.len() {
+                    let n = ready!(Pin::new(&mut *ends.to).poll_write(cx, &bytes[*sent..]))?;
+                    *sent += n;
+                    self.moved = true;
+                    ends.written.add(n as u64);
+                }
+            }
+            Held::Piped(pipe) => {
+                while pipe.held_bytes > 0 {
+                    let n = ready!(splice_out(cx, pipe, ends.to))?;
+                    pipe.held_bytes -= n;
+                    self.moved = true;
+                    ends.written.add(n as u64);
+                }
+                if self.full_reads >= FULL_READS {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+        self.release(ctx);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives back whatever holds bytes, with the bytes.
+    pub(super) fn release(&mut self, ctx: &WorkerContext) {
+        match std::mem::take(&mut self.held) {
+            Held::Nothing => {}
+            Held::Refused { bytes, .. } => ctx.l4.refused_bytes.set(ctx.l4.refused_bytes.get() - bytes.len()),
+            Held::Piped(pipe) => ctx.l4.pipes.give(pipe),
+        }
+    }
+
+    /// The destination has closed in good order and wants no more.
+    fn stop(&mut self, ctx: &WorkerContext) {
+        self.release(ctx);
+        self.stage = if self.stage == Stage::Ending { Stage::Done } else { Stage::Discarding };
+    }
+
+    fn discard(&mut self, cx: &mut Context<'_>, ctx: &WorkerContext, ends: &mut Ends<'_>) -> Poll<Result<(), Fault>> {
+        ctx.scratch.with(|scratch| {
+            let mut buf = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *ends.from).poll_read(cx, &mut buf)).map_err(|_| Fault::Read)?;
+            if buf.filled().is_empty() {
+                self.stage = Stage::Done;
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+}
+
+/// Neither end may block; pages move where the kernel can move them.
+const SPLICE: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
+
+/// Fills a pipe, which is empty: so "would block" can only mean that the socket has nothing, and
+/// the runtime may wait for it. With a full pipe it would wait for ever.
+fn splice_in(pipe: &mut Pipe, from: &TcpStream) -> io::Result<usize> {
+    let into = || Ok(splice(from, None, &pipe.ends().write, None, PIPE_BYTES, SPLICE)?);
+    let n = from.try_io(Interest::READABLE, into)?;
+    pipe.held_bytes = n;
+    Ok(n)
+}
+
+/// Empties a pipe into a socket. "Would block" is the socket's, since the pipe holds bytes.
+fn splice_out(cx: &mut Context<'_>, pipe: &Pipe, to: &TcpStream) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(to.poll_write_ready(cx))?;
+        let out = || Ok(splice(&pipe.ends().read, None, to, None, pipe.held_bytes, SPLICE)?);
+        match to.try_io(Interest::WRITABLE, out) {
+            Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return Poll::Ready(done),
+        }
+    }
+}

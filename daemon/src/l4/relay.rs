@@ -1,0 +1,159 @@
+//! A TCP pair while it lives: both directions, one deadline, and how it ends.
+//!
+//! Each direction ends on its own, so a half-closed connection goes on in the other. Silence in
+//! both directions for the idle timeout ends the pair. What the end means for counters is the
+//! caller's.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use poise_core::live::{BackendCells, ListenerCells};
+use tokio::net::TcpStream;
+
+use super::direction::{Direction, Ends, Fault, Side};
+use super::reset;
+use crate::worker::{Alarm, Watch, WorkerContext};
+
+/// How long a peer may go on sending to one that has closed, in milliseconds, before it is cut
+/// off: time for it to receive the last bytes and the end.
+const LINGER_MS: u32 = 2_000;
+
+/// How a pair ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Both directions have passed on their end.
+    Complete,
+    /// This peer failed.
+    Failed(Side),
+    /// Nothing moved for the idle timeout.
+    Idle,
+    /// The worker's drain time was over.
+    Cut,
+}
+
+/// The two sockets with the state of both directions.
+pub(super) struct Pair {
+    ctx: Rc<WorkerContext>,
+    client: TcpStream,
+    backend: TcpStream,
+    up: Direction,
+    down: Direction,
+    lingering: bool,
+    answer: Answer,
+}
+
+/// Measures the time to the first byte of the backend: from the client's first byte, or from the
+/// connection if the backend speaks first.
+struct Answer {
+    /// Since when one is due; `None` once it came.
+    since: Option<Instant>,
+    asked: bool,
+}
+
+impl Pair {
+    /// Joins two connected sockets.
+    pub(super) fn new(ctx: &Rc<WorkerContext>, client: TcpStream, backend: TcpStream) -> Self {
+        let (up, down) = (Direction::default(), Direction::default());
+        let answer = Answer { since: Some(Instant::now()), asked: false };
+        Self { ctx: Rc::clone(ctx), client, backend, up, down, lingering: false, answer }
+    }
+
+    /// Forwards until the pair ends.
+    pub(super) async fn run(
+        &mut self,
+        watch: &Watch,
+        idle_timeout_ms: u32,
+        listener: &ListenerCells,
+        backend: &BackendCells,
+    ) -> End {
+        watch.rearm(idle_timeout_ms);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(end) = self.poll(cx, listener, backend) {
+                return Poll::Ready(end);
+            }
+            self.rearm(watch, idle_timeout_ms, backend);
+            watch.poll_alarm(cx).map(|alarm| match alarm {
+                Alarm::Due if self.lingering => End::Complete,
+                Alarm::Due => End::Idle,
+                Alarm::Draining | Alarm::Cut => End::Cut,
+            })
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, listener: &ListenerCells, backend: &BackendCells) -> Poll<End> {
+        let up = &mut Ends {
+            from: &mut self.client,
+            to: &mut self.backend,
+            read: &listener.bytes_in,
+            written: &backend.bytes_out,
+        };
+        let up = self.up.poll(cx, &self.ctx, up);
+        match up {
+            Poll::Ready(Err(Fault::Read)) => return Poll::Ready(End::Failed(Side::Client)),
+            // The backend was reset; what it had sent before is still delivered.
+            Poll::Ready(Err(Fault::Write)) => self.down.fail_source(),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+        let down = &mut Ends {
+            from: &mut self.backend,
+            to: &mut self.client,
+            read: &backend.bytes_in,
+            written: &listener.bytes_out,
+        };
+        let down = self.down.poll(cx, &self.ctx, down);
+        match (up, down) {
+            (_, Poll::Ready(Err(Fault::Read))) => Poll::Ready(End::Failed(Side::Backend)),
+            (_, Poll::Ready(Err(Fault::Write))) => Poll::Ready(End::Failed(Side::Client)),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(End::Complete),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Bytes that moved put off the deadline, except when all that is left is to let go.
+    fn rearm(&mut self, watch: &Watch, idle_timeout_ms: u32, backend: &BackendCells) {
+        let (up, down) = (self.up.take_moved(), self.down.take_moved());
+        self.answer.note(up, down, backend);
+        let half =
+            |open: &Direction, other: &Direction| open.is_discarding() && (other.is_done() || other.is_discarding());
+        if half(&self.up, &self.down) || half(&self.down, &self.up) {
+            if !self.lingering {
+                self.lingering = true;
+                watch.rearm(LINGER_MS);
+            }
+        } else if up || down {
+            watch.rearm(idle_timeout_ms);
+        }
+    }
+
+    /// Closes both sockets: a failed peer's reset is passed on as a reset, and so is a cut.
+    pub(super) fn close(self, end: End) {
+        if matches!(end, End::Failed(Side::Client) | End::Cut) {
+            reset(&self.backend);
+        }
+        if matches!(end, End::Failed(Side::Backend) | End::Cut) {
+            reset(&self.client);
+        }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.up.release(&self.ctx);
+        self.down.release(&self.ctx);
+    }
+}
+
+impl Answer {
+    fn note(&mut self, asked: bool, answered: bool, backend: &BackendCells) {
+        let Some(since) = self.since else { return };
+        if answered {
+            let us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            backend.latency.record(us);
+            self.since = None;
+        } else if asked && !self.asked {
+            (self.asked, self.since) = (true, Some(Instant::now()));
+        }
+    }
+}

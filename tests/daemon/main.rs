@@ -1,0 +1,11 @@
+//! The daemon in process: real sockets on loopback, scripted backends, ports of the kernel's
+//! choice.
+
+#![expect(unreachable_pub, reason = "what the modules of a test share is public to nobody else")]
+
+#[path = "../support/backends.rs"]
+mod backends;
+mod rig;
+
+mod edits;
+mod tcp;

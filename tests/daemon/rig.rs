@@ -1,0 +1,197 @@
+//! The data plane without control: a configuration compiled, published and listened on, with the
+//! real workers.
+//!
+//! It does what reconcile does for a commit (compile, prepare, publish, commit), in that order,
+//! and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerPlan, compile};
+use poise_core::token::TokenKey;
+use poise_ipc::cause::Cause;
+use poise_ipc::model::{Backend, Config, Group, Listener, Protocol};
+use poise_ipc::status::{BackendCounters, Health, ListenerCounters};
+use poise_ipc::{BackendPath, Name};
+use poised::listen::{Binder, Wanted};
+use poised::published::Publisher;
+use poised::records::{Record, RecordReceiver};
+use poised::worker::Workers;
+use socket2::{Domain, Socket, Type};
+
+use crate::backends::{ANY_PORT, patient};
+
+/// A running data plane.
+pub struct Rig {
+    pub config: Config,
+    publisher: Publisher,
+    identities: Identities,
+    health: HashMap<BackendId, Health>,
+    workers: Option<Workers>,
+    workers_count: usize,
+    binder: Binder,
+    records: Vec<RecordReceiver>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// A name that a test wrote.
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("a plain name")
+}
+
+/// One listener `front` of a protocol, one group `app` with backends `b0`, `b1`, ...
+pub fn front(protocol: Protocol, backends: &[SocketAddr]) -> Config {
+    let mut group = Group::default();
+    for (at, address) in backends.iter().enumerate() {
+        group.backends.insert(name(&format!("b{at}")), Backend::new(*address));
+    }
+    Config {
+        listeners: [(name("front"), Listener::new(ANY_PORT, protocol, name("app")))].into(),
+        groups: [(name("app"), group)].into(),
+    }
+}
+
+impl Rig {
+    /// Starts one worker for this configuration.
+    pub fn new(config: Config) -> Self {
+        Self::with_workers(config, 1)
+    }
+
+    /// Starts so many workers.
+    pub fn with_workers(config: Config, workers_count: usize) -> Self {
+        let publisher = Publisher::new();
+        let mut workers = Workers::spawn(workers_count, &publisher.published()).expect("threads");
+        let mut rig = Self {
+            config: Config::default(),
+            identities: Identities::default(),
+            health: HashMap::new(),
+            workers_count,
+            binder: Binder::new(workers.senders()),
+            records: workers.take_records(),
+            workers: Some(workers),
+            publisher,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"),
+        };
+        rig.edit(|current| *current = config);
+        rig
+    }
+
+    /// Commits an edit.
+    pub fn edit(&mut self, edit: impl FnOnce(&mut Config)) {
+        edit(&mut self.config);
+        self.identities = self.identities.follow(&self.config);
+        let wanted: BTreeMap<_, _> = self
+            .config
+            .listeners
+            .iter()
+            .map(|(name, listener)| {
+                let want = Wanted { name: name.clone(), bind: listener.bind, protocol: listener.protocol };
+                (self.identities.listeners[name], want)
+            })
+            .collect();
+        let prepared = self.binder.prepare(&wanted).expect("the addresses can be had");
+        self.publish();
+        self.runtime.block_on(self.binder.commit(prepared));
+    }
+
+    /// Commits an edit of a backend of the group `app`.
+    pub fn edit_backend(&mut self, backend: &str, edit: impl FnOnce(&mut Backend)) {
+        self.edit(|config| {
+            let group = config.groups.get_mut(&name("app")).expect("the group app");
+            edit(group.backends.get_mut(&name(backend)).expect("a backend of the group"));
+        });
+    }
+
+    /// Lets the probes have said this of a backend.
+    pub fn set_health(&mut self, backend: &str, health: Health) {
+        self.health.insert(self.backend_id(backend), health);
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let input = Compile {
+            config: &self.config,
+            identities: &self.identities,
+            health: &self.health,
+            revision: 1,
+            workers: self.workers_count,
+            key: &TokenKey::new([7; 16]),
+        };
+        let previous = self.publisher.published().load_full();
+        self.publisher.publish(compile(&input, Some(&previous)));
+    }
+
+    /// Where a listener really accepts.
+    pub fn address_of(&self, listener: &str) -> SocketAddr {
+        self.binder.address(self.identities.listeners[&name(listener)]).expect("the listener is open")
+    }
+
+    /// A client of the listener `front`.
+    pub fn connect(&self) -> TcpStream {
+        patient(TcpStream::connect(self.address_of("front")).expect("the listener accepts"))
+    }
+
+    /// The same, with a receive buffer of so many bytes that does not grow.
+    pub fn connect_with_window(&self, window_bytes: usize) -> TcpStream {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(window_bytes).expect("a usual size");
+        socket.connect(&self.address_of("front").into()).expect("the listener accepts");
+        patient(socket.into())
+    }
+
+    /// The id of a backend of the group `app`.
+    pub fn backend_id(&self, backend: &str) -> BackendId {
+        self.identities.backends[&BackendPath::new(name("app"), name(backend))]
+    }
+
+    fn backend(&self, backend: &str) -> Arc<BackendPlan> {
+        let plan = self.publisher.published().load_full();
+        let group = plan.group(&name("app")).expect("the group app");
+        Arc::clone(group.backend(self.backend_id(backend)).expect("a backend of the group"))
+    }
+
+    fn listener(&self, listener: &str) -> Arc<ListenerPlan> {
+        Arc::clone(&self.publisher.published().load().listeners[&self.identities.listeners[&name(listener)]])
+    }
+
+    /// What a backend of the group `app` has counted.
+    pub fn counters_of(&self, backend: &str) -> BackendCounters {
+        self.backend(backend).live.totals()
+    }
+
+    /// What the listener `front` has counted.
+    pub fn counters(&self) -> ListenerCounters {
+        self.listener("front").live.totals()
+    }
+
+    /// How often the listener `front` has counted a cause.
+    pub fn count_of(&self, cause: Cause) -> u64 {
+        self.counters().causes.iter().find(|(counted, _)| *counted == cause).map_or(0, |(_, n)| *n)
+    }
+
+    /// The records that have arrived.
+    pub fn records(&mut self) -> Vec<Record> {
+        self.records.iter_mut().flat_map(|ring| std::iter::from_fn(|| ring.take())).collect()
+    }
+
+    /// Stops the workers and waits for them.
+    pub fn stop(&mut self, drain: Duration) {
+        if let Some(workers) = self.workers.take() {
+            workers.stop(drain);
+        }
+    }
+
+    /// Stops the workers from a thread of its own.
+    pub fn stop_aside(&mut self, drain: Duration) -> std::thread::JoinHandle<()> {
+        let workers = self.workers.take().expect("the rig runs");
+        std::thread::spawn(move || workers.stop(drain))
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
