@@ -20,7 +20,7 @@ pub use identity::{BackendId, Identities, ListenerId};
 
 use crate::live::{BackendLive, ListenerLive};
 use crate::persistence::PersistencePlan;
-use crate::schedule::{Aside, Walk};
+use crate::schedule::{Shares, Turn, Walk};
 
 /// The immutable runtime form of the configuration.
 #[derive(Debug, Default)]
@@ -86,12 +86,12 @@ pub struct GroupPlan {
     pub(crate) by_id: Box<[(BackendId, u16)]>,
     /// What to say when nobody is eligible.
     pub(crate) none: Cause,
-    /// Positions of the backends that take new work.
-    pub(crate) eligible: Box<[u16]>,
+    /// Shares of the backends that take new work.
+    pub(crate) shares: Shares,
     /// The shared sequence of picks; groups of later plans share it while no weight changes.
     pub(crate) walk: Arc<Walk>,
     /// The cursor of choices beside that sequence.
-    pub(crate) aside: Arc<Aside>,
+    pub(crate) turn: Arc<Turn>,
 }
 
 /// A backend of the plan.

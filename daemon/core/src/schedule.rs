@@ -1,12 +1,18 @@
 //! Schedulers: who gets the next connection or request.
 //!
-//! `rr` and `wrr` walk one exact sequence per group ([`walk`]), made by an earliest-deadline rule
-//! ([`deadline`]); `wlc` compares load and uses the sequence for samples ([`choose`]). Nothing here
-//! knows about health or admin state: the plan hands over effective weights.
+//! `rr` and `wrr` walk one exact sequence per group ([`walk`]), handed out in [`chunk`]s and made by
+//! an earliest-deadline rule ([`deadline`]); `wlc` compares load, and above a number of backends
+//! the load of samples ([`shares`]). Nothing here knows about health or admin state: the plan hands
+//! over effective weights.
 
 mod choose;
+mod chunk;
+mod credit;
 mod deadline;
+mod queue;
+mod shares;
 mod walk;
 
-pub(crate) use choose::Aside;
+pub(crate) use choose::Turn;
+pub(crate) use shares::Shares;
 pub(crate) use walk::{Entrant, Walk};

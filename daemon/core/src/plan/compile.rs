@@ -16,7 +16,7 @@ use poise_ipc::{BackendPath, Config, Name};
 use super::{BackendId, BackendPlan, GroupPlan, Identities, ListenerId, ListenerPlan, Plan};
 use crate::live::{BackendLive, ListenerLive};
 use crate::persistence::{CookieRule, PersistencePlan, SourceTable};
-use crate::schedule::{Aside, Entrant, Walk};
+use crate::schedule::{Entrant, Shares, Walk};
 use crate::token::TokenKey;
 
 /// What a plan is compiled from.
@@ -179,16 +179,19 @@ impl GroupPlan {
         backends: Vec<Arc<BackendPlan>>,
         before: Option<&Arc<Self>>,
     ) -> Self {
-        let entrants: Vec<_> = backends.iter().map(|backend| entrant(group.scheduler, backend)).collect();
-        let eligible = (0..=u16::MAX).zip(&entrants).filter(|(_, entrant)| entrant.weight > 0).map(|(at, _)| at);
-        let eligible = eligible.collect();
+        let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
+        let shares = Shares::new(weights.clone());
+        // wlc has no sequence: nobody takes part in its walk, which then only keeps the phase.
+        let walks = u32::from(group.scheduler != Scheduler::Wlc);
+        let entrants: Vec<_> =
+            backends.iter().zip(weights).map(|(b, weight)| Entrant { id: b.id, weight: weight * walks }).collect();
         let walk = match before {
             Some(before) if before.walk.fits(&entrants) => Arc::clone(&before.walk),
             _ => Arc::new(Walk::new(entrants, before.map(|before| &*before.walk))),
         };
         let mut by_id: Vec<_> = backends.iter().map(|backend| backend.id).zip(0..=u16::MAX).collect();
         by_id.sort_unstable();
-        let aside = before.map_or_else(|| Arc::new(Aside::default()), |before| Arc::clone(&before.aside));
+        let turn = before.map_or_else(Arc::default, |before| Arc::clone(&before.turn));
         Self {
             name: name.clone(),
             scheduler: group.scheduler,
@@ -197,9 +200,9 @@ impl GroupPlan {
             backends,
             by_id: by_id.into(),
             none,
-            eligible,
+            shares,
             walk,
-            aside,
+            turn,
         }
     }
 
@@ -214,12 +217,12 @@ impl GroupPlan {
     }
 }
 
-fn entrant(scheduler: Scheduler, backend: &BackendPlan) -> Entrant {
-    let weight = match scheduler {
+/// What a backend weighs to the scheduler.
+fn weight(scheduler: Scheduler, backend: &BackendPlan) -> u32 {
+    match scheduler {
         Scheduler::Rr => backend.effective_weight.min(1),
         Scheduler::Wrr | Scheduler::Wlc => backend.effective_weight,
-    };
-    Entrant { id: backend.id, weight }
+    }
 }
 
 impl BackendPlan {

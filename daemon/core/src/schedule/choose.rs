@@ -5,9 +5,11 @@
 //! spread over the others by weight and the exact sequence of first picks is not touched, so shares
 //! over picks that reach their backend stay exact. The data path counts what it does with a choice.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicU64};
 
+use crossbeam_utils::CachePadded;
 use poise_ipc::model::Scheduler;
 
 use crate::plan::{BackendId, BackendPlan, Choice, GroupPlan};
@@ -15,9 +17,9 @@ use crate::plan::{BackendId, BackendPlan, Choice, GroupPlan};
 /// Backends that `wlc` compares one by one; above that it samples.
 const SCAN_MAX: usize = 64;
 /// Samples of `wlc`: two already avoid the worst (power of two choices), four come close to the best.
-const SAMPLES: u64 = 4;
+const SAMPLES: usize = 4;
 /// Places of the sequence that failover tries before it takes whoever was not tried.
-const SKIPS_MAX: u64 = 64;
+const SKIPS_MAX: usize = 64;
 
 impl GroupPlan {
     /// The backend for new work: by the shared sequence (`rr`, `wrr`) or by load (`wlc`).
@@ -62,7 +64,7 @@ impl GroupPlan {
     /// The next place of failover's own walk that holds a backend not yet tried.
     fn step_aside(&self, tried: &[BackendId]) -> Option<usize> {
         for _ in 0..SKIPS_MAX {
-            let at = self.walk.sample(self.aside.0.fetch_add(1, Ordering::Relaxed))?;
+            let at = self.shares.at(spread(self.turn.next()))?;
             if self.may_try(at, tried) {
                 return Some(at);
             }
@@ -72,52 +74,82 @@ impl GroupPlan {
 
     /// Whoever is eligible and was not tried, in turn.
     fn any_except(&self, tried: &[BackendId]) -> Option<usize> {
-        let others = || self.eligible.iter().map(|&at| usize::from(at)).filter(|&at| self.may_try(at, tried));
-        let turn = self.aside.0.fetch_add(1, Ordering::Relaxed);
-        others().nth((turn % others().count().max(1) as u64) as usize)
+        let others = || self.shares.positions().filter(|&at| self.may_try(at, tried));
+        others().nth(self.turn.among(others().count()))
     }
 
     fn least_loaded(&self, tried: &[BackendId]) -> Option<usize> {
-        let turn = self.aside.0.fetch_add(1, Ordering::Relaxed);
-        if self.eligible.len() <= SCAN_MAX {
-            let all = self.eligible.iter().map(|&at| usize::from(at));
-            return self.least_of(all.filter(|&at| self.may_try(at, tried)), turn);
+        if self.shares.len() <= SCAN_MAX {
+            return self.least_of(self.shares.positions().filter(|&at| self.may_try(at, tried)));
         }
-        let samples = (0..SAMPLES).filter_map(|n| self.walk.sample(scatter(turn * SAMPLES + n)));
-        let best = self.least_of(samples.filter(|&at| self.may_try(at, tried)), turn);
+        let samples = (0..SAMPLES).filter_map(|_| self.shares.at(scatter(self.turn.next())));
+        let best = self.least_of(samples.filter(|&at| self.may_try(at, tried)));
         best.or_else(|| self.any_except(tried))
     }
 
     /// The one with the least load per weight; equals take turns.
-    fn least_of(&self, candidates: impl Iterator<Item = usize>, turn: u64) -> Option<usize> {
-        let mut best: Option<(u64, u64)> = None;
+    fn least_of(&self, candidates: impl Iterator<Item = usize>) -> Option<usize> {
+        let mut best: Option<Load> = None;
         let mut equals = [0; SCAN_MAX];
         let mut count = 0;
-        for at in candidates {
-            let backend = &self.backends[at];
-            let load = u64::from(backend.live.inflight.load(Ordering::Relaxed)) + 1;
-            let weight = u64::from(backend.effective_weight);
-            let order = best.map_or(std::cmp::Ordering::Less, |(l, w)| (load * w).cmp(&(l * weight)));
-            match order {
-                std::cmp::Ordering::Greater => continue,
-                std::cmp::Ordering::Less => (best, count) = (Some((load, weight)), 0),
-                std::cmp::Ordering::Equal => {}
+        for at in candidates.take(SCAN_MAX) {
+            let load = Load::of(&self.backends[at]);
+            match best.map_or(Ordering::Less, |best| load.compare(best)) {
+                Ordering::Greater => continue,
+                Ordering::Less => (best, count) = (Some(load), 0),
+                Ordering::Equal => {}
             }
             equals[count] = at;
             count += 1;
         }
-        (count > 0).then(|| equals[(turn % count as u64) as usize])
+        (count > 0).then(|| equals[self.turn.among(count)])
     }
 }
 
-/// A cursor of choices that are not the exact sequence's; relaxed, since only its motion matters.
-#[derive(Debug, Default)]
-pub(crate) struct Aside(crossbeam_utils::CachePadded<AtomicU64>);
+/// What one more connection or request would mean to a backend.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    inflight: u64,
+    weight: u64,
+}
 
-/// Spreads consecutive numbers over all of `u64` (the finalizer of SplitMix64), so that samples are
-/// not neighbours of the sequence.
+impl Load {
+    fn of(backend: &BackendPlan) -> Self {
+        let inflight = u64::from(backend.live.inflight.load(atomic::Ordering::Relaxed)) + 1;
+        Self { inflight, weight: u64::from(backend.effective_weight) }
+    }
+
+    /// Compares load per weight without dividing.
+    fn compare(self, other: Self) -> Ordering {
+        (self.inflight * other.weight).cmp(&(other.inflight * self.weight))
+    }
+}
+
+/// The cursor of choices beside the exact sequence. Relaxed, since only its motion matters.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(CachePadded<AtomicU64>);
+
+impl Turn {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, atomic::Ordering::Relaxed)
+    }
+
+    /// A turn among `count`; 0 if there is no choice.
+    fn among(&self, count: usize) -> usize {
+        if count <= 1 { 0 } else { usize::try_from(self.next() % count as u64).unwrap_or(0) }
+    }
+}
+
+/// Spreads consecutive numbers evenly over all of `u64` (multiples of the golden ratio), so that
+/// any stretch of them gives every backend about its share.
+fn spread(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Scatters consecutive numbers over all of `u64` (finalizer of `SplitMix64`): samples of `wlc` must
+/// not always meet the same neighbours.
 fn scatter(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)

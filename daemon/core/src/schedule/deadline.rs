@@ -6,8 +6,9 @@
 //! than 1 - 1/(2n-2) picks from its exact share, and a cycle ends with everybody's share exact.
 //! Pure arithmetic: no atomics, no chunks; those are [`walk`](super::walk)'s.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+
+use super::queue::{Queue, Queued, Ties};
 
 /// The rule for one list of weights.
 #[derive(Debug)]
@@ -34,6 +35,17 @@ pub(super) struct Place {
     pub(super) done: Box<[u32]>,
 }
 
+/// The next job of a backend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    /// Position of the backend in the list of weights.
+    pub(super) at: usize,
+    /// Number of the job in its cycle, from 1.
+    pub(super) number: u64,
+    /// Last slot in which it may run.
+    pub(super) deadline: u64,
+}
+
 impl Rule {
     /// The rule for `weights`; those that are 0 take no part. At most 65,536 weights.
     pub(super) fn new(weights: &[u32]) -> Self {
@@ -53,9 +65,9 @@ impl Rule {
         self.slots
     }
 
-    /// Positions (in the list of weights) of the entrants, by rank.
-    pub(super) fn positions(&self) -> impl Iterator<Item = usize> {
-        self.entrants.iter().map(|entrant| usize::from(entrant.at))
+    /// Of every entrant: its position in the list of weights, its weight, and its jobs done at `place`.
+    pub(super) fn jobs(&self, place: &Place) -> impl Iterator<Item = (usize, u64, u32)> {
+        self.entrants.iter().zip(&place.done).map(|(entrant, &done)| (usize::from(entrant.at), entrant.weight, done))
     }
 
     /// First slot (from 1) in which job `job` (from 1) of a backend may run.
@@ -68,21 +80,35 @@ impl Rule {
         ((job * self.slack - 1) * self.slots) / (self.slack * entrant.weight) + 1
     }
 
-    /// The place after `slot` slots of a cycle, without walking there: jobs whose deadline is past
-    /// are done, and of those that may be either as many as fit, the most urgent first.
-    pub(super) fn place(&self, slot: u64) -> Place {
-        let (scale, parts) = (self.slack * self.slots, |weight: u64| slot * weight * self.slack);
+    /// The order among equal deadlines in which the smallest `key` (of position) goes first.
+    pub(super) fn ties(&self, key: impl Fn(usize) -> f64) -> Ties {
+        let keys: Vec<_> = self.entrants.iter().map(|entrant| key(usize::from(entrant.at))).collect();
+        Ties::by(&keys)
+    }
+
+    /// The fewest and the most jobs that a backend may have had after `slot` slots.
+    fn range(&self, entrant: Ranked, slot: u64) -> (u64, u64) {
+        let (ideal, scale) = (slot * entrant.weight * self.slack, self.slack * self.slots);
+        let least = (ideal + self.slots - 1) / scale;
+        let most = (ideal + scale - self.slots) / scale;
+        (least, most.min(entrant.weight))
+    }
+
+    /// A place after `slot` slots of a cycle, without walking there: everybody has had the fewest
+    /// jobs that its deadlines allow, and those that `urgency` puts first (the smallest)
+    /// have had one more, as many as fit.
+    pub(super) fn place<U: PartialOrd>(&self, slot: u64, urgency: impl Fn(Job) -> U) -> Place {
         let mut done = Vec::with_capacity(self.entrants.len());
         let mut either = Vec::new();
         for (rank, &entrant) in self.entrants.iter().enumerate() {
-            let least = (parts(entrant.weight) + self.slots - 1) / scale;
-            let most = ((parts(entrant.weight) + scale - self.slots) / scale).min(entrant.weight);
+            let (least, most) = self.range(entrant, slot);
             if most > least {
-                either.push((self.deadline(entrant, least + 1), rank));
+                let (number, deadline) = (least + 1, self.deadline(entrant, least + 1));
+                either.push((urgency(Job { at: usize::from(entrant.at), number, deadline }), rank));
             }
             done.push(narrow(least));
         }
-        either.sort_unstable();
+        either.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
         let missing = slot - done.iter().map(|&n| u64::from(n)).sum::<u64>();
         for &(_, rank) in either.iter().take(usize::try_from(missing).unwrap_or(usize::MAX)) {
             done[rank] += 1;
@@ -90,9 +116,16 @@ impl Rule {
         Place { slot, done: done.into() }
     }
 
+    /// The place that is sure to meet every deadline from there on: the most urgent have been served.
+    pub(super) fn safe_place(&self, slot: u64) -> Place {
+        self.place(slot, |job| job.deadline)
+    }
+
     /// Walks on from `place`, adding `count` picks (positions in the list of weights) to `picks`.
-    pub(super) fn walk(&self, place: &mut Place, count: usize, picks: &mut Vec<u16>) {
-        let mut queue = Queue::default();
+    /// `ties` decides among equal deadlines. Returns whether all of them ran in their windows.
+    pub(super) fn walk(&self, place: &mut Place, count: usize, picks: &mut Vec<u16>, ties: &Ties) -> bool {
+        let mut queue = Queue::new(ties);
+        let mut met = true;
         for left in (0..count).rev() {
             if place.slot == self.slots {
                 *place = Place { slot: 0, done: vec![0; self.entrants.len()].into() };
@@ -101,54 +134,41 @@ impl Rule {
                 (0..self.entrants.len()).for_each(|rank| self.enqueue(&mut queue, place, rank));
             }
             place.slot += 1;
-            let Some(rank) = queue.pop(place.slot) else { break };
+            let Some((rank, in_time)) = queue.pop(place.slot) else { break };
+            met &= in_time;
             picks.push(self.entrants[rank].at);
             place.done[rank] += 1;
             if left > 0 {
                 self.enqueue(&mut queue, place, rank);
             }
         }
+        met
+    }
+
+    /// Moves `place` on by picks that [`walk`](Self::walk) made from there.
+    pub(super) fn advance(&self, place: &mut Place, picks: &[u16]) {
+        let positions = self.entrants.iter().map(|entrant| usize::from(entrant.at) + 1).max().unwrap_or(0);
+        let mut counts = vec![0_u64; positions];
+        for &at in picks {
+            counts[usize::from(at)] += 1;
+        }
+        let slot = place.slot + picks.len() as u64;
+        // A cycle that ended has given everybody its weight.
+        let ended = slot / self.slots.max(1);
+        place.slot = slot - ended * self.slots;
+        for (entrant, done) in self.entrants.iter().zip(&mut place.done) {
+            let all = u64::from(*done) + counts[usize::from(entrant.at)];
+            *done = narrow(all - ended * entrant.weight);
+        }
     }
 
     /// Queues a backend's next job of this cycle, if it has one left.
-    fn enqueue(&self, queue: &mut Queue, place: &Place, rank: usize) {
+    fn enqueue(&self, queue: &mut Queue<'_>, place: &Place, rank: usize) {
         let (entrant, job) = (self.entrants[rank], u64::from(place.done[rank]) + 1);
         if job <= entrant.weight {
-            queue.push(place.slot, self.release(entrant, job), self.deadline(entrant, job), rank);
+            let (release, deadline) = (self.release(entrant, job), self.deadline(entrant, job));
+            queue.push(place.slot, Queued { release, deadline, rank });
         }
-    }
-}
-
-/// Jobs of a cycle: those that may run now by deadline, the others by release.
-#[derive(Debug, Default)]
-struct Queue {
-    ready: BinaryHeap<Reverse<(u64, usize)>>,
-    waiting: BinaryHeap<Reverse<(u64, u64, usize)>>,
-}
-
-impl Queue {
-    fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.waiting.is_empty()
-    }
-
-    fn push(&mut self, slot: u64, release: u64, deadline: u64, rank: usize) {
-        if release <= slot + 1 {
-            self.ready.push(Reverse((deadline, rank)));
-        } else {
-            self.waiting.push(Reverse((release, deadline, rank)));
-        }
-    }
-
-    /// The most urgent job that may run in `slot`.
-    fn pop(&mut self, slot: u64) -> Option<usize> {
-        while let Some(&Reverse((release, deadline, rank))) = self.waiting.peek() {
-            if release > slot && !self.ready.is_empty() {
-                break;
-            }
-            self.waiting.pop();
-            self.ready.push(Reverse((deadline, rank)));
-        }
-        self.ready.pop().map(|Reverse((_, rank))| rank)
     }
 }
 
