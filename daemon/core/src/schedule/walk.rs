@@ -32,7 +32,7 @@ pub(crate) struct Walk {
     divisor: u32,
     /// What the start could not make good, and the phase it stands for.
     credits: Credits,
-    /// Slots by which the start was ahead of the phase, at most half a slot either way.
+    /// Slots by which the start was ahead of the phase, at most one either way.
     ahead: f64,
     /// The chunk that picks come from; chunks before it are used up.
     head: ArcSwap<Chunk>,
