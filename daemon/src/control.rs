@@ -6,7 +6,6 @@
 
 pub mod bus;
 pub mod checks;
-pub mod clock;
 pub mod command;
 pub mod file;
 pub mod health;

@@ -16,7 +16,6 @@ mod reply;
 mod stream;
 mod upload;
 
-
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;

@@ -18,6 +18,7 @@ pub mod report;
 mod shortage;
 mod signals;
 pub mod store;
+mod wall;
 pub mod worker;
 
 use std::collections::BTreeMap;

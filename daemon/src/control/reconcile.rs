@@ -28,7 +28,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::bus::Bus;
 use super::checks::CheckLog;
-use super::clock::now_ms;
 use super::command::{Answer, Command};
 use super::health::Trackers;
 use super::latency::Latencies;
@@ -37,6 +36,7 @@ use super::records::Records;
 use crate::published::Publisher;
 use crate::report::ProbeReport;
 use crate::store::{HealthRow, Store, StoreError};
+use crate::wall::now_ms;
 
 pub(crate) use commit::chain;
 pub use commit::{Change, Source};

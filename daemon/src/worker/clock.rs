@@ -4,7 +4,7 @@
 //! between workers can compare. Wall time for records is read when it is needed.
 
 use std::cell::Cell;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// A coarse clock. While a connection is open it is at most [`super::sweep::TICK_MS`] behind.
 #[derive(Debug)]
@@ -32,11 +32,5 @@ impl Clock {
         let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.now_ms.set(now_ms);
         now_ms
-    }
-
-    /// Wall time in milliseconds since the epoch.
-    pub fn epoch_ms() -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }

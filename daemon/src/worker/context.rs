@@ -24,7 +24,7 @@ use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
 use crate::published::Published;
 use crate::records::{Record, RecordSender};
-use crate::{l4, l7};
+use crate::{l4, l7, wall};
 
 /// Bytes of the scratch buffer: 128 KiB bodies pass in one read and one write, and larger ones
 /// gained nothing.
@@ -147,7 +147,7 @@ impl WorkerContext {
 
     /// Hands a record to control, without counting it.
     pub(crate) fn record(&self, listener: ListenerId, backend: Option<BackendId>, client: SocketAddr, cause: Cause) {
-        let record = Record { at_ms: Clock::epoch_ms(), listener, backend, client, cause };
+        let record = Record { at_ms: wall::now_ms(), listener, backend, client, cause };
         self.records.borrow_mut().send(record);
     }
 

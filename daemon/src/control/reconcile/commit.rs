@@ -16,10 +16,10 @@ use tracing::{info, warn};
 
 use super::{Asker, Done, Job, Outcome, Reconcile, State};
 use crate::control::bus::What;
-use crate::control::clock::now_ms;
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports, Want, Wanted};
 use crate::store::{self, Running, StoreError};
+use crate::wall::now_ms;
 
 /// A change of the configuration that somebody wants.
 #[derive(Clone, Debug)]

@@ -18,11 +18,11 @@ use tracing::{info, warn};
 use super::commit::{chain, wanted};
 use super::reload::OperatorFile;
 use super::{Change, CheckLog, Latencies, Parts, Reconcile, Source, State, Trackers, VecDeque, slow_work};
-use crate::control::clock::now_ms;
 use crate::control::file::{self, Step};
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports};
 use crate::store::{HealthRow, Running};
+use crate::wall::now_ms;
 
 /// Why poised cannot start.
 #[derive(Debug, thiserror::Error)]

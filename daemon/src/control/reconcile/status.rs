@@ -11,8 +11,8 @@ use poise_ipc::model::{Group, Listener};
 use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, Status};
 
 use super::Reconcile;
-use crate::control::clock::now_ms;
 use crate::control::ports::Ports;
+use crate::wall::now_ms;
 
 /// How old a shared snapshot may be, in milliseconds: the shortest interval of a subscription.
 pub(super) const SNAPSHOT_MS_MAX: u64 = 100;

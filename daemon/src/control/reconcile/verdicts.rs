@@ -13,10 +13,10 @@ use tracing::{info, warn};
 
 use super::Reconcile;
 use crate::control::bus::What;
-use crate::control::clock::now_ms;
 use crate::control::ports::Ports;
 use crate::report::ProbeReport;
 use crate::store::HealthRow;
+use crate::wall::now_ms;
 
 impl<P: Ports + 'static> Reconcile<P> {
     /// Takes reports; their flips make one plan.

@@ -1,6 +1,6 @@
 //! Wall time, as everything that is stored or shown counts it.
 //!
-//! The rules get it as an argument; only control reads it.
+//! The rules get it as an argument; control, records and probes read it here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
