@@ -10,6 +10,7 @@ pub mod command;
 pub mod file;
 pub mod health;
 mod identities;
+pub mod ipc;
 pub mod latency;
 pub mod ports;
 pub mod reconcile;

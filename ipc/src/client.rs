@@ -114,13 +114,12 @@ impl Client {
         let mut sender = Sender { stream: stream.clone(), last_id: 0 };
         let mut receiver = Receiver { stream, buffer: BytesMut::new() };
         // Hello and first request travel together: one round trip. An error in writing means that
-        // the daemon has closed; what it said before is still to be read.
-        let greeted = sender.greet().await;
+        // the daemon has closed; what it said before that is still to be read, and says why.
+        let _ = sender.greet().await;
         let theirs = receiver.hello().await?;
         if theirs.version != hello::VERSION || !theirs.frames {
             return Err(ClientError::Version { theirs: theirs.version });
         }
-        greeted?;
         match receiver.next().await? {
             ServerMessage::Reply { reply: Reply::Hello(welcome), .. } => {
                 Ok(Self { sender, receiver, welcome, events: VecDeque::new(), timeout: limit })

@@ -1,0 +1,191 @@
+//! One reader's view of what happens: which events it asked for, numbered, and what it lost.
+//!
+//! The queue of a slow reader is the bus itself, bounded there; what it loses is counted here and
+//! mended by a snapshot. Counters are differences between two snapshots. It sends nothing: the
+//! connection does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poise_ipc::Name;
+use poise_ipc::message::{BackendMoved, Counters, Event, EventBody, ListenerMoved, Subscribe, Topic};
+use poise_ipc::status::{BackendStatus, ListenerStatus, Status};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::control::bus::{Feed, Happening, What};
+use crate::control::checks::matches;
+use crate::wall::now_ms;
+
+/// Numbers of the events of a connection. They go on when a subscription is replaced.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    last: u64,
+}
+
+/// What a reader has asked for and what it knows.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    wanted: Subscribe,
+    feed: Receiver<Arc<Happening>>,
+    ticks: Interval,
+    /// The reader must have a snapshot before it can trust what it has.
+    owed: bool,
+    /// The state as the reader knows it.
+    known: Option<Arc<Status>>,
+}
+
+/// What a subscription is ready for.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// This event.
+    Event(Event),
+    /// A snapshot, to be handed to [`Subscription::snapshot`].
+    Snapshot,
+    /// A look at the counters, to be handed to [`Subscription::moved`].
+    Counters,
+    /// Nothing that this reader wants.
+    Nothing,
+    /// poised ends.
+    Ended,
+}
+
+impl Numbers {
+    fn event(&mut self, at_ms: u64, body: EventBody) -> Event {
+        self.last += 1;
+        Event { seq: self.last, at_ms, body }
+    }
+}
+
+impl Subscription {
+    /// Begins with the next event; a snapshot is due at once.
+    pub(super) fn new(wanted: Subscribe, feed: &Feed) -> Self {
+        let every = Duration::from_millis(u64::from(wanted.interval_ms));
+        let mut ticks = interval_at(Instant::now() + every, every);
+        // A reader that was slow wants the newest counters, not those it missed.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { wanted, feed: feed.subscribe(), ticks, owed: true, known: None }
+    }
+
+    /// Waits until something is due.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(super) async fn due(&mut self, numbers: &mut Numbers) -> Due {
+        // The first snapshot goes before everything, so that events have something to apply to;
+        // later ones wait for the events before them, so that none is older than what it follows.
+        if self.owed && (self.known.is_none() || self.feed.is_empty()) {
+            return Due::Snapshot;
+        }
+        let counters = self.wants(Topic::Counters);
+        tokio::select! {
+            happened = self.feed.recv() => self.happened(happened, numbers),
+            _ = self.ticks.tick(), if counters => Due::Counters,
+        }
+    }
+
+    fn happened(&mut self, happened: Result<Arc<Happening>, RecvError>, numbers: &mut Numbers) -> Due {
+        match happened {
+            Ok(happening) => match self.select(&happening.what) {
+                Some(body) => Due::Event(numbers.event(happening.at_ms, body)),
+                None => Due::Nothing,
+            },
+            Err(RecvError::Lagged(missed)) => {
+                // What still waits is old: the snapshot that follows says more, and at once. The
+                // gap in the numbers is what the reader could have had at the most.
+                let count = missed + self.feed.len() as u64;
+                self.feed = self.feed.resubscribe();
+                self.owed = true;
+                numbers.last += count;
+                Due::Event(numbers.event(now_ms(), EventBody::Lost { count }))
+            }
+            Err(RecvError::Closed) => Due::Ended,
+        }
+    }
+
+    fn select(&mut self, what: &What) -> Option<EventBody> {
+        match what {
+            What::Committed(commit) if self.wants(Topic::Config) => {
+                self.owed = true;
+                Some(EventBody::Committed(commit.clone()))
+            }
+            What::Transition(transition) if self.wants(Topic::Health) => {
+                Some(EventBody::Transition(transition.clone()))
+            }
+            What::FailOpen { group, active } if self.wants(Topic::Health) => {
+                Some(EventBody::FailOpen { group: group.clone(), active: *active })
+            }
+            What::Checked(row) if self.wants(Topic::Checks) && matches(row, &self.wanted.filter) => {
+                Some(EventBody::Checked(row.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn wants(&self, topic: Topic) -> bool {
+        self.wanted.topics.contains(&topic)
+    }
+
+    /// The snapshot that was due, as an event.
+    pub(super) fn snapshot(&mut self, status: Arc<Status>, numbers: &mut Numbers) -> Event {
+        self.owed = false;
+        let body = EventBody::Snapshot(Box::new(Status::clone(&status)));
+        let at_ms = status.at_ms;
+        self.known = Some(status);
+        numbers.event(at_ms, body)
+    }
+
+    /// What moved since the reader last heard of it, if anything did.
+    pub(super) fn moved(&mut self, status: Arc<Status>, numbers: &mut Numbers) -> Option<Event> {
+        let moved = match &self.known {
+            Some(known) if Arc::ptr_eq(known, &status) => return None,
+            Some(known) => difference(known, &status),
+            None => {
+                difference(&Status { listeners: Vec::new(), groups: Vec::new(), ..Status::clone(&status) }, &status)
+            }
+        };
+        let at_ms = status.at_ms;
+        self.known = Some(status);
+        let nothing = moved.listeners.is_empty() && moved.backends.is_empty();
+        (!nothing).then(|| numbers.event(at_ms, EventBody::Counters(moved)))
+    }
+}
+
+/// The rows of `now` that are not as they were.
+fn difference(before: &Status, now: &Status) -> Counters {
+    let listeners: HashMap<&Name, &ListenerStatus> = before.listeners.iter().map(|l| (&l.name, l)).collect();
+    let backends: HashMap<u64, &BackendStatus> = backends(before).map(|b| (b.id, b)).collect();
+    let moved_listener = |l: &&ListenerStatus| listeners.get(&l.name).is_none_or(|was| was.counters != l.counters);
+    let moved_backend = |b: &&BackendStatus| backends.get(&b.id).is_none_or(|was| !same(was, b));
+    Counters {
+        listeners: now.listeners.iter().filter(moved_listener).map(listener_moved).collect(),
+        backends: self::backends(now).filter(moved_backend).map(backend_moved).collect(),
+    }
+}
+
+fn backends(status: &Status) -> impl Iterator<Item = &BackendStatus> {
+    status.groups.iter().flat_map(|group| &group.backends)
+}
+
+fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
+    was.counters == is.counters && was.health == is.health && was.effective_weight == is.effective_weight
+}
+
+fn listener_moved(listener: &ListenerStatus) -> ListenerMoved {
+    ListenerMoved { name: listener.name.clone(), counters: listener.counters.clone() }
+}
+
+fn backend_moved(backend: &BackendStatus) -> BackendMoved {
+    BackendMoved {
+        group: backend.group.clone(),
+        name: backend.name.clone(),
+        effective_weight: backend.effective_weight,
+        health: backend.health.clone(),
+        counters: backend.counters.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
