@@ -127,11 +127,7 @@ fn shared_addresses<'c>(listeners: impl Iterator<Item = (&'c Name, &'c Listener)
     faults
 }
 
-/// Whether listening on both at one port would collide. `[::]` also takes IPv4 on Linux.
+/// Whether listening on both at one port would collide; a listener on `[::]` takes IPv6 alone.
 fn overlap(a: IpAddr, b: IpAddr) -> bool {
-    let all = |ip: IpAddr, other: IpAddr| match ip {
-        IpAddr::V4(v4) => v4.is_unspecified() && other.is_ipv4(),
-        IpAddr::V6(v6) => v6.is_unspecified(),
-    };
-    a == b || all(a, b) || all(b, a)
+    a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
 }

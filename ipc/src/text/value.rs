@@ -183,7 +183,11 @@ impl Value for Name {
 impl Value for String {
     fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
         let DeValue::String(text) = found else {
-            return Err(wrong_type(found, "a text").allowed(kind.allowed()));
+            let fault = wrong_type(found, "a text").allowed(kind.allowed());
+            return Err(match integer(found) {
+                Some(number) => fault.hint(format!("write \"{number}\"")),
+                None => fault,
+            });
         };
         let text: Self = text.as_ref().to_owned();
         text.check(kind).map(|()| text)

@@ -39,7 +39,7 @@ fn addresses_that_overlap_are_refused_and_both_named() {
     assert_eq!(found, [expected]);
     assert_eq!(shared("127.0.0.1:80", "127.0.0.1:80").len(), 1);
     assert_eq!(shared("[::1]:80", "[::]:80").len(), 1);
-    assert_eq!(shared("127.0.0.1:80", "[::]:80").len(), 1);
+    assert_eq!(shared("127.0.0.1:80", "[::]:80").len(), 0);
     assert_eq!(shared("127.0.0.1:80", "127.0.0.2:80").len(), 0);
     assert_eq!(shared("0.0.0.0:80", "[::1]:80").len(), 0);
     assert_eq!(shared("127.0.0.1:80", "127.0.0.1:81").len(), 0);

@@ -75,6 +75,14 @@ fn texts_keep_to_their_alphabet() {
 }
 
 #[test]
+fn a_number_where_a_text_is_due_is_offered_in_quotes() {
+    let fault = read::<String>("12", &Kind::Text(Alphabet::Host)).expect_err("a number");
+    assert_eq!(fault.hint.as_deref(), Some("write \"12\""));
+    let fault = read::<crate::Name>("50", &Kind::Name).expect_err("a number");
+    assert_eq!(fault.hint.as_deref(), Some("write \"50\""));
+}
+
+#[test]
 fn the_word_that_was_meant_is_found() {
     let known = ["weight", "address", "state"];
     assert_eq!(nearest("wieght", known), Some("weight"));
