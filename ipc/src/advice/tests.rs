@@ -1,5 +1,7 @@
 //! Each piece of advice fires on what it is about and on nothing else.
 
+use proptest::prelude::*;
+
 use super::{Severity, findings};
 use crate::Config;
 use crate::apply::apply;
@@ -29,6 +31,18 @@ fn assert_found(edits: &[(&str, &str)], code: &str, subject: &str) {
 fn defaults_with_a_backend_of_weight_need_no_advice() {
     assert_eq!(findings(&edited(&[])), []);
     assert_eq!(findings(&Config::default()), []);
+}
+
+proptest! {
+    #[test]
+    fn defaults_need_no_advice_whatever_the_names_and_addresses(group in "[a-z]{1,9}", host in 1..=254_u8, weight in 1..=1_000_u16, http: bool) {
+        let protocol = if http { "http" } else { "tcp" };
+        let text = format!(
+            "listeners.l = {{ bind = \"10.0.1.{host}:80\", protocol = \"{protocol}\", group = \"{group}\" }}
+            groups.{group}.backends.b = {{ address = \"10.0.0.{host}:80\", weight = {weight} }}"
+        );
+        prop_assert_eq!(findings(&parse(&text).expect("a valid text")), []);
+    }
 }
 
 #[test]

@@ -22,11 +22,16 @@ pub(crate) struct Faults {
 impl Faults {
     /// Adds a fault at `path` that stands at byte `at` of the text.
     pub(crate) fn add(&mut self, path: impl Display, at: Option<usize>, fault: Fault) {
-        if self.found.len() >= FAULTS_MAX {
-            self.more += 1;
-            return;
+        if !self.is_full() {
+            self.found.push((at, Fault { path: path.to_string(), ..fault }));
         }
-        self.found.push((at, Fault { path: path.to_string(), ..fault }));
+    }
+
+    /// Whether a further fault is only counted; it has been if so.
+    pub(crate) fn is_full(&mut self) -> bool {
+        let full = self.found.len() >= FAULTS_MAX;
+        self.more += usize::from(full);
+        full
     }
 
     /// Whether there is none.

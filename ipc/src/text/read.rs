@@ -22,6 +22,9 @@ use crate::{Config, Name, validate};
 /// A TOML value with the bytes where it stands.
 pub(crate) type Node<'i> = Spanned<DeValue<'i>>;
 
+/// Bytes of a text of which all errors of syntax are told: two bytes can make one, of 600 bytes.
+const RECOVERY_LEN_MAX: usize = 256 << 10;
+
 /// Reads a configuration and validates it as a whole.
 ///
 /// # Errors
@@ -34,20 +37,39 @@ pub fn parse(text: &str) -> Result<Config, Vec<Fault>> {
         faults.add("", Some(0), fault.allowed(format!("up to {CONFIG_LEN_MAX} bytes")));
         return Err(faults.placed(text));
     }
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (table, errors) = syntax_of(text);
     let mut reader = Reader::default();
-    let torn = errors.iter().any(|error| !is_duplicate(error));
-    for error in errors.iter().filter(|error| !torn || !is_duplicate(error)) {
+    for error in &errors {
         reader.syntax(text, error);
     }
-    let config = if torn { Config::default() } else { reader.config(table.get_ref()) };
-    if !torn {
+    let mut config = Config::default();
+    if let Some(table) = &table {
+        config = reader.config(table);
         for fault in validate::whole(&config, &reader.faults.paths()) {
-            let at = locate(table.get_ref(), &fault.path);
+            let at = locate(table, &fault.path);
             reader.faults.add(fault.path.clone(), Some(at), fault);
         }
     }
     if reader.faults.is_empty() { Ok(config) } else { Err(reader.faults.placed(text)) }
+}
+
+/// The table of a text, unless worse is wrong with its syntax than keys given twice, and the errors
+/// of its syntax: all of them, or the first where the text is long.
+fn syntax_of(text: &str) -> (Option<DeTable<'_>>, Vec<Error>) {
+    let first = match DeTable::parse(text) {
+        Ok(table) => return (Some(table.into_inner()), Vec::new()),
+        Err(error) => error,
+    };
+    if text.len() > RECOVERY_LEN_MAX {
+        return (None, vec![first]);
+    }
+    let (table, mut errors) = DeTable::parse_recoverable(text);
+    if errors.iter().all(is_duplicate) {
+        return (Some(table.into_inner()), errors);
+    }
+    // In a text that is torn, a key may only seem to be given twice.
+    errors.retain(|error| !is_duplicate(error));
+    (None, errors)
 }
 
 fn is_duplicate(error: &Error) -> bool {
@@ -115,6 +137,10 @@ impl Reader {
         key: &Spanned<impl AsRef<str>>,
         known: impl Iterator<Item = &'k str>,
     ) {
+        // Seeking a near word for each of a million keys would take seconds.
+        if self.faults.is_full() {
+            return;
+        }
         let known: Vec<_> = known.collect();
         let word = key.get_ref().as_ref();
         let fault = Fault::new("", "no such key").allowed(known.join(", "));

@@ -102,6 +102,14 @@ fn faults_beyond_the_limit_are_counted() {
 }
 
 #[test]
+fn of_a_long_text_that_is_no_toml_the_first_error_is_told() {
+    let torn = format!("{}=\n=\n", "#\n".repeat(200_000));
+    assert_eq!(faults(&torn).len(), 1);
+    let twice = format!("{}groups = {{}}\ngroups = {{}}\n", "#\n".repeat(200_000));
+    assert_eq!(faults(&twice), ["200002:1: duplicate key: \"groups\""]);
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     let deep = format!("x = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(parse(&deep).is_err());
