@@ -21,12 +21,13 @@ mod value;
 mod words;
 
 pub use duration::{duration, duration_text};
+pub use nearest::nearest;
 pub use print::print;
 pub use read::parse;
 pub use reference::reference;
 
 pub(crate) use field::{Entry, Field, Object, Section};
-pub(crate) use nearest::nearest;
+
 pub(crate) use path::Path;
 pub(crate) use print::{backends_text, group_text, object_text, section_text};
 pub(crate) use read::{Node, Reader, value_of};

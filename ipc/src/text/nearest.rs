@@ -7,7 +7,7 @@
 const LEN_MAX: usize = 64;
 
 /// The one of `known` that `word` most likely meant.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed: Vec<char> = word.to_lowercase().chars().take(LEN_MAX + 1).collect();
     if typed.is_empty() || typed.len() > LEN_MAX {
         return None;
