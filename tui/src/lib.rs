@@ -3,5 +3,42 @@
 //! The library holds everything; `main.rs` only hands over. It speaks to a daemon through
 //! `poise-ipc` alone and decides nothing about traffic.
 
+pub mod cli;
 pub mod demo;
+pub mod exit;
 pub mod safe;
+pub mod verb;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Task};
+use exit::Exit;
+use verb::{Command, Failure};
+
+/// Reads the command line, does what it asks and says how it ended.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if let Some(code) = demo::hidden(args.get(1..).unwrap_or_default()) {
+        return code;
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a terminal that is gone cannot be told.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    let context = cli.global.context();
+    match cli.task {
+        Some(Task::Demo(args)) => demo::run(&args).unwrap_or_else(|error| {
+            verb::complain(&Failure::new(Exit::Failed, format!("{error:#}")), context.format);
+            Exit::Failed.into()
+        }),
+        Some(Task::Verb(command)) => verb::run(command, &context).into(),
+        None => verb::run(Command::status(), &context).into(),
+    }
+}

@@ -1,0 +1,112 @@
+//! A change of the configuration, value by value: what stood at a path and what will.
+//!
+//! Used by everything that changes the configuration or compares two of them. Pure: the outcome is
+//! text or JSON for `stdout`.
+
+use poise_ipc::Config;
+use poise_ipc::apply::{apply, get};
+use poise_ipc::edit::Edit;
+use poise_ipc::message::Applied;
+use serde::Serialize;
+
+use super::format::{Column, Format, json, jsonl, tsv};
+use super::text::{clean, count};
+
+/// The change of one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    path: String,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+const COLUMNS: &[Column<Change>] = &[
+    Column::text("PATH", |c| c.path.clone()),
+    Column::text("FROM", |c| c.from.clone().unwrap_or_default()),
+    Column::text("TO", |c| c.to.clone().unwrap_or_default()),
+];
+
+/// What edits change in a configuration.
+pub(super) fn changes(before: &Config, edits: &[Edit]) -> Vec<Change> {
+    let after = apply(before, edits).ok();
+    let change = |edit: &Edit| {
+        let path = edit.path();
+        let then = after.as_ref().and_then(|after| get(after, path));
+        let to = match edit {
+            Edit::Set { value, .. } => then.or_else(|| Some(value.clone())),
+            Edit::Remove { .. } => then,
+        };
+        Change { path: path.to_owned(), from: get(before, path), to }
+    };
+    edits.iter().map(change).collect()
+}
+
+fn line(change: &Change) -> String {
+    let path = &change.path;
+    let text = match (&change.from, &change.to) {
+        (Some(from), Some(to)) => format!("{path}: {from} -> {to}"),
+        (None, Some(to)) => format!("{path}: added {to}"),
+        (Some(from), None) => format!("{path}: removed {from}"),
+        (None, None) => format!("{path}: removed"),
+    };
+    format!("{}\n", clean(&text))
+}
+
+/// The comparison of two configurations; `edits` in JSON can be given to `poise apply -f`.
+#[derive(Serialize)]
+struct Comparison<'a> {
+    revision: u64,
+    changes: &'a [Change],
+    edits: &'a [Edit],
+}
+
+/// What would have to change at `revision`.
+pub(super) fn comparison(format: Format, revision: u64, before: &Config, edits: &[Edit]) -> String {
+    let changes = changes(before, edits);
+    match format {
+        Format::Table | Format::Wide if changes.is_empty() => format!("no difference to revision {revision}\n"),
+        Format::Table | Format::Wide => changes.iter().map(line).collect(),
+        Format::Tsv => changes.iter().map(|change| tsv(COLUMNS, change)).collect(),
+        Format::Json => json(&Comparison { revision, changes: &changes, edits }),
+        Format::Jsonl => changes.iter().map(jsonl).collect(),
+    }
+}
+
+/// The outcome of a commit in JSON.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    revision: u64,
+    changed: bool,
+    dry_run: bool,
+    changes: &'a [Change],
+    edits: &'a [Edit],
+}
+
+/// What a commit has changed, or would have.
+pub(super) fn outcome(format: Format, before: &Config, applied: &Applied, dry_run: bool) -> String {
+    let changes = changes(before, &applied.edits);
+    let Applied { revision, changed, edits } = applied;
+    let outcome = Outcome { revision: *revision, changed: *changed, dry_run, changes: &changes, edits };
+    match format {
+        Format::Table | Format::Wide => {
+            let head = head(applied, changes.len(), dry_run);
+            let lines = changes.iter().map(|change| format!("  {}", line(change)));
+            std::iter::once(head).chain(lines).collect()
+        }
+        Format::Tsv => changes.iter().map(|change| tsv(COLUMNS, change)).collect(),
+        Format::Json => json(&outcome),
+        Format::Jsonl => jsonl(&outcome),
+    }
+}
+
+fn head(applied: &Applied, changes: usize, dry_run: bool) -> String {
+    let revision = applied.revision;
+    match (applied.changed, dry_run) {
+        (false, _) => format!("nothing changed, revision {revision}\n"),
+        (true, true) => format!("dry run: {} to revision {revision}\n", count(changes, "change")),
+        (true, false) => format!("revision {revision}, {}\n", count(changes, "change")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

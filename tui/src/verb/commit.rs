@@ -1,0 +1,75 @@
+//! The road of every verb that changes the configuration: read it, make edits, commit them, print.
+//!
+//! Edits that were computed from values carry the revision they were computed from and are made
+//! anew when somebody else was faster. Plain values need no such guard: the last one wins.
+
+use clap::Args;
+use poise_ipc::Config;
+use poise_ipc::edit::Edit;
+use poise_ipc::message::{Apply, ErrorCode, Verb};
+
+use super::Context;
+use super::changes::outcome;
+use super::failure::Failure;
+use super::link::Link;
+use super::stdout::print;
+use crate::exit::Exit;
+
+/// How often edits are made anew after a conflict; enough for a handful of loops that step the same
+/// weight at the same time.
+const TRIES_MAX: u32 = 8;
+
+/// Options of every verb that changes the configuration.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Check the change and show it, but do not make it.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Refuse with exit code 5 unless this is the revision now.
+    #[arg(long, value_name = "N")]
+    pub(super) if_revision: Option<u64>,
+    /// Why, for `poise history`.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// What the new values depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// On nothing but the command line.
+    Command,
+    /// On the configuration that was read.
+    Config,
+}
+
+/// Reads the configuration, makes edits of it, commits them in one and prints the outcome.
+pub(super) async fn commit(
+    context: &Context,
+    options: &Options,
+    basis: Basis,
+    make: impl Fn(&Config) -> Result<Vec<Edit>, Failure>,
+) -> Result<Exit, Failure> {
+    let mut link = Link::open(context).await?;
+    let mut tries = 1;
+    let (before, applied) = loop {
+        let (revision, config) = link.config().await?;
+        let guard = (basis == Basis::Config).then_some(revision);
+        let request = Apply {
+            edits: make(&config)?,
+            if_revision: options.if_revision.or(guard),
+            dry_run: options.dry_run,
+            reason: options.reason.clone(),
+        };
+        match link.change(Verb::Apply(request)).await {
+            Ok(applied) => break (config, applied),
+            Err(failure) if again(&failure, options, basis) && tries < TRIES_MAX => tries += 1,
+            Err(failure) => return Err(failure),
+        }
+    };
+    print(&outcome(context.format, &before, &applied, options.dry_run))?;
+    Ok(Exit::Ok)
+}
+
+fn again(failure: &Failure, options: &Options, basis: Basis) -> bool {
+    failure.code == Some(ErrorCode::Conflict) && basis == Basis::Config && options.if_revision.is_none()
+}

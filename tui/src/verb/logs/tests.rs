@@ -1,0 +1,56 @@
+//! Rows are asked for as the options say, and followed without repeating what was shown.
+
+use poise_ipc::message::LogLevel;
+
+use super::super::fixture::{AT_MS, args, check_row};
+use super::{Args, Format, Stream, filter};
+
+#[test]
+fn options_become_the_filter_of_the_daemon() {
+    let none = filter(&args::<Args>(&[]).unwrap(), AT_MS);
+    assert_eq!((none.group, none.backend, none.only, none.since_ms), (None, None, LogLevel::All, 0));
+    let words = ["--backend", "app/app-1", "--since", "2h", "--only", "transitions"];
+    let some = filter(&args::<Args>(&words).unwrap(), AT_MS);
+    assert_eq!(some.group.unwrap().as_str(), "app");
+    assert_eq!(some.backend.unwrap().as_str(), "app-1");
+    assert_eq!(some.only, LogLevel::Transitions);
+    assert_eq!(some.since_ms, AT_MS - 7_200_000);
+}
+
+#[test]
+fn a_row_says_what_was_checked_what_came_of_it_and_how_often() {
+    assert_eq!(
+        Stream::new(Format::Table).begin(&[check_row(7, 2)]),
+        "\
+LAST                      BACKEND    CHECK              VERDICT                 TIME  COUNT  STREAK  HEALTH
+2026-11-22T14:02:08.122Z  app/app-2  tcp 10.0.0.2:8080  fail connect refused  250 us      2     3/3  -> down
+"
+    );
+}
+
+#[test]
+fn json_lines_carry_the_verdict_flat_and_the_times_twice() {
+    let line = Stream::new(Format::Jsonl).begin(&[check_row(7, 2)]);
+    let row: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(row["schema_version"], 1);
+    assert_eq!(row["backend"], "app-2");
+    assert_eq!(row["passed"], false);
+    assert_eq!(row["reason"], "refused");
+    assert_eq!(row["at"], "2026-11-22T14:02:08.122Z");
+    assert_eq!(row["last_ms"], AT_MS);
+    assert_eq!(row["transition"], "down");
+}
+
+#[test]
+fn a_stream_prints_rows_that_come_and_rows_that_grow_once() {
+    let mut stream = Stream::new(Format::Jsonl);
+    assert_eq!(stream.begin(&[check_row(7, 2)]).lines().count(), 1);
+    assert_eq!(stream.next(&check_row(7, 2)), "", "it was there when the stream began");
+    assert_eq!(stream.next(&check_row(7, 3)).lines().count(), 1);
+    assert_eq!(stream.next(&check_row(8, 1)).lines().count(), 1);
+}
+
+#[test]
+fn a_stream_has_no_end_so_json_is_lines() {
+    assert_eq!(Stream::new(Format::Json).next(&check_row(1, 1)), Stream::new(Format::Jsonl).next(&check_row(1, 1)));
+}

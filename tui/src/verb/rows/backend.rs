@@ -1,0 +1,85 @@
+//! Backends as rows.
+//!
+//! Weight, effective weight, admin state and health stand apart, as the daemon keeps them.
+
+use std::net::SocketAddr;
+
+use poise_ipc::model::AdminState;
+use poise_ipc::name::Name;
+use poise_ipc::status::{BackendCounters, BackendStatus, Health};
+use serde::Serialize;
+
+use super::super::format::Column;
+use super::super::text::{latency, moment, size};
+use super::check::{LastCheck, last_check};
+
+type Cell = Column<BackendStatus>;
+
+/// Columns of backends.
+pub(in crate::verb) const COLUMNS: &[Cell] = &[
+    Cell::text("BACKEND", |b| format!("{}/{}", b.group, b.name)),
+    Cell::text("ADDRESS", |b| b.address.to_string()),
+    Cell::text("STATE", |b| b.state.to_string()),
+    Cell::text("HEALTH", |b| b.health.health.to_string()),
+    Cell::number("WEIGHT", |b| b.weight.to_string()),
+    Cell::number("EFFECTIVE", |b| b.effective_weight.to_string()),
+    Cell::number("INFLIGHT", |b| b.counters.inflight.to_string()),
+    Cell::number("PICKS", |b| b.counters.picks_total.to_string()),
+    Cell::number("FAILURES", |b| b.counters.failures_total.to_string()),
+    Cell::number("P99", |b| latency(b.counters.latency_p99_us)).raw(|b| b.counters.latency_p99_us.to_string()),
+    Cell::text("SINCE", |b| moment(b.health.since_ms)).wide(),
+    Cell::text("LAST CHECK", |b| b.health.last.as_ref().map_or_else(dash, |last| last.verdict.to_string())).wide(),
+    Cell::number("CHECK TIME", |b| latency(check_us(b))).raw(|b| check_us(b).to_string()).wide(),
+    Cell::number("PINNED", |b| b.counters.pinned_total.to_string()).wide(),
+    Cell::number("OPEN", |b| b.counters.connections_open.to_string()).wide(),
+    Cell::number("CONNECTIONS", |b| b.counters.connections_total.to_string()).wide(),
+    Cell::number("UNREACHED", |b| b.counters.connect_failures_total.to_string()).wide(),
+    Cell::number("5XX", |b| b.counters.responses_total[4].to_string()).wide(),
+    Cell::number("SENT", |b| size(b.counters.bytes_out_total)).raw(|b| b.counters.bytes_out_total.to_string()).wide(),
+    Cell::number("RECEIVED", |b| size(b.counters.bytes_in_total)).raw(|b| b.counters.bytes_in_total.to_string()).wide(),
+];
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn check_us(backend: &BackendStatus) -> u64 {
+    backend.health.last.as_ref().map_or(0, |last| last.latency_us)
+}
+
+/// A backend in JSON.
+#[derive(Serialize)]
+pub(in crate::verb) struct BackendRow<'a> {
+    group: &'a Name,
+    name: &'a Name,
+    address: SocketAddr,
+    weight: u16,
+    effective_weight: u32,
+    state: AdminState,
+    health: Health,
+    health_since_ms: u64,
+    health_streak: u32,
+    transitions_10min: u32,
+    last_check: Option<LastCheck>,
+    id: u64,
+    counters: &'a BackendCounters,
+}
+
+/// The JSON row of a backend.
+pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
+    BackendRow {
+        group: &backend.group,
+        name: &backend.name,
+        address: backend.address,
+        weight: backend.weight,
+        effective_weight: backend.effective_weight,
+        state: backend.state,
+        health: backend.health.health,
+        health_since_ms: backend.health.since_ms,
+        health_streak: backend.health.streak,
+        transitions_10min: backend.health.transitions_10min,
+        last_check: backend.health.last.as_ref().map(last_check),
+        id: backend.id,
+        counters: &backend.counters,
+    }
+}

@@ -1,0 +1,63 @@
+//! Groups as rows.
+//!
+//! A row counts its backends; the backends themselves are rows of their own.
+
+use poise_ipc::model::{FailOpen, HealthCheck, Scheduler};
+use poise_ipc::name::Name;
+use poise_ipc::status::{GroupStatus, Health};
+use serde::Serialize;
+
+use super::super::format::Column;
+use super::super::text::span;
+
+type Cell = Column<GroupStatus>;
+
+/// Columns of groups.
+pub(in crate::verb) const COLUMNS: &[Cell] = &[
+    Cell::text("GROUP", |g| g.name.to_string()),
+    Cell::text("SCHEDULER", |g| g.scheduler.to_string()),
+    Cell::text("CHECK", |g| g.health_check.protocol.to_string()),
+    Cell::number("BACKENDS", |g| g.backends.len().to_string()),
+    Cell::number("UP", |g| count(g, Health::Up).to_string()),
+    Cell::number("DOWN", |g| count(g, Health::Down).to_string()),
+    Cell::text("FAIL-OPEN", |g| if g.failing_open { "active".to_owned() } else { g.fail_open.to_string() }),
+    Cell::number("INTERVAL", |g| span(g.health_check.interval_ms.into()))
+        .raw(|g| g.health_check.interval_ms.to_string())
+        .wide(),
+    Cell::number("TIMEOUT", |g| span(g.health_check.timeout_ms.into()))
+        .raw(|g| g.health_check.timeout_ms.to_string())
+        .wide(),
+    Cell::number("RISE", |g| g.health_check.rise.to_string()).wide(),
+    Cell::number("FALL", |g| g.health_check.fall.to_string()).wide(),
+];
+
+fn count(group: &GroupStatus, health: Health) -> usize {
+    group.backends.iter().filter(|backend| backend.health.health == health).count()
+}
+
+/// A group in JSON.
+#[derive(Serialize)]
+pub(in crate::verb) struct GroupRow<'a> {
+    name: &'a Name,
+    scheduler: Scheduler,
+    health_check: &'a HealthCheck,
+    fail_open: FailOpen,
+    failing_open: bool,
+    backends: usize,
+    backends_up: usize,
+    backends_down: usize,
+}
+
+/// The JSON row of a group.
+pub(in crate::verb) fn row(group: &GroupStatus) -> GroupRow<'_> {
+    GroupRow {
+        name: &group.name,
+        scheduler: group.scheduler,
+        health_check: &group.health_check,
+        fail_open: group.fail_open,
+        failing_open: group.failing_open,
+        backends: group.backends.len(),
+        backends_up: count(group, Health::Up),
+        backends_down: count(group, Health::Down),
+    }
+}

@@ -1,0 +1,87 @@
+//! Listeners as rows.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use poise_ipc::model::{Persistence, Protocol};
+use poise_ipc::name::Name;
+use poise_ipc::status::ListenerStatus;
+use serde::Serialize;
+
+use super::super::format::Column;
+use super::super::text::size;
+
+type Cell = Column<ListenerStatus>;
+
+/// Columns of listeners.
+pub(in crate::verb) const COLUMNS: &[Cell] = &[
+    Cell::text("LISTENER", |l| l.name.to_string()),
+    Cell::text("BIND", |l| l.bind.to_string()),
+    Cell::text("PROTOCOL", |l| l.protocol.to_string()),
+    Cell::text("GROUP", |l| l.group.to_string()),
+    Cell::number("OPEN", |l| l.counters.connections_open.to_string()),
+    Cell::number("CONNECTIONS", |l| l.counters.connections_total.to_string()),
+    Cell::number("REQUESTS", |l| l.counters.requests_total.to_string()),
+    Cell::number("ERRORS", |l| l.counters.errors_total().to_string()),
+    Cell::text("PERSISTENCE", |l| persistence(&l.persistence).to_owned()).wide(),
+    Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
+    Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
+    Cell::text("CAUSES", causes).wide(),
+];
+
+fn persistence(persistence: &Persistence) -> &'static str {
+    match persistence {
+        Persistence::Off => "off",
+        Persistence::Source { .. } => "source",
+        Persistence::CookieInsert { .. } => "cookie-insert",
+    }
+}
+
+fn causes(listener: &ListenerStatus) -> String {
+    let causes = listener.counters.causes.iter().map(|(cause, number)| format!("{cause}={number}"));
+    causes.collect::<Vec<_>>().join(",")
+}
+
+/// A listener in JSON.
+#[derive(Serialize)]
+pub(in crate::verb) struct ListenerRow<'a> {
+    name: &'a Name,
+    bind: SocketAddr,
+    protocol: Protocol,
+    group: &'a Name,
+    persistence: &'static str,
+    counters: ListenerNumbers,
+}
+
+/// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
+#[derive(Serialize)]
+struct ListenerNumbers {
+    connections_total: u64,
+    connections_open: u64,
+    requests_total: u64,
+    bytes_in_total: u64,
+    bytes_out_total: u64,
+    errors_total: u64,
+    causes: BTreeMap<&'static str, u64>,
+}
+
+/// The JSON row of a listener.
+pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
+    let counters = &listener.counters;
+    ListenerRow {
+        name: &listener.name,
+        bind: listener.bind,
+        protocol: listener.protocol,
+        group: &listener.group,
+        persistence: persistence(&listener.persistence),
+        counters: ListenerNumbers {
+            connections_total: counters.connections_total,
+            connections_open: counters.connections_open,
+            requests_total: counters.requests_total,
+            bytes_in_total: counters.bytes_in_total,
+            bytes_out_total: counters.bytes_out_total,
+            errors_total: counters.errors_total(),
+            causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
+        },
+    }
+}

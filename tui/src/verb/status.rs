@@ -1,0 +1,151 @@
+//! `poise status`: one plain screen of everything, and the check for scripts and monitors.
+//!
+//! The same without a verb when there is no terminal for the console.
+
+use clap::Args as ClapArgs;
+use poise_ipc::advice::{Finding, Severity};
+use poise_ipc::model::AdminState;
+use poise_ipc::status::{BackendStatus, DaemonStatus, Health, Status};
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use super::format::{Format, Table, json, jsonl, tsv};
+use super::link::Link;
+use super::rows::{backend, finding, group, listener};
+use super::stdout::print;
+use super::text::{clean, count, lines, moment, span};
+use crate::exit::Exit;
+
+/// Show the daemon, its listeners, backends and findings on one plain screen.
+#[derive(ClapArgs, Debug, Default)]
+#[command(after_help = "Examples:
+  poise status
+  poise status --check > /dev/null || echo degraded
+  poise status -o json | jq .degraded")]
+pub(crate) struct Args {
+    /// Exit with 10 when an enabled backend is down, a group fails open or a finding is severe.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let status = Link::open(context).await?.status().await?;
+    print(&screen(context.format, &status))?;
+    let degraded = args.check && !reasons(&status).is_empty();
+    Ok(if degraded { Exit::Degraded } else { Exit::Ok })
+}
+
+/// What is degraded, one sentence each.
+fn reasons(status: &Status) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let backends: Vec<_> = status.groups.iter().flat_map(|group| &group.backends).collect();
+    let fallen =
+        |backend: &&&BackendStatus| backend.health.health == Health::Down && backend.state != AdminState::Disabled;
+    let down: Vec<_> = backends.iter().filter(fallen).map(|b| format!("{}/{}", b.group, b.name)).collect();
+    if !down.is_empty() {
+        reasons.push(format!("{} of {} down: {}", down.len(), count(backends.len(), "backend"), down.join(", ")));
+    }
+    let open = status.groups.iter().filter(|group| group.failing_open);
+    reasons.extend(open.map(|group| format!("group {} fails open: all its backends are down", group.name)));
+    let severe = status.findings.iter().filter(|finding| finding.severity == Severity::Severe);
+    reasons.extend(severe.map(|finding| format!("{}: {}", finding.subject, finding.message)));
+    reasons
+}
+
+fn screen(format: Format, status: &Status) -> String {
+    match format {
+        Format::Table => plain(status, false),
+        Format::Wide => plain(status, true),
+        Format::Tsv => flat(status),
+        Format::Json => json(&Document::new(status)),
+        Format::Jsonl => jsonl(&Document::new(status)),
+    }
+}
+
+fn plain(status: &Status, wide: bool) -> String {
+    let reasons = reasons(status).into_iter().map(|reason| format!("degraded: {reason}"));
+    let mut text = lines(std::iter::once(head(status)).chain(reasons));
+    let backends: Vec<_> = status.groups.iter().flat_map(|group| group.backends.iter().cloned()).collect();
+    let mut sections = Vec::new();
+    if !status.listeners.is_empty() {
+        sections.push(Table::new(listener::COLUMNS, wide).print(&status.listeners));
+    }
+    if !status.groups.is_empty() {
+        sections.push(Table::new(group::COLUMNS, wide).print(&status.groups));
+    }
+    if !backends.is_empty() {
+        sections.push(Table::new(backend::COLUMNS, wide).print(&backends));
+    }
+    if !status.findings.is_empty() {
+        sections.push(Table::new(finding::COLUMNS, wide).print(&status.findings));
+    }
+    if sections.is_empty() {
+        sections.push("no listeners, no groups\n".to_owned());
+    }
+    for section in sections {
+        text.push('\n');
+        text.push_str(&section);
+    }
+    text
+}
+
+fn head(status: &Status) -> String {
+    let daemon = &status.daemon;
+    let up = span(status.at_ms.saturating_sub(daemon.started_ms));
+    let revision = status.revision;
+    let workers = count(daemon.workers.into(), "worker");
+    let file = daemon.config_file.as_ref().map_or_else(String::new, |file| format!(", config {file}"));
+    let drift = if daemon.drift { " (changed since it was taken: poise config diff)" } else { "" };
+    let DaemonStatus { version, host, .. } = daemon;
+    format!("poised {version} on {host}, up {up}, {workers}, revision {revision}{file}{drift}")
+}
+
+/// Rows of all kinds, each headed by its kind.
+fn flat(status: &Status) -> String {
+    let head = std::iter::once(format!("daemon\t{}\t{}\n", clean(&status.daemon.version), status.revision));
+    let listeners = status.listeners.iter().map(|row| format!("listener\t{}", tsv(listener::COLUMNS, row)));
+    let groups = status.groups.iter().map(|row| format!("group\t{}", tsv(group::COLUMNS, row)));
+    let backends = status.groups.iter().flat_map(|group| &group.backends);
+    let backends = backends.map(|row| format!("backend\t{}", tsv(backend::COLUMNS, row)));
+    let findings = status.findings.iter().map(|row| format!("finding\t{}", tsv(finding::COLUMNS, row)));
+    head.chain(listeners).chain(groups).chain(backends).chain(findings).collect()
+}
+
+/// Everything in JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    at: String,
+    at_ms: u64,
+    degraded: bool,
+    reasons: Vec<String>,
+    revision: u64,
+    generation: u64,
+    daemon: &'a DaemonStatus,
+    listeners: Vec<listener::ListenerRow<'a>>,
+    groups: Vec<group::GroupRow<'a>>,
+    backends: Vec<backend::BackendRow<'a>>,
+    findings: &'a [Finding],
+}
+
+impl<'a> Document<'a> {
+    fn new(status: &'a Status) -> Self {
+        let reasons = reasons(status);
+        Self {
+            at: moment(status.at_ms),
+            at_ms: status.at_ms,
+            degraded: !reasons.is_empty(),
+            reasons,
+            revision: status.revision,
+            generation: status.generation,
+            daemon: &status.daemon,
+            listeners: status.listeners.iter().map(listener::row).collect(),
+            groups: status.groups.iter().map(group::row).collect(),
+            backends: status.groups.iter().flat_map(|group| &group.backends).map(backend::row).collect(),
+            findings: &status.findings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! One screen says everything; what is degraded stands at the top.
+
+use poise_ipc::model::AdminState;
+use poise_ipc::status::{Health, Status};
+
+use super::super::fixture::status;
+use super::{Format, reasons, screen};
+
+fn healthy() -> Status {
+    let mut status = status();
+    status.findings.clear();
+    for backend in status.groups.iter_mut().flat_map(|group| &mut group.backends) {
+        backend.health.health = Health::Up;
+    }
+    status
+}
+
+#[test]
+fn the_screen_is_plain_text() {
+    assert_eq!(
+        screen(Format::Table, &status()),
+        "\
+poised 0.1.0 on lb01, up 1d 2h, 2 workers, revision 412, config /etc/poise/poise.toml
+degraded: 1 of 3 backends down: app/app-2
+degraded: groups.data: every weight is 0, so connections are refused
+
+LISTENER  BIND            PROTOCOL  GROUP  OPEN  CONNECTIONS  REQUESTS  ERRORS
+db        127.0.0.1:5432  tcp       data      3           20      1200       2
+web       127.0.0.1:8080  http      app       3           20      1200       2
+
+GROUP  SCHEDULER  CHECK  BACKENDS  UP  DOWN  FAIL-OPEN
+app    wrr        tcp           2   1     1  all-down
+data   wrr        tcp           1   1     0  all-down
+
+BACKEND      ADDRESS        STATE     HEALTH  WEIGHT  EFFECTIVE  INFLIGHT  PICKS  FAILURES     P99
+app/app-1    10.0.0.1:8080  enabled   up         100        100         0    800         0  4.2 ms
+app/app-2    10.0.0.2:8080  draining  down        50          0         2    800         0  4.2 ms
+data/data-1  10.0.1.1:5432  enabled   up           0          0         0    800         0  4.2 ms
+
+SEVERITY  CODE                  SUBJECT      FINDING
+severe    group-without-weight  groups.data  every weight is 0, so connections are refused
+"
+    );
+}
+
+#[test]
+fn json_says_whether_it_is_degraded_and_why() {
+    let document: serde_json::Value = serde_json::from_str(&screen(Format::Json, &status())).unwrap();
+    assert_eq!(document["degraded"], true);
+    assert_eq!(document["reasons"].as_array().unwrap().len(), 2);
+    assert_eq!(document["at"], "2026-11-22T14:02:08.122Z");
+    assert_eq!(document["daemon"]["workers"], 2);
+    assert_eq!(document["backends"].as_array().unwrap().len(), 3);
+    assert_eq!(document["listeners"][1]["counters"]["causes"]["connect-failed"], 2);
+    assert_eq!(document["listeners"][1]["counters"]["errors_total"], 2);
+    assert_eq!(document["groups"][0]["health_check"]["interval_ms"], 2000);
+    assert_eq!(screen(Format::Jsonl, &status()).lines().count(), 1);
+}
+
+#[test]
+fn tsv_rows_name_their_kind() {
+    let text = screen(Format::Tsv, &status());
+    let kinds: Vec<_> = text.lines().filter_map(|line| line.split('\t').next()).collect();
+    let wanted = ["daemon", "listener", "listener", "group", "group", "backend", "backend", "backend", "finding"];
+    assert_eq!(kinds, wanted);
+}
+
+#[test]
+fn healthy_backends_and_notes_are_not_degraded() {
+    assert_eq!(reasons(&healthy()), Vec::<String>::new());
+}
+
+#[test]
+fn a_backend_in_maintenance_is_down_on_purpose() {
+    let mut status = healthy();
+    let backend = &mut status.groups[0].backends[0];
+    backend.health.health = Health::Down;
+    assert_eq!(reasons(&status).len(), 1);
+    status.groups[0].backends[0].state = AdminState::Disabled;
+    assert_eq!(reasons(&status).len(), 0);
+}
+
+#[test]
+fn fail_open_is_degraded() {
+    let mut status = healthy();
+    status.groups[1].failing_open = true;
+    assert_eq!(reasons(&status), ["group data fails open: all its backends are down"]);
+}
+
+#[test]
+fn an_empty_daemon_says_so_and_drift_is_shown() {
+    let mut status = healthy();
+    status.listeners.clear();
+    status.groups.clear();
+    status.daemon.drift = true;
+    assert_eq!(
+        screen(Format::Table, &status),
+        "poised 0.1.0 on lb01, up 1d 2h, 2 workers, revision 412, config /etc/poise/poise.toml \
+         (changed since it was taken: poise config diff)\n\nno listeners, no groups\n"
+    );
+}
