@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use poise_ipc::transport::default_socket;
+use poise_ipc::transport::client_socket;
 
 use crate::demo;
 use crate::exit::Exit;
@@ -58,7 +58,7 @@ pub(crate) struct Global {
 impl Global {
     /// What the verbs need to know.
     pub(crate) fn context(&self) -> Context {
-        let socket = self.socket.clone().unwrap_or_else(default_socket);
+        let socket = self.socket.clone().unwrap_or_else(client_socket);
         Context { socket, timeout: self.timeout, format: self.output }
     }
 }

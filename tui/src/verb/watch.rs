@@ -48,7 +48,8 @@ enum Class {
     Health,
     /// Every verdict.
     Checks,
-    /// Counters that moved.
+    /// Counters that moved: what the shares of a balance are made of.
+    #[value(alias = "balance")]
     Counters,
 }
 
