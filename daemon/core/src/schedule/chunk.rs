@@ -94,3 +94,6 @@ impl Chunk {
         (self.first + if self.endless { drawn } else { handed.len() as u64 }, place)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ impl Credits {
         self.owed = settled.collect();
     }
 }
+
+#[cfg(test)]
+mod tests;
