@@ -9,4 +9,6 @@ pub mod live;
 pub mod persistence;
 pub mod plan;
 mod schedule;
+#[cfg(test)]
+mod simulation;
 pub mod token;

@@ -125,3 +125,6 @@ pub enum Choice<'a> {
     /// None, because of this: [`Cause::NoBackend`] or [`Cause::AllDown`].
     NoneEligible(Cause),
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ impl SourceTable {
 fn lock(shard: &Mutex<Lru<Keyed>>) -> MutexGuard<'_, Lru<Keyed>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

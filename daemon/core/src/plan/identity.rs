@@ -52,3 +52,6 @@ impl Identities {
         Self { listeners, backends: backends.collect(), next }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,8 @@ impl GroupPlan {
         self.choice(chosen)
     }
 
-    /// A backend other than those tried, in proportion to weight; for a second dial.
+    /// A backend other than those tried, in proportion to weight; for a second dial. When everybody
+    /// was tried there is none, and why the last dial failed says more than the cause given here.
     pub fn choose_except(&self, tried: &[BackendId]) -> Choice<'_> {
         let chosen = match self.scheduler {
             Scheduler::Rr | Scheduler::Wrr => self.step_aside(tried),

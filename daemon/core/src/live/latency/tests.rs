@@ -6,7 +6,9 @@ use super::*;
 
 fn snapshot(samples: &[u64]) -> LatencySnapshot {
     let latency = Latency::default();
-    samples.iter().for_each(|&us| latency.record(us));
+    for &us in samples {
+        latency.record(us);
+    }
     LatencySnapshot::of([latency].iter())
 }
 

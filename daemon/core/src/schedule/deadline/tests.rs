@@ -37,9 +37,9 @@ proptest! {
     }
 
     #[test]
-    fn a_safe_place_meets_every_deadline(weights in weights(), at in 0.0..1.0) {
+    fn a_safe_place_meets_every_deadline(weights in weights(), permille in 0..1_000_u64) {
         let rule = Rule::new(&weights);
-        let slot = (rule.slots() as f64 * at) as u64;
+        let slot = rule.slots() * permille / 1_000;
         let mut place = rule.safe_place(slot);
         prop_assert_eq!(place.done.iter().map(|&done| u64::from(done)).sum::<u64>(), slot);
         prop_assert!(within(&rule, &place));
