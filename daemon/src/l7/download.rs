@@ -190,6 +190,9 @@ impl Download {
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
             let Some(len) = self.scanner.scan(&scratch[at..]).map_err(refused)? else {
+                if !ResponseHead::may_begin(&scratch[at..]) {
+                    return Err(Loss::Because(Cause::BadResponse));
+                }
                 self.part = Held::new(scratch[at..].to_vec());
                 break;
             };

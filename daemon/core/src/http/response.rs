@@ -31,6 +31,12 @@ pub struct ResponseHead<'h, 'b> {
 }
 
 impl<'h, 'b> ResponseHead<'h, 'b> {
+    /// Whether these first bytes may become a head: a peer that speaks something else is found out
+    /// by its first word, not by waiting for a line that never ends.
+    pub fn may_begin(bytes: &[u8]) -> bool {
+        bytes.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected)
+    }
+
     /// Parses a scanned head: the bytes up to and including its blank line.
     ///
     /// # Errors
