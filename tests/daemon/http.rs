@@ -53,8 +53,8 @@ fn pipelined_requests_are_answered_in_order() {
     });
     let rig = http(&[backend.address]);
     let mut client = rig.connect();
-    let many: String = (0..500).map(|n| format!("GET /{n} HTTP/1.1\r\nHost: h\r\n\r\n")).collect();
-    send(&mut client, &many);
+    let many: Vec<_> = (0..500).map(|n| format!("GET /{n} HTTP/1.1\r\nHost: h\r\n\r\n")).collect();
+    send(&mut client, &many.concat());
     for n in 0..500 {
         assert_eq!(read_message(&mut client).expect("a response").1, format!("/{n}"));
     }

@@ -6,6 +6,9 @@
 #[path = "../support/backends.rs"]
 mod backends;
 mod rig;
+#[path = "../support/script.rs"]
+mod script;
 
 mod edits;
+mod http;
 mod tcp;
