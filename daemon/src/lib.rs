@@ -4,6 +4,7 @@
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
 pub mod check;
+mod connect;
 pub mod control;
 pub mod demo;
 pub mod l4;

@@ -4,7 +4,6 @@
 //! No byte of the client has been read yet, so any number of backends may be tried without harm;
 //! the number is bounded all the same. It does not forward anything.
 
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
 use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
+use crate::connect::connect;
 use crate::shortage::is_shortage;
 use crate::worker::{Alarm, Watch, WorkerContext};
 
@@ -108,15 +108,4 @@ fn chosen(choice: Choice<'_>, last: Option<Failure>) -> Result<Arc<BackendPlan>,
         Choice::Backend(backend) => Ok(Arc::clone(backend)),
         Choice::NoneEligible(cause) => Err(last.unwrap_or(Failure { cause, backend: None })),
     }
-}
-
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    // On one host the kernel may give the dial the very port that it dials: a backend that is not
-    // there would seem to answer, with an echo, and could not come back.
-    if address.ip().is_loopback() && stream.local_addr()? == address {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    Ok(stream)
 }

@@ -10,13 +10,15 @@ use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
 use super::outbound::Link;
+use crate::connect::connect;
+use crate::shortage::is_shortage;
 use crate::worker::{Alarm, Watch, WorkerContext};
 
 /// Connects to a backend, for no longer than `timeout_ms`.
 ///
 /// # Errors
-/// [`Cause::ConnectFailed`] or [`Cause::ConnectTimeout`], counted at the backend, or
-/// [`Cause::Shutdown`].
+/// [`Cause::ConnectFailed`] or [`Cause::ConnectTimeout`], counted at the backend unless this host
+/// has run out of something, or [`Cause::Shutdown`].
 ///
 /// # Cancel safety
 /// Dropping it closes the socket.
@@ -27,31 +29,25 @@ pub(super) async fn dial(
     timeout_ms: u32,
 ) -> Result<Link, Cause> {
     watch.rearm(timeout_ms);
-    let outcome = watch.bound(connect(ctx, backend)).await;
+    let outcome = watch.bound(connect_or_clear(ctx, backend)).await;
     let cause = match outcome {
         Ok(Ok(stream)) => return Ok(Link::new(stream, backend, ctx.index)),
-        Err(Alarm::Cut) => return Err(Cause::Shutdown),
+        Ok(Err(error)) if is_shortage(&error) => return Err(Cause::ConnectFailed),
         Ok(Err(_)) => Cause::ConnectFailed,
-        Err(Alarm::Due | Alarm::Draining) => Cause::ConnectTimeout,
+        Err(Alarm::Due) => Cause::ConnectTimeout,
+        Err(Alarm::Draining | Alarm::Cut) => return Err(Cause::Shutdown),
     };
     backend.live.worker(ctx.index).connect_failures.add(1);
     Err(cause)
 }
 
-async fn connect(ctx: &Rc<WorkerContext>, backend: &BackendPlan) -> io::Result<TcpStream> {
-    let stream = match TcpStream::connect(backend.address).await {
-        Err(error) if is_out_of_descriptors(&error) => {
+async fn connect_or_clear(ctx: &WorkerContext, backend: &BackendPlan) -> io::Result<TcpStream> {
+    match connect(backend.address).await {
+        Err(error) if is_shortage(&error) => {
             // Idle connections are worth less than this request.
             ctx.l7.pool.borrow_mut().clear();
-            TcpStream::connect(backend.address).await?
+            connect(backend.address).await
         }
-        outcome => outcome?,
-    };
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let number = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
-    matches!(number, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+        outcome => outcome,
+    }
 }
