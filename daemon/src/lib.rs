@@ -28,11 +28,13 @@ use std::net::SocketAddr;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
-use tokio::sync::mpsc;
+use poise_ipc::transport::ListenError;
+use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
 use control::bus::Bus;
-use control::command::INBOX_MAX;
+use control::command::{Command, INBOX_MAX};
+use control::ipc::{Link, Server};
 use control::ports::{PortError, Ports, Wanted};
 use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
 use control::records::Records;
@@ -40,6 +42,7 @@ use listen::{Binder, Prepared};
 use options::Settings;
 use published::Publisher;
 use report::REPORTS_MAX;
+use signals::Signals;
 use store::{StateDir, Store, StoreError};
 use worker::Workers;
 
@@ -55,6 +58,9 @@ pub enum RunError {
     /// There is no configuration that can run.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The control socket cannot be had.
+    #[error("listen on the control socket")]
+    Socket(#[from] ListenError),
     /// A thread, a runtime or a signal handler cannot be made.
     #[error("{what}")]
     System {
@@ -79,9 +85,13 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let runtime = runtime.map_err(failed("start the control runtime"))?;
 
     runtime.block_on(async {
+        let server = Server::bind(&settings.socket)?;
+        let signals = Signals::new().map_err(failed("listen for signals"))?;
         let bus = Bus::new();
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (_reports_in, reports) = mpsc::channel(REPORTS_MAX);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let link = Link { inbox: inbox.clone(), feed: bus.feed() };
         let parts = Parts {
             ports: Sockets(Binder::new(workers.senders())),
             store,
@@ -92,10 +102,25 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             bus,
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
-        let signals = signals::Signals::new().map_err(failed("listen for signals"))?;
-        info!(version = env!("CARGO_PKG_VERSION"), state = %settings.state_dir.display(), "poised is ready");
-        let stop = signals.conduct(workers, inbox, settings.drain);
-        tokio::join!(reconcile.run(Inputs { inbox: commands, reports }), stop);
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            socket = %settings.socket.display(),
+            state = %settings.state_dir.display(),
+            "poised is ready"
+        );
+        // A stop goes from the outside in: signals end the workers, then the socket, then control.
+        tokio::join!(
+            async {
+                signals.conduct(workers, &inbox, settings.drain).await;
+                drop(stop);
+            },
+            async {
+                server.serve(link, async { drop(stopped.await) }).await;
+                // Fails only when control has ended, which is what is wanted.
+                let _ = inbox.send(Command::Stop).await;
+            },
+            reconcile.run(Inputs { inbox: commands, reports }),
+        );
         info!("poised has stopped");
         Ok(())
     })

@@ -133,9 +133,10 @@ impl Options {
     /// # Errors
     /// [`NoStateDir`] when neither an option nor the surroundings name one.
     pub fn settle(&self, around: &Surroundings, exists: impl Fn(&PathBuf) -> bool) -> Result<Settings, NoStateDir> {
+        let config = self.config.clone().or_else(|| around.config_default().filter(exists));
         let workers = self.workers.unwrap_or(around.cores).min(WORKERS_MAX);
         Ok(Settings {
-            config: self.config.clone().or_else(|| around.config_default().filter(exists)),
+            config: config.map(|file| std::path::absolute(&file).unwrap_or(file)),
             state_dir: self.state_dir.clone().or_else(|| around.state_default()).ok_or(NoStateDir)?,
             socket: self.socket.clone().unwrap_or_else(default_socket),
             workers: NonZero::new(workers).unwrap_or(NonZero::<u16>::MIN),

@@ -1,7 +1,7 @@
 //! Signals: SIGHUP reloads, SIGTERM and SIGINT stop with a drain, a second one ends at once.
 //!
-//! Stopping goes from the outside in: the workers first, while control goes on deciding about
-//! health, then control, which stores what is left.
+//! While connections drain, control goes on deciding about health. What is stopped after the
+//! workers is `lib.rs`'s to say.
 
 use std::time::Duration;
 
@@ -36,11 +36,11 @@ impl Signals {
         })
     }
 
-    /// Reloads and stops as the signals say; returns when everything has been told to stop.
-    pub(crate) async fn conduct(mut self, workers: Workers, inbox: Inbox, drain: Duration) {
+    /// Reloads as the signals say, and stops the workers; returns when they have ended.
+    pub(crate) async fn conduct(mut self, workers: Workers, inbox: &Inbox, drain: Duration) {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => reload(&inbox).await,
+                _ = self.hangup.recv() => reload(inbox).await,
                 () = self.stops.next() => break,
             }
         }
@@ -56,8 +56,6 @@ impl Signals {
                 let _ = ended.await;
             }
         }
-        // Fails only when reconcile has ended, which is what is wanted.
-        let _ = inbox.send(Command::Stop).await;
     }
 }
 

@@ -130,7 +130,7 @@ pub enum StoreError {
         what: &'static str,
         /// Why it failed.
         #[source]
-        source: rusqlite::Error,
+        source: DatabaseError,
     },
     /// No random bytes for the keys.
     #[error("draw random bytes for the keys of this state")]
@@ -139,6 +139,11 @@ pub enum StoreError {
     #[error("the disk does not keep up with the store")]
     Stalled,
 }
+
+/// What the database says. Its own cause repeats it, so it has none here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DatabaseError(rusqlite::Error);
 
 /// Called on the store's thread with the outcome.
 type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;

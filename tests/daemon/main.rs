@@ -5,10 +5,14 @@
 
 #[path = "../support/backends.rs"]
 mod backends;
+#[path = "../support/process.rs"]
+mod process;
 mod rig;
 #[path = "../support/script.rs"]
 mod script;
 
+mod durability;
 mod edits;
 mod http;
+mod program;
 mod tcp;

@@ -45,8 +45,8 @@ fn others_get_xdg_paths() {
 fn a_default_file_that_is_absent_is_not_used_but_a_named_one_is() {
     let none = typed(&[]).expect("parses").settle(&person(), |_| false).expect("settles");
     assert_eq!(none.config, None);
-    let named = typed(&["--config", "x.toml"]).expect("parses").settle(&person(), |_| false).expect("settles");
-    assert_eq!(named.config, Some("x.toml".into()));
+    let named = typed(&["--config", "/x.toml"]).expect("parses").settle(&person(), |_| false).expect("settles");
+    assert_eq!(named.config, Some("/x.toml".into()));
 }
 
 #[test]

@@ -15,7 +15,9 @@ use poise_ipc::status::Health;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Change, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, Running, StoreError, Stored, database_path};
+use super::{
+    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, Running, StoreError, Stored, database_path,
+};
 
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
@@ -250,7 +252,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
-    move |source| StoreError::Database { what, source }
+    move |error| StoreError::Database { what, source: DatabaseError(error) }
 }
 
 /// `SQLite` integers are signed; revisions, ids and times stay far below the sign bit.

@@ -1,0 +1,197 @@
+//! The real program `poised` in a directory of its own, spoken to through its socket in JSON lines.
+//!
+//! It is ready when its log says so; every wait has a deadline by the harness that runs the tests.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use poise_ipc::edit::Edit;
+use poise_ipc::message::{
+    Apply, Commit, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic, Verb,
+};
+use poise_ipc::status::Status;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Where a daemon lives: its file, state and socket.
+pub struct Place {
+    dir: tempfile::TempDir,
+}
+
+/// A daemon that is ready. Dropping it kills it.
+pub struct Daemon {
+    child: Child,
+    socket: PathBuf,
+}
+
+/// What a daemon that ended has said.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub said: String,
+}
+
+impl Place {
+    pub fn new(config: &str) -> Self {
+        let place = Self { dir: tempfile::tempdir().expect("a directory") };
+        place.write(config);
+        place
+    }
+
+    pub fn write(&self, config: &str) {
+        std::fs::write(self.file(), config).expect("written");
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("poise.toml")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("run/poised.sock")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The command line of a daemon here.
+    pub fn command(&self) -> Command {
+        self.command_at(&self.socket())
+    }
+
+    /// The command line of a daemon with its socket elsewhere.
+    pub fn command_at(&self, socket: &Path) -> Command {
+        let mut command = command();
+        command.arg("--config").arg(self.file()).arg("--state-dir").arg(self.state());
+        command.arg("--socket").arg(socket).args(["--workers", "1", "--drain-time", "0s"]);
+        command
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub fn start(&self) -> Daemon {
+        let mut child = self.command().spawn().expect("starts");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let mut said = String::new();
+        while !said.contains("poised is ready") {
+            assert_ne!(log.read_line(&mut said).expect("a log of text"), 0, "it ended instead: {said}");
+        }
+        // What it says from here on is read and dropped, so that it never waits for a reader.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Daemon { child, socket: self.socket() }
+    }
+}
+
+/// The program with nothing but its output piped.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_poised"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program to its end.
+pub fn run(command: &mut Command) -> Ended {
+    let output = command.output().expect("runs");
+    let said = [output.stdout, output.stderr].concat();
+    Ended { code: output.status.code(), said: String::from_utf8(said).expect("text") }
+}
+
+impl Daemon {
+    /// Asks through a connection of its own.
+    pub fn ask(&self, verb: Verb) -> Result<Reply, ErrorReply> {
+        ask(&mut self.connect(), verb)
+    }
+
+    pub fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).expect("it listens")
+    }
+
+    pub fn status(&self) -> Status {
+        match self.ask(Verb::Status) {
+            Ok(Reply::Status(status)) => *status,
+            other => panic!("no status: {other:?}"),
+        }
+    }
+
+    /// Subscribes to commits.
+    pub fn subscribe(&self) -> Events {
+        let mut stream = self.connect();
+        let subscribe = Subscribe { topics: vec![Topic::Config], interval_ms: 1_000, filter: LogFilter::default() };
+        send(&mut stream, Verb::Subscribe(subscribe));
+        let mut events = Events(BufReader::new(stream));
+        while !matches!(events.next(), ServerMessage::Event(Event { body: EventBody::Snapshot(_), .. })) {}
+        events
+    }
+
+    /// Kills it as `kill -9` does and waits for its end.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A subscription.
+pub struct Events(BufReader<UnixStream>);
+
+impl Events {
+    fn next(&mut self) -> ServerMessage {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("it tells");
+        serde_json::from_str(&line).expect("a message")
+    }
+
+    /// The next commit.
+    pub fn committed(&mut self) -> Commit {
+        loop {
+            if let ServerMessage::Event(Event { body: EventBody::Committed(commit), .. }) = self.next() {
+                return commit;
+            }
+        }
+    }
+}
+
+/// Sends a request and waits for its answer.
+pub fn ask(stream: &mut UnixStream, verb: Verb) -> Result<Reply, ErrorReply> {
+    send(stream, verb);
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("it answers");
+    match serde_json::from_str(&line).expect("an answer") {
+        ServerMessage::Reply { reply, .. } => Ok(reply),
+        ServerMessage::Error { error, .. } => Err(error),
+        ServerMessage::Event(event) => panic!("nobody has subscribed: {event:?}"),
+    }
+}
+
+/// Sends a request.
+pub fn send(stream: &mut UnixStream, verb: Verb) {
+    let line = serde_json::to_string(&Request { id: 1, verb }).expect("JSON") + "\n";
+    stream.write_all(line.as_bytes()).expect("it reads");
+}
+
+/// A change of one value.
+pub fn set(path: &str, value: &str) -> Verb {
+    let edits = vec![Edit::set(path.to_owned(), value.to_owned())];
+    Verb::Apply(Apply { edits, if_revision: None, dry_run: false, reason: None })
+}
+
+/// Whether a file is there.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
