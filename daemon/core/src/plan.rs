@@ -4,6 +4,7 @@
 //! the rest is shared with the plan before. It decides nothing about sockets.
 
 mod compile;
+mod group;
 mod identity;
 
 use std::collections::HashMap;

@@ -25,16 +25,30 @@ struct Tokens {
     by_token: HashMap<Token, BackendId>,
 }
 
-impl CookieRule {
-    /// A rule for these backends.
-    pub fn new(name: &str, timeout_ms: u32, key: &TokenKey, backends: impl Iterator<Item = BackendId>) -> Self {
+impl Tokens {
+    fn new(key: &TokenKey, backends: impl Iterator<Item = BackendId>) -> Self {
         let by_backend: HashMap<_, _> = backends.map(|id| (id, key.token(id))).collect();
         let by_token = by_backend.iter().map(|(&id, &token)| (token, id)).collect();
-        Self {
-            name: name.to_owned(),
-            max_age_s: timeout_ms.div_ceil(1_000).max(1),
-            tokens: Arc::new(Tokens { by_backend, by_token }),
-        }
+        Self { by_backend, by_token }
+    }
+
+    fn are_of(&self, mut backends: impl Iterator<Item = BackendId> + Clone) -> bool {
+        backends.clone().count() == self.by_backend.len() && backends.all(|id| self.by_backend.contains_key(&id))
+    }
+}
+
+impl CookieRule {
+    /// A rule for these backends; the tokens of `before` are used again if they are theirs
+    /// (the key is the same for the life of the process).
+    pub fn new(
+        (name, timeout_ms): (&str, u32),
+        key: &TokenKey,
+        backends: impl Iterator<Item = BackendId> + Clone,
+        before: Option<&Self>,
+    ) -> Self {
+        let tokens = before.map(|before| &before.tokens).filter(|tokens| tokens.are_of(backends.clone()));
+        let tokens = tokens.map_or_else(|| Arc::new(Tokens::new(key, backends)), Arc::clone);
+        Self { name: name.to_owned(), max_age_s: timeout_ms.div_ceil(1_000).max(1), tokens }
     }
 
     /// The value of the cookie that binds a client to a backend; `None` for a backend that is not

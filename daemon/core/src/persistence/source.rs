@@ -50,8 +50,13 @@ impl BuildHasher for Keyed {
 impl SourceTable {
     /// An empty table whose entries live `timeout_ms` beyond their last use.
     pub fn new(timeout_ms: u32, key: &TokenKey) -> Self {
+        Self::bounded(timeout_ms, key, SOURCE_ENTRIES_MAX)
+    }
+
+    /// The same with another bound, shared out among the shards.
+    pub(crate) fn bounded(timeout_ms: u32, key: &TokenKey, entries_max: usize) -> Self {
         let keyed = Keyed(*key);
-        let shards = std::array::from_fn(|_| Mutex::new(Lru::new(SOURCE_ENTRIES_MAX / SHARDS, keyed)));
+        let shards = std::array::from_fn(|_| Mutex::new(Lru::new(entries_max / SHARDS, keyed)));
         Self { timeout_ms, entries: Arc::new(Entries { keyed, shards, evicted_total: AtomicU64::new(0) }) }
     }
 

@@ -1,0 +1,189 @@
+//! Compiling groups: who is eligible, with which weight, and what stays shared.
+//!
+//! The policy of effective weight and fail-open lives here. A backend or a group of which nothing
+//! changed is the very one of the plan before; [`compile`](super::compile) calls this.
+
+use std::collections::btree_map;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use poise_ipc::cause::Cause;
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Group, Scheduler};
+use poise_ipc::status::Health;
+use poise_ipc::{BackendPath, Name};
+
+use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan};
+use crate::live::BackendLive;
+use crate::schedule::{Entrant, Shares, Walk};
+
+/// The groups of a configuration, compiled one by one in the order of their names.
+pub(super) struct Groups<'a> {
+    input: &'a Compile<'a>,
+    previous: Option<&'a Plan>,
+    rest: btree_map::Iter<'a, Name, Group>,
+    /// In the same order as groups and backends, so one pass finds them all without a search.
+    ids: Peekable<btree_map::Iter<'a, BackendPath, BackendId>>,
+}
+
+/// A backend of the configuration with what is known of it.
+struct Known<'a> {
+    id: BackendId,
+    name: &'a Name,
+    backend: &'a Backend,
+    health: Health,
+}
+
+/// What the backends of a group have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outlook {
+    /// Backends are used although all are down.
+    failing_open: bool,
+    /// What to say when nobody is eligible.
+    none: Cause,
+}
+
+impl<'a> Groups<'a> {
+    pub(super) fn new(input: &'a Compile<'a>, previous: Option<&'a Plan>) -> Self {
+        let ids = input.identities.backends.iter().peekable();
+        Self { input, previous, rest: input.config.groups.iter(), ids }
+    }
+
+    /// The backends of a group with identity and health, by name.
+    fn known(&mut self, group_name: &Name, group: &'a Group) -> Vec<Known<'a>> {
+        let mut known = Vec::with_capacity(group.backends.len());
+        for (name, backend) in &group.backends {
+            let wanted = (group_name, name);
+            while self.ids.next_if(|(path, _)| (&path.group, &path.backend) < wanted).is_some() {}
+            let Some((_, &id)) = self.ids.next_if(|(path, _)| (&path.group, &path.backend) == wanted) else { continue };
+            let health = match group.health_check.protocol {
+                CheckProtocol::Off => Health::Up,
+                CheckProtocol::Tcp | CheckProtocol::Http => self.input.health.get(&id).copied().unwrap_or_default(),
+            };
+            known.push(Known { id, name, backend, health });
+        }
+        known
+    }
+}
+
+impl Iterator for Groups<'_> {
+    type Item = Arc<GroupPlan>;
+
+    fn next(&mut self) -> Option<Arc<GroupPlan>> {
+        let (name, group) = self.rest.next()?;
+        let before = self.previous.and_then(|plan| plan.group(name));
+        let known = self.known(name, group);
+        let outlook = Outlook::of(group.fail_open, &known);
+        let backends: Vec<_> = known
+            .iter()
+            .map(|known| {
+                let before = before.and_then(|group| group.backend(known.id));
+                known.compile(outlook, before, self.input.workers)
+            })
+            .collect();
+        match before {
+            Some(before) if before.is(group, outlook, &backends) => Some(Arc::clone(before)),
+            _ => Some(Arc::new(GroupPlan::new((name, group), outlook, backends, before))),
+        }
+    }
+}
+
+impl Outlook {
+    fn of(policy: FailOpen, known: &[Known<'_>]) -> Self {
+        let mut candidates = known.iter().filter(|known| known.takes_new()).peekable();
+        let none = if candidates.peek().is_some() { Cause::AllDown } else { Cause::NoBackend };
+        let dead = none == Cause::AllDown && candidates.all(|known| known.health == Health::Down);
+        Self { failing_open: dead && policy == FailOpen::AllDown, none }
+    }
+}
+
+impl Known<'_> {
+    /// Whether the operator wants it to take new work.
+    fn takes_new(&self) -> bool {
+        self.backend.state == AdminState::Enabled && self.backend.weight > 0
+    }
+
+    fn compile(&self, outlook: Outlook, before: Option<&Arc<BackendPlan>>, workers: usize) -> Arc<BackendPlan> {
+        let &Self { id, name, backend, health } = self;
+        let usable = health != Health::Down || outlook.failing_open;
+        let fresh = BackendPlan {
+            id,
+            name: name.clone(),
+            address: backend.address,
+            weight: backend.weight,
+            effective_weight: if usable && self.takes_new() { u32::from(backend.weight) } else { 0 },
+            accepts_pinned: usable && backend.state != AdminState::Disabled,
+            state: backend.state,
+            health,
+            live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
+        };
+        match before {
+            Some(before) if before.same(&fresh) => Arc::clone(before),
+            _ => Arc::new(fresh),
+        }
+    }
+}
+
+impl GroupPlan {
+    fn new(
+        (name, group): (&Name, &Group),
+        outlook: Outlook,
+        backends: Vec<Arc<BackendPlan>>,
+        before: Option<&Arc<Self>>,
+    ) -> Self {
+        let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
+        let shares = Shares::new(weights.clone());
+        // wlc has no sequence: nobody takes part in its walk, which then only keeps the phase.
+        let walks = u32::from(group.scheduler != Scheduler::Wlc);
+        let entrants: Vec<_> =
+            backends.iter().zip(weights).map(|(b, weight)| Entrant { id: b.id, weight: weight * walks }).collect();
+        let walk = match before {
+            Some(before) if before.walk.fits(&entrants) => Arc::clone(&before.walk),
+            _ => Arc::new(Walk::new(entrants, before.map(|before| &*before.walk))),
+        };
+        let mut by_id: Vec<_> = backends.iter().map(|backend| backend.id).zip(0..=u16::MAX).collect();
+        by_id.sort_unstable();
+        Self {
+            name: name.clone(),
+            scheduler: group.scheduler,
+            health_check: group.health_check.clone(),
+            failing_open: outlook.failing_open,
+            backends,
+            by_id: by_id.into(),
+            none: outlook.none,
+            shares,
+            walk,
+            turn: before.map_or_else(Arc::default, |before| Arc::clone(&before.turn)),
+        }
+    }
+
+    /// Whether compiling would give the same again.
+    fn is(&self, group: &Group, outlook: Outlook, backends: &[Arc<BackendPlan>]) -> bool {
+        self.scheduler == group.scheduler
+            && self.health_check == group.health_check
+            && self.failing_open == outlook.failing_open
+            && self.none == outlook.none
+            && self.backends.len() == backends.len()
+            && self.backends.iter().zip(backends).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+/// What a backend weighs to the scheduler.
+fn weight(scheduler: Scheduler, backend: &BackendPlan) -> u32 {
+    match scheduler {
+        Scheduler::Rr => backend.effective_weight.min(1),
+        Scheduler::Wrr | Scheduler::Wlc => backend.effective_weight,
+    }
+}
+
+impl BackendPlan {
+    fn same(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.name == other.name
+            && self.address == other.address
+            && self.weight == other.weight
+            && self.effective_weight == other.effective_weight
+            && self.accepts_pinned == other.accepts_pinned
+            && self.state == other.state
+            && self.health == other.health
+    }
+}

@@ -1,0 +1,88 @@
+//! What must be true, said naively: shares in every window, and who may be used.
+
+use std::collections::{HashMap, VecDeque};
+
+use poise_ipc::cause::Cause;
+use poise_ipc::model::{AdminState, Config, FailOpen, Scheduler};
+use poise_ipc::status::Health;
+
+use crate::plan::{BackendId, GroupPlan};
+use crate::simulation::name;
+
+/// The picks of a group since a weight changed.
+#[derive(Default)]
+pub(super) struct Shares {
+    weights: HashMap<BackendId, u32>,
+    window: VecDeque<BackendId>,
+    picks: usize,
+}
+
+impl Shares {
+    /// Starts again if the plan's weights are other ones.
+    pub(super) fn follow(&mut self, group: &GroupPlan) {
+        let weight = |effective: u32| match group.scheduler {
+            Scheduler::Rr => effective.min(1),
+            Scheduler::Wrr | Scheduler::Wlc => effective,
+        };
+        let backends = group.backends.iter().map(|backend| (backend.id, weight(backend.effective_weight)));
+        let weights: HashMap<_, _> = backends.collect();
+        if weights != self.weights {
+            *self = Self { weights, ..Self::default() };
+        }
+    }
+
+    /// Takes a pick; within a window of the sum of the weights nobody may be off by more than one,
+    /// and once a cycle has passed by nothing.
+    pub(super) fn pick(&mut self, id: BackendId) {
+        let cycle: u32 = self.weights.values().sum();
+        let cycle = cycle as usize;
+        self.picks += 1;
+        self.window.push_back(id);
+        if self.window.len() > cycle {
+            self.window.pop_front();
+        }
+        if self.window.len() == cycle {
+            let allowed = u32::from(self.picks < 2 * cycle);
+            for (id, &weight) in &self.weights {
+                let got = self.window.iter().filter(|&picked| picked == id).count();
+                let got = u32::try_from(got).expect("windows are short");
+                assert!(got.abs_diff(weight) <= allowed, "{id:?} got {got} of {weight} after {} picks", self.picks);
+            }
+        }
+    }
+}
+
+/// Who of group `app` may take new work and why nobody may, from the configuration and health alone.
+pub(super) fn eligible(config: &Config, group: &GroupPlan) -> Result<Vec<BackendId>, Cause> {
+    let settings = &config.groups[&name("app")];
+    let wanted = group.backends.iter().filter(|backend| {
+        let backend = &settings.backends[&backend.name];
+        backend.state == AdminState::Enabled && backend.weight > 0
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let alive = wanted.iter().filter(|backend| backend.health != Health::Down).map(|backend| backend.id);
+    let alive: Vec<_> = alive.collect();
+    match (wanted.is_empty(), alive.is_empty(), settings.fail_open) {
+        (true, ..) => Err(Cause::NoBackend),
+        (false, false, _) => Ok(alive),
+        (false, true, FailOpen::AllDown) => Ok(wanted.iter().map(|backend| backend.id).collect()),
+        (false, true, FailOpen::Never) => Err(Cause::AllDown),
+    }
+}
+
+/// Health by looking back over all verdicts.
+pub(super) fn health(verdicts: &[(bool, u16, u16)]) -> Health {
+    let mut health = Health::Unknown;
+    for end in 1..=verdicts.len() {
+        let (passed, rise, fall) = verdicts[end - 1];
+        let row = verdicts[..end].iter().rev().take_while(|&&(last, ..)| last == passed).count();
+        health = match (health, passed) {
+            (Health::Unknown, true) => Health::Up,
+            (Health::Unknown, false) => Health::Down,
+            (Health::Down, true) if row >= usize::from(rise) => Health::Up,
+            (Health::Up, false) if row >= usize::from(fall) => Health::Down,
+            (health, _) => health,
+        };
+    }
+    health
+}
