@@ -5,7 +5,10 @@ use super::*;
 /// More than there are places.
 const CROWD: usize = 600;
 
-/// Descriptors for the crowd and for the server, which are one process here.
+/// One crowd at a time: crowd and server are one process here, and its descriptors are few on some machines.
+static CROWDS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Descriptors for a crowd and for the server.
 fn allow_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -20,6 +23,7 @@ async fn answers(stage: &Stage) {
 
 #[tokio::test]
 async fn a_crowd_that_says_nothing_does_not_lock_an_operator_out() {
+    let _alone = CROWDS.lock().await;
     allow_descriptors();
     let stage = Stage::new();
     let mut crowd = Vec::new();
@@ -32,6 +36,7 @@ async fn a_crowd_that_says_nothing_does_not_lock_an_operator_out() {
 
 #[tokio::test]
 async fn a_crowd_of_idle_clients_does_not_lock_an_operator_out() {
+    let _alone = CROWDS.lock().await;
     allow_descriptors();
     let stage = Stage::new();
     let mut crowd = Vec::new();
@@ -46,6 +51,7 @@ async fn a_crowd_of_idle_clients_does_not_lock_an_operator_out() {
 
 #[tokio::test]
 async fn a_crowd_of_subscribers_does_not_lock_an_operator_out() {
+    let _alone = CROWDS.lock().await;
     allow_descriptors();
     let stage = Stage::new();
     let mut crowd = Vec::new();
