@@ -4,6 +4,7 @@
 //! `poise-ipc` alone and decides nothing about traffic.
 
 pub mod cli;
+pub mod console;
 pub mod demo;
 pub mod exit;
 pub mod safe;

@@ -1,0 +1,254 @@
+//! The whole state of the console: what the daemon said, where the operator looks, what is staged.
+//!
+//! Pure data. Only `update` changes it, `view` reads it; nothing here touches a terminal, a file
+//! or a socket, and every time is an argument.
+
+pub mod balance;
+pub mod draft;
+pub mod effect;
+pub mod filter;
+pub mod log;
+pub mod model;
+pub mod overlay;
+pub mod screen;
+pub mod series;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::tz::TimeZone;
+use poise_ipc::message::{LogLevel, Role};
+use poise_ipc::name::Name;
+use poise_ipc::status::CheckRow;
+
+use self::balance::Balance;
+use self::draft::{Draft, SavedDraft};
+use self::log::Log;
+use self::model::Model;
+use self::overlay::{Ask, Overlay};
+use self::screen::Screen;
+use super::keymap::{Keymap, Place};
+use super::layout;
+
+/// Transitions kept for the pane below the lists.
+pub const RECENT_MAX: usize = 64;
+
+/// How the console stands with its daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Not yet heard.
+    Connecting {
+        /// Why the last try failed.
+        reason: Option<String>,
+    },
+    /// Fresh.
+    Live,
+    /// Lost; what is shown is as old as this.
+    Stale {
+        /// When it was lost, in milliseconds since the epoch.
+        since_ms: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Whom the console talks to, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Host name of the daemon's machine.
+    pub host: String,
+    /// What this connection may do.
+    pub role: Role,
+    /// Name of the user.
+    pub user: String,
+    /// Identity of the daemon's state: keys the draft.
+    pub daemon_id: String,
+}
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something was done.
+    Plain,
+    /// Something was refused or failed.
+    Alarm,
+}
+
+/// When the screen must be painted again; the later variants are more urgent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Paint {
+    /// Nothing changed.
+    #[default]
+    None,
+    /// Data changed: with the next data frame.
+    Data,
+    /// The operator or an alarm changed something: at once.
+    Now,
+}
+
+/// What a request that is under way was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody waits for the answer.
+    Nothing,
+    /// The state as a whole.
+    Status,
+    /// To commit the draft, which was this when it was sent.
+    Commit(SavedDraft),
+    /// Rows of the health log, for its screen.
+    Log,
+    /// The newest transitions, for the pane.
+    Recent,
+    /// A subscription, with the verdicts it asked for.
+    Subscribe(Option<LogLevel>),
+}
+
+/// The whole state of the console.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Columns and lines of the terminal.
+    pub size: (u16, u16),
+    /// The key map.
+    pub keymap: Keymap,
+    /// The operator's time zone.
+    pub zone: TimeZone,
+    /// Whether the operator asked for no changes at all.
+    pub read_only: bool,
+    /// The console's clock: milliseconds since it started.
+    pub now_ms: u64,
+
+    /// How the console stands with its daemon.
+    pub link: LinkState,
+    /// Whom it talks to; kept while the link is lost.
+    pub peer: Option<Peer>,
+    /// What the daemon said; kept while the link is lost.
+    pub model: Option<Model>,
+    /// Daemon's time minus the console's clock, to let windows age without news.
+    pub clock_offset_ms: u64,
+    /// Requests under way by id; forgotten when the link is lost.
+    pub asked: BTreeMap<u64, Asked>,
+    /// Id of the next request.
+    pub next_id: u64,
+    /// Verdicts that the subscription in force delivers; `None` before one was made.
+    pub subscribed: Option<Option<LogLevel>>,
+
+    /// The screen in front.
+    pub screen: Screen,
+    /// The one seen before it.
+    pub last_screen: Screen,
+    /// Where Esc leads back to.
+    pub came_from: Option<Screen>,
+    /// The selected listener of Overview.
+    pub listener: Option<Name>,
+    /// First line of Overview on the screen.
+    pub overview_top: usize,
+    /// The list of Balance.
+    pub balance: Balance,
+    /// The health log.
+    pub log: Log,
+    /// The newest transitions, oldest first.
+    pub recent: VecDeque<CheckRow>,
+    /// What lies over the screen.
+    pub overlay: Option<Overlay>,
+    /// What was last done or refused.
+    pub message: Option<(Tone, String)>,
+    /// Whether data is painted.
+    pub paused: bool,
+    /// When Ctrl-C was last pressed, on the console's clock.
+    pub interrupted_ms: Option<u64>,
+
+    /// Edits not yet applied.
+    pub draft: Draft,
+    /// Whether the draft on disk was looked for since the daemon is known.
+    pub draft_loaded: bool,
+
+    /// When the screen must be painted again.
+    pub paint: Paint,
+}
+
+impl State {
+    /// The state before anything was heard, for a terminal of this size.
+    pub fn new(size: (u16, u16), read_only: bool, zone: TimeZone) -> Self {
+        Self {
+            size,
+            keymap: Keymap::default(),
+            zone,
+            read_only,
+            now_ms: 0,
+            link: LinkState::Connecting { reason: None },
+            peer: None,
+            model: None,
+            clock_offset_ms: 0,
+            asked: BTreeMap::new(),
+            next_id: 1,
+            subscribed: None,
+            screen: Screen::Balance,
+            last_screen: Screen::Overview,
+            came_from: None,
+            listener: None,
+            overview_top: 0,
+            balance: Balance::default(),
+            log: Log::default(),
+            recent: VecDeque::new(),
+            overlay: None,
+            message: None,
+            paused: false,
+            interrupted_ms: None,
+            draft: Draft::default(),
+            draft_loaded: false,
+            paint: Paint::Now,
+        }
+    }
+
+    /// Whether edits may be staged and committed.
+    pub fn may_edit(&self) -> bool {
+        !self.read_only && self.peer.as_ref().is_none_or(|peer| peer.role >= Role::Operate)
+    }
+
+    /// Where keys are looked up.
+    pub fn place(&self) -> Place {
+        match &self.overlay {
+            Some(Overlay::Ask(ask)) => ask.place(),
+            _ => self.screen.place(),
+        }
+    }
+
+    /// Verdicts that what is shown needs: all or failures on the log, none elsewhere, so that an idle
+    /// Balance is never woken by probes.
+    pub fn wanted_verdicts(&self) -> Option<LogLevel> {
+        (self.screen == Screen::Health).then(|| self.log.level())
+    }
+
+    /// Lines of the log on this terminal.
+    pub fn log_height(&self) -> usize {
+        usize::from(layout::health(self.size.0, self.size.1).list.height)
+    }
+
+    /// Whether lists keep their order: while something is asked or typed.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.overlay, Some(Overlay::Ask(_) | Overlay::Weight { .. } | Overlay::Diff { .. }))
+    }
+
+    /// Asks for a paint, unless a more urgent one is due.
+    pub fn paint(&mut self, paint: Paint) {
+        self.paint = self.paint.max(paint);
+    }
+
+    /// The question in front that still has to be seen before it may be answered.
+    pub fn unseen_question(&mut self) -> Option<&mut Ask> {
+        match &mut self.overlay {
+            Some(Overlay::Ask(ask)) if ask.painted_ms.is_none() => Some(ask),
+            _ => None,
+        }
+    }
+
+    /// When, on the console's clock, shares change although nothing is heard; `None` when they do not.
+    pub fn next_age_ms(&self) -> Option<u64> {
+        let model = self.model.as_ref().filter(|_| self.link == LinkState::Live)?;
+        let window_ms = self.balance.window.ms();
+        let until_ms = model.moving_until_ms(window_ms)?;
+        (model.now_ms() < until_ms).then(|| {
+            let step_ms = (window_ms / 10).max(1_000);
+            (model.now_ms() + step_ms).saturating_sub(self.clock_offset_ms)
+        })
+    }
+}

@@ -1,0 +1,242 @@
+//! The health log as the console keeps it: the newest rows, what is shown of them, and where the
+//! operator looks.
+//!
+//! Follows by default. Any upward move pauses: rows then neither move nor change under the eye
+//! until the end is asked for. Back-filling and subscribing are `update`'s.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use poise_ipc::message::LogLevel;
+use poise_ipc::status::CheckRow;
+
+use super::filter::{Filter, Subject, holds_text};
+
+/// Rows kept; what lies further back is asked from the daemon's own log by `poise logs`.
+pub const ROWS_MAX: usize = 4_000;
+
+/// Where the operator looks, by row number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// At the newest rows, whatever comes.
+    #[default]
+    Follow,
+    /// At fixed rows.
+    Paused {
+        /// First row on the screen.
+        top: u64,
+        /// The selected row.
+        cursor: u64,
+    },
+}
+
+/// The rows and the look at them.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    rows: VecDeque<CheckRow>,
+    /// Rows that grew while paused, shown once the log follows again.
+    grown: BTreeMap<u64, CheckRow>,
+    /// Where the operator looks.
+    pub look: Look,
+    /// What is shown.
+    pub filter: Filter,
+    /// Whether only failures and transitions are asked for.
+    pub failures_only: bool,
+    /// Rows that came since the log was paused.
+    pub new_count: u64,
+    /// Events that were lost because this console was too slow.
+    pub lost_count: u64,
+}
+
+impl Subject for CheckRow {
+    fn has_text(&self, needle: &str, exact: bool) -> bool {
+        let has = |text: &str| holds_text(text, needle, exact);
+        has(&format!("{}/{}", self.group, self.backend))
+            || has(&self.address.to_string())
+            || has(&self.verdict.to_string())
+    }
+
+    fn state(&self) -> &'static str {
+        match self.transition {
+            Some(health) => health.word(),
+            None if self.verdict.passed() => "pass",
+            None => "fail",
+        }
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        match key {
+            "code" => self.verdict.code().map(f64::from),
+            "ms" => Some(self.latency_us_max as f64 / 1_000.0),
+            "count" => Some(f64::from(self.count)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a row tells of a failure or a change of health.
+pub fn is_failure(row: &CheckRow) -> bool {
+    !row.verdict.passed() || row.transition.is_some()
+}
+
+impl Log {
+    /// What to ask the daemon for.
+    pub fn level(&self) -> LogLevel {
+        if self.failures_only { LogLevel::Failures } else { LogLevel::All }
+    }
+
+    /// Number of rows kept.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Forgets the rows, as before asking for others.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.grown.clear();
+        self.look = Look::Follow;
+        self.new_count = 0;
+    }
+
+    /// Takes a row: a new one, or one that grew.
+    pub fn take(&mut self, row: CheckRow) {
+        match self.position(row.seq) {
+            Ok(_) if self.look != Look::Follow => drop(self.grown.insert(row.seq, row)),
+            Ok(at) => self.rows[at] = row,
+            Err(at) => {
+                self.rows.insert(at, row);
+                self.new_count += u64::from(self.look != Look::Follow);
+                if self.rows.len() > ROWS_MAX {
+                    self.rows.pop_front();
+                }
+            }
+        }
+    }
+
+    fn position(&self, seq: u64) -> Result<usize, usize> {
+        // Nearly always the newest row or one of the few that still grow: look from the end first.
+        match self.rows.back() {
+            Some(last) if last.seq < seq => Err(self.rows.len()),
+            _ => self.rows.binary_search_by_key(&seq, |row| row.seq),
+        }
+    }
+
+    fn shown(&self, row: &CheckRow) -> bool {
+        (!self.failures_only || is_failure(row)) && (self.filter.is_empty() || self.filter.matches(row))
+    }
+
+    /// Rows on a screen of `height` lines, oldest first.
+    pub fn page(&self, height: usize) -> Vec<&CheckRow> {
+        match self.look {
+            Look::Follow => {
+                let mut page: Vec<_> = self.rows.iter().rev().filter(|row| self.shown(row)).take(height).collect();
+                page.reverse();
+                page
+            }
+            Look::Paused { top, .. } => {
+                let from = self.rows.partition_point(|row| row.seq < top);
+                self.rows.iter().skip(from).filter(|row| self.shown(row)).take(height).collect()
+            }
+        }
+    }
+
+    /// How many of the kept rows are shown.
+    pub fn shown_count(&self) -> usize {
+        self.rows.iter().filter(|row| self.shown(row)).count()
+    }
+
+    /// Follows again.
+    pub fn follow(&mut self) {
+        for (seq, row) in std::mem::take(&mut self.grown) {
+            if let Ok(at) = self.position(seq) {
+                self.rows[at] = row;
+            }
+        }
+        self.look = Look::Follow;
+        self.new_count = 0;
+    }
+
+    /// Moves the selection by some rows; upwards from the end pauses. Downwards past the end stays paused.
+    pub fn move_by(&mut self, delta: isize, height: usize) {
+        if self.look == Look::Follow {
+            if delta >= 0 {
+                return;
+            }
+            self.pause(height);
+        }
+        let Look::Paused { cursor, .. } = self.look else { return };
+        let far = delta.unsigned_abs();
+        let target = if delta < 0 {
+            let before = self.rows.iter().rev().filter(|row| row.seq < cursor && self.shown(row));
+            before.take(far).last()
+        } else {
+            self.rows.iter().filter(|row| row.seq > cursor && self.shown(row)).take(far).last()
+        };
+        if let Some(seq) = target.map(|row| row.seq) {
+            self.select(seq, height);
+        }
+    }
+
+    /// Goes to the oldest row.
+    pub fn to_top(&mut self, height: usize) {
+        if let Some(seq) = self.rows.iter().find(|row| self.shown(row)).map(|row| row.seq) {
+            self.pause(height);
+            self.select(seq, height);
+        }
+    }
+
+    /// Goes to the nearest row that `wanted` accepts, below or above; says whether there was one.
+    pub fn seek(&mut self, below: bool, height: usize, wanted: impl Fn(&CheckRow) -> bool) -> bool {
+        let cursor = match self.look {
+            Look::Paused { cursor, .. } => cursor,
+            Look::Follow => u64::MAX,
+        };
+        let fits = |row: &&CheckRow| self.shown(row) && wanted(row);
+        let found = if below {
+            self.rows.iter().filter(|row| row.seq > cursor).find(fits)
+        } else {
+            self.rows.iter().rev().filter(|row| row.seq < cursor).find(fits)
+        };
+        let Some(seq) = found.map(|row| row.seq) else { return false };
+        self.pause(height);
+        self.select(seq, height);
+        true
+    }
+
+    /// Stops where the screen is.
+    fn pause(&mut self, height: usize) {
+        if self.look != Look::Follow {
+            return;
+        }
+        let page = self.page(height);
+        if let (Some(first), Some(last)) = (page.first(), page.last()) {
+            self.look = Look::Paused { top: first.seq, cursor: last.seq };
+        }
+    }
+
+    /// Selects a row and brings it onto the screen.
+    fn select(&mut self, seq: u64, height: usize) {
+        let Look::Paused { top, cursor } = &mut self.look else { return };
+        *cursor = seq;
+        if seq <= *top {
+            *top = seq;
+            return;
+        }
+        let page = self.page(height);
+        if page.last().is_some_and(|last| last.seq >= seq) {
+            return;
+        }
+        let above = self.rows.iter().rev().filter(|row| row.seq <= seq && self.shown(row)).take(height.max(1)).last();
+        let new_top = above.map_or(seq, |row| row.seq);
+        if let Look::Paused { top, .. } = &mut self.look {
+            *top = new_top;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

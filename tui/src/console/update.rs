@@ -1,0 +1,134 @@
+//! What happens on a message: the only place where the state changes.
+//!
+//! A pure function of state, time and message; what has to be done outside comes back as effects.
+//! It never paints, reads a file or talks to anybody.
+
+mod dialog;
+mod edit;
+mod field;
+mod keys;
+mod news;
+
+use poise_ipc::message::LogLevel;
+use poise_ipc::message::{LogFilter, LogQuery, Request, Subscribe, Topic, Verb};
+
+use super::msg::{Effect, Msg};
+use super::state::overlay::Overlay;
+use super::state::screen::Screen;
+use super::state::{Asked, LinkState, Paint, State, Tone};
+use super::{layout, safe_line};
+
+/// Time between two events with counters.
+const COUNTERS_INTERVAL_MS: u32 = 1_000;
+/// Rows asked for to fill the log.
+const BACKFILL_ROWS: u32 = 1_000;
+
+/// Applies a message at a time of the console's clock.
+pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
+    state.now_ms = now_ms;
+    let mut effects = Vec::new();
+    match msg {
+        Msg::Key(key) => keys::press(state, key, &mut effects),
+        Msg::Paste(text) => field::paste(state, &text),
+        Msg::Resize(width, height) => resize(state, width, height),
+        Msg::Connected(welcome) => news::connected(state, *welcome, &mut effects),
+        Msg::Lost { reason, at_ms } => news::lost(state, &reason, at_ms),
+        Msg::Server(message) => news::server(state, *message, &mut effects),
+        Msg::DraftLoaded(saved) => edit::restore(state, saved),
+        Msg::DraftFailed(reason) => say(state, Tone::Alarm, &format!("draft not kept on disk: {reason}")),
+        Msg::Painted => {
+            if let Some(ask) = state.unseen_question() {
+                ask.painted_ms = Some(now_ms);
+            }
+        }
+        Msg::Aged => news::age(state),
+    }
+    follow_subscription(state, &mut effects);
+    effects
+}
+
+fn resize(state: &mut State, width: u16, height: u16) {
+    state.size = (width, height);
+    keep_in_view(state);
+    state.paint(Paint::Now);
+}
+
+/// Scrolls lists so that what is selected is on the screen.
+fn keep_in_view(state: &mut State) {
+    let (width, height) = state.size;
+    state.balance.scroll(usize::from(layout::balance(width, height).list.height));
+    let Some(model) = &state.model else { return };
+    let listeners = &model.status().listeners;
+    let at = listeners.iter().position(|l| Some(&l.name) == state.listener.as_ref()).unwrap_or(0);
+    let lines = usize::from(layout::overview(width, height).list.height).max(1);
+    state.overview_top = state.overview_top.min(at).max((at + 1).saturating_sub(lines));
+}
+
+/// Makes the lists anew after the operator changed what they show.
+fn arrange(state: &mut State) {
+    if let Some(model) = &state.model {
+        state.balance.arrange(model, true);
+    }
+    keep_in_view(state);
+}
+
+fn say(state: &mut State, tone: Tone, text: &str) {
+    state.message = Some((tone, safe_line(text)));
+    state.paint(Paint::Now);
+}
+
+/// Sends a request and remembers what for.
+fn ask(state: &mut State, asked: Asked, verb: Verb, effects: &mut Vec<Effect>) {
+    let id = state.next_id;
+    state.next_id += 1;
+    state.asked.insert(id, asked);
+    effects.push(Effect::Send(Request { id, verb }));
+}
+
+fn is_asked(state: &State, asked: &Asked) -> bool {
+    state.asked.values().any(|a| a == asked)
+}
+
+/// Goes to a screen.
+fn show(state: &mut State, screen: Screen) {
+    if state.screen != screen {
+        state.last_screen = state.screen;
+        state.screen = screen;
+        state.balance.range_from = None;
+        state.overlay = None;
+    }
+    state.paint(Paint::Now);
+}
+
+/// Changes the subscription when what is shown needs other verdicts, and fills the log when it does.
+fn follow_subscription(state: &mut State, effects: &mut Vec<Effect>) {
+    let wanted = state.wanted_verdicts();
+    if state.link != LinkState::Live || state.subscribed == Some(wanted) {
+        return;
+    }
+    state.subscribed = Some(wanted);
+    let mut topics = vec![Topic::Config, Topic::Health, Topic::Counters];
+    topics.extend(wanted.map(|_| Topic::Checks));
+    let filter = LogFilter { only: wanted.unwrap_or(LogLevel::Transitions), ..LogFilter::default() };
+    let subscribe = Subscribe { topics, interval_ms: COUNTERS_INTERVAL_MS, filter };
+    ask(state, Asked::Subscribe(wanted), Verb::Subscribe(subscribe), effects);
+    if wanted.is_some() {
+        state.log.clear();
+        backfill(state, effects);
+    }
+}
+
+/// Asks for the newest rows of the log.
+fn backfill(state: &mut State, effects: &mut Vec<Effect>) {
+    let filter = LogFilter { only: state.log.level(), ..LogFilter::default() };
+    let query = LogQuery { filter, before_seq: None, limit: BACKFILL_ROWS };
+    ask(state, Asked::Log, Verb::Logs(query), effects);
+}
+
+/// Whether an overlay takes keys as text.
+fn is_typing(overlay: Option<&Overlay>) -> bool {
+    matches!(overlay, Some(Overlay::Help { .. } | Overlay::Filter { .. } | Overlay::Weight { .. }))
+}
+
+#[cfg(test)]
+mod tests;

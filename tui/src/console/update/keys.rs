@@ -1,0 +1,285 @@
+//! What keys do on a screen. Keys of dialogs are in `dialog`, keys typed into fields in `field`.
+
+use poise_ipc::message::Verb;
+
+use super::super::key::Key;
+use super::super::keymap::{Action, Place};
+use super::super::msg::Effect;
+use super::super::state::log::{Look, is_failure};
+use super::super::state::overlay::{Ask, Overlay, Question};
+use super::super::state::screen::Screen;
+use super::super::state::{Asked, LinkState, Paint, State, Tone};
+use super::{arrange, ask, dialog, edit, field, is_typing, keep_in_view, say, show};
+use crate::console::layout;
+
+/// Within this time a second Ctrl-C quits.
+const INTERRUPT_AGAIN_MS: u64 = 1_000;
+
+pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
+    if state.message.take().is_some() {
+        state.paint(Paint::Now);
+    }
+    if key == Key::Ctrl('c') {
+        interrupt(state, effects);
+        return;
+    }
+    state.interrupted_ms = None;
+    if is_typing(state.overlay.as_ref()) {
+        field::press(state, key, effects);
+    } else if state.overlay.is_some() {
+        dialog::press(state, key, effects);
+    } else if let Some(action) = state.keymap.action(key, state.screen.place()) {
+        act(state, action, key, effects);
+    }
+}
+
+/// Ctrl-C closes what is open; twice in a second it quits as `q` does.
+fn interrupt(state: &mut State, effects: &mut Vec<Effect>) {
+    let before = state.interrupted_ms.replace(state.now_ms);
+    if let Some(overlay) = state.overlay.take() {
+        field::cancelled(state, overlay);
+        state.paint(Paint::Now);
+        return;
+    }
+    if before.is_some_and(|at_ms| state.now_ms - at_ms <= INTERRUPT_AGAIN_MS) {
+        quit(state, effects);
+    } else {
+        say(state, Tone::Plain, "Ctrl-C again quits");
+    }
+}
+
+fn quit(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.draft.is_empty() {
+        effects.push(Effect::Quit);
+    } else {
+        open(state, Overlay::Ask(Ask::new(Question::Quit)));
+    }
+}
+
+fn open(state: &mut State, overlay: Overlay) {
+    state.overlay = Some(overlay);
+    state.paint(Paint::Now);
+}
+
+/// Carries out an action of a screen.
+pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec<Effect>) {
+    state.paint(Paint::Now);
+    if edit::act(state, action, effects) || walk(state, action) || mark(state, action) || look(state, action) {
+        return;
+    }
+    match action {
+        Action::Quit => quit(state, effects),
+        Action::Suspend => effects.push(Effect::Suspend),
+        Action::Repaint => effects.push(Effect::Repaint),
+        Action::Refresh => refresh(state, effects),
+        Action::Help => open(state, Overlay::Help { filter: tui_input::Input::default(), selected: 0 }),
+        Action::Filter => field::open_filter(state),
+        Action::Screen => number(state, key),
+        Action::LastScreen => show(state, state.last_screen),
+        Action::Next => next(state, false),
+        Action::Previous => next(state, true),
+        Action::Open => drill(state),
+        Action::Back => back(state),
+        Action::Pause => pause(state),
+        _ => {}
+    }
+}
+
+fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.link == LinkState::Live {
+        ask(state, Asked::Status, Verb::Status, effects);
+        say(state, Tone::Plain, "asked for everything again");
+    } else {
+        say(state, Tone::Alarm, "not connected; it is tried again all the time");
+    }
+}
+
+fn pause(state: &mut State) {
+    state.paused = !state.paused;
+    say(state, Tone::Plain, if state.paused { "paused: data is not painted, p resumes" } else { "painting again" });
+}
+
+fn number(state: &mut State, key: Key) {
+    let Key::Char(digit) = key else { return };
+    let at = digit.to_digit(10).and_then(|number| (number as usize).checked_sub(1));
+    if let Some(screen) = at.and_then(|at| Screen::ALL.get(at)) {
+        show(state, *screen);
+        state.came_from = None;
+        keep_in_view(state);
+    }
+}
+
+/// The next group on Balance, the next screen elsewhere.
+fn next(state: &mut State, back: bool) {
+    if state.screen == Screen::Balance {
+        if let Some(model) = &state.model {
+            state.balance.cycle_scope(model, back);
+        }
+        state.balance.top = 0;
+        arrange(state);
+        return;
+    }
+    let count = Screen::ALL.len();
+    let at = Screen::ALL.iter().position(|s| *s == state.screen).unwrap_or(0);
+    show(state, Screen::ALL[(at + if back { count - 1 } else { 1 }) % count]);
+}
+
+/// Opens the group of what is selected.
+fn drill(state: &mut State) {
+    let Some(model) = &state.model else { return };
+    let group = match state.screen {
+        Screen::Overview => {
+            let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
+            model.status().listeners.iter().find(|l| Some(&l.name) == selected).map(|l| l.group.clone())
+        }
+        _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, _)| group.name.clone()),
+    };
+    let Some(group) = group else { return };
+    if state.screen != Screen::Balance {
+        let from = state.screen;
+        show(state, Screen::Balance);
+        state.came_from = Some(from);
+        state.balance.selected = None;
+    }
+    state.balance.scope = Some(group);
+    arrange(state);
+}
+
+/// Esc: marks, then the filter, then the group, then the screen before.
+fn back(state: &mut State) {
+    let on_balance = state.screen == Screen::Balance;
+    let filtered = match state.screen {
+        Screen::Balance => !state.balance.filter.is_empty(),
+        Screen::Health => !state.log.filter.is_empty(),
+        Screen::Overview => false,
+    };
+    if on_balance && !(state.balance.marks.is_empty() && state.balance.range_from.is_none()) {
+        state.balance.marks.clear();
+        state.balance.range_from = None;
+    } else if filtered {
+        field::set_filter(state, "");
+    } else if let Some(screen) = state.came_from.take() {
+        state.balance.scope = None;
+        show(state, screen);
+        arrange(state);
+    } else if on_balance && state.balance.scope.take().is_some() {
+        arrange(state);
+    }
+}
+
+/// Moves of the selection; says whether the action was one.
+fn walk(state: &mut State, action: Action) -> bool {
+    let (width, height) = state.size;
+    let page = match state.screen {
+        Screen::Overview => layout::overview(width, height).list.height,
+        Screen::Balance => layout::balance(width, height).list.height,
+        Screen::Health => layout::health(width, height).list.height,
+    };
+    let page = isize::try_from(page.saturating_sub(1).max(1)).unwrap_or(1);
+    let delta = match action {
+        Action::Up => -1,
+        Action::Down => 1,
+        Action::PageUp => -page,
+        Action::PageDown => page,
+        Action::Top => isize::MIN / 2,
+        Action::Bottom => isize::MAX / 2,
+        _ => return false,
+    };
+    match state.screen {
+        Screen::Overview => walk_listeners(state, delta),
+        Screen::Balance => state.balance.move_by(delta),
+        Screen::Health => walk_log(state, action, delta),
+    }
+    keep_in_view(state);
+    true
+}
+
+fn walk_listeners(state: &mut State, delta: isize) {
+    let Some(model) = &state.model else { return };
+    let listeners = &model.status().listeners;
+    let at = listeners.iter().position(|l| Some(&l.name) == state.listener.as_ref()).unwrap_or(0);
+    let at = at.saturating_add_signed(delta).min(listeners.len().saturating_sub(1));
+    state.listener = listeners.get(at).map(|l| l.name.clone());
+}
+
+fn walk_log(state: &mut State, action: Action, delta: isize) {
+    let height = state.log_height();
+    match action {
+        Action::Top => state.log.to_top(height),
+        Action::Bottom => state.log.follow(),
+        _ => state.log.move_by(delta, height),
+    }
+}
+
+/// Marks of rows; says whether the action was one.
+fn mark(state: &mut State, action: Action) -> bool {
+    let balance = &mut state.balance;
+    match action {
+        Action::Mark => {
+            if let Some(id) = balance.selected {
+                if !balance.marks.remove(&id) {
+                    balance.marks.insert(id);
+                }
+                balance.move_by(1);
+            }
+        }
+        Action::Range => {
+            balance.range_from = if balance.range_from.is_some() { None } else { balance.selected };
+            balance.marks.extend(balance.range_from);
+        }
+        Action::MarkAll => {
+            let shown: Vec<u64> = balance.shown().collect();
+            if shown.iter().all(|id| balance.marks.contains(id)) {
+                balance.marks.clear();
+            } else {
+                balance.marks.extend(shown);
+            }
+        }
+        _ => return false,
+    }
+    keep_in_view(state);
+    true
+}
+
+/// Changes of what a list shows; says whether the action was one.
+fn look(state: &mut State, action: Action) -> bool {
+    let height = state.log_height();
+    match action {
+        Action::Sort => state.balance.sort = state.balance.sort.next(),
+        Action::SortReverse => state.balance.reverse = !state.balance.reverse,
+        Action::Window => state.balance.window = state.balance.window.next(),
+        Action::Follow => state.log.follow(),
+        Action::Failures => {
+            state.log.failures_only = !state.log.failures_only;
+        }
+        Action::NextFailure => seek(state, true, is_failure),
+        Action::PreviousFailure => seek(state, false, is_failure),
+        Action::NextTransition => {
+            let below = matches!(state.log.look, Look::Paused { .. });
+            if !state.log.seek(below, height, |row| row.transition.is_some()) {
+                say(state, Tone::Plain, "no further change of health");
+            }
+        }
+        _ => return false,
+    }
+    arrange(state);
+    true
+}
+
+fn seek(state: &mut State, below: bool, wanted: impl Fn(&poise_ipc::status::CheckRow) -> bool) {
+    let height = state.log_height();
+    // From the end there is nothing below: both directions begin with the newest failure.
+    let below = below && matches!(state.log.look, Look::Paused { .. });
+    if !state.log.seek(below, height, wanted) {
+        say(state, Tone::Plain, "no further failure");
+    }
+}
+
+/// Carries out what was chosen in the list of keys.
+pub(super) fn choose(state: &mut State, action: Action, key: Key, places: &[Place], effects: &mut Vec<Effect>) {
+    if places.contains(&Place::All) || places.contains(&state.screen.place()) {
+        act(state, action, key, effects);
+    } else {
+        say(state, Tone::Plain, "that key works elsewhere");
+    }
+}

@@ -1,0 +1,193 @@
+//! What the daemon says, and when it falls silent. Every text from it is made safe here or in
+//! `state::model`, once, before anything can show it.
+
+use poise_ipc::message::Role;
+use poise_ipc::message::{Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome};
+use poise_ipc::status::{CheckRow, Status};
+
+use super::super::msg::Effect;
+use super::super::state::model::Model;
+use super::super::state::overlay::{Overlay, Question};
+use super::super::state::screen::Screen;
+use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone};
+use super::{ask, backfill, edit, is_asked, keep_in_view, say};
+use crate::console::safe_line;
+
+pub(super) fn connected(state: &mut State, welcome: Welcome, effects: &mut Vec<Effect>) {
+    state.link = LinkState::Live;
+    state.asked.clear();
+    state.subscribed = None;
+    let peer = Peer {
+        host: safe_line(&welcome.host),
+        role: welcome.role,
+        user: safe_line(&welcome.user),
+        daemon_id: safe_line(&welcome.daemon_id),
+    };
+    let known = state.peer.as_ref().is_some_and(|before| before.daemon_id == peer.daemon_id);
+    if !known {
+        state.draft.clear();
+        effects.push(Effect::LoadDraft { daemon_id: peer.daemon_id.clone() });
+    }
+    if state.read_only && welcome.role > Role::View {
+        ask(state, Asked::Nothing, Verb::StepDown { role: Role::View }, effects);
+    }
+    state.peer = Some(peer);
+    recent(state, effects);
+    state.paint(Paint::Now);
+}
+
+pub(super) fn lost(state: &mut State, reason: &str, at_ms: u64) {
+    let reason = safe_line(reason);
+    let committing = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+    state.asked.clear();
+    state.subscribed = None;
+    state.link = match std::mem::replace(&mut state.link, LinkState::Live) {
+        LinkState::Stale { since_ms, .. } => LinkState::Stale { since_ms, reason },
+        LinkState::Connecting { .. } => LinkState::Connecting { reason: Some(reason) },
+        LinkState::Live => LinkState::Stale { since_ms: at_ms, reason },
+    };
+    if committing {
+        state.overlay = state.overlay.take().filter(|overlay| !is_commit(overlay));
+        say(
+            state,
+            Tone::Alarm,
+            "the link was lost while committing: what was applied shows on return, the draft is kept",
+        );
+    }
+    state.paint(Paint::Now);
+}
+
+fn is_commit(overlay: &Overlay) -> bool {
+    matches!(overlay, Overlay::Ask(ask) if matches!(ask.question, Question::Commit { .. }))
+}
+
+pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Vec<Effect>) {
+    match message {
+        ServerMessage::Event(event) => happened(state, event, effects),
+        ServerMessage::Reply { id, reply } => {
+            let asked = state.asked.remove(&id).unwrap_or(Asked::Nothing);
+            replied(state, asked, reply, effects);
+        }
+        ServerMessage::Error { id, error } => match state.asked.remove(&id) {
+            Some(Asked::Commit(_)) => edit::commit_refused(state, &error, effects),
+            _ => say(state, Tone::Alarm, &format!("refused: {}", edit::sentence(&error))),
+        },
+    }
+}
+
+fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effect>) {
+    match (asked, reply) {
+        (_, Reply::Status(status)) => take_status(state, *status, effects),
+        (Asked::Commit(sent), Reply::Applied(applied)) => edit::committed(state, &sent, &applied, effects),
+        (Asked::Log, Reply::Logs { rows, .. }) => {
+            rows.into_iter().for_each(|row| state.log.take(row));
+            state.paint(Paint::Now);
+        }
+        (Asked::Recent, Reply::Logs { rows, .. }) => {
+            state.recent = rows.into();
+            state.paint(Paint::Data);
+        }
+        (_, Reply::Hello(welcome)) => {
+            if let Some(peer) = &mut state.peer {
+                peer.role = welcome.role;
+            }
+            state.paint(Paint::Now);
+        }
+        _ => {}
+    }
+}
+
+fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
+    state.clock_offset_ms = event.at_ms.saturating_sub(state.now_ms);
+    match event.body {
+        EventBody::Snapshot(status) => take_status(state, *status, effects),
+        EventBody::Committed(commit) => {
+            let mine = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+            if !mine {
+                let count = commit.edits.len();
+                let text = format!("rev {} by {}: {count} edits", commit.revision, commit.author.user);
+                say(state, Tone::Plain, &text);
+            }
+        }
+        EventBody::Transition(turned) => {
+            if let Some(model) = &mut state.model {
+                model.turned(&turned.group, &turned.backend, turned.to, event.at_ms);
+            }
+            recent(state, effects);
+            state.paint(Paint::Now);
+        }
+        EventBody::FailOpen { group, active } => {
+            if let Some(model) = &mut state.model {
+                model.fail_open(&group, active);
+            }
+            state.paint(Paint::Now);
+        }
+        EventBody::Checked(row) => checked(state, row),
+        EventBody::Counters(counters) => {
+            if let Some(model) = &mut state.model {
+                model.moved(event.at_ms, counters);
+            }
+            rearrange(state);
+        }
+        EventBody::Lost { count } => {
+            state.log.lost_count += count;
+            if state.screen == Screen::Health && !is_asked(state, &Asked::Log) {
+                backfill(state, effects);
+            }
+            state.paint(Paint::Data);
+        }
+    }
+}
+
+fn checked(state: &mut State, row: CheckRow) {
+    state.log.take(row);
+    if state.screen == Screen::Health {
+        state.paint(Paint::Data);
+    }
+}
+
+/// Time has passed without news.
+pub(super) fn age(state: &mut State) {
+    let now_ms = state.now_ms + state.clock_offset_ms;
+    if let Some(model) = &mut state.model {
+        model.age(now_ms);
+    }
+    rearrange(state);
+}
+
+/// Brings the lists up to date with the data, unless they must hold still.
+fn rearrange(state: &mut State) {
+    if !state.is_frozen() {
+        if let Some(model) = &state.model {
+            state.balance.arrange(model, false);
+        }
+        keep_in_view(state);
+    }
+    state.paint(Paint::Data);
+}
+
+fn take_status(state: &mut State, status: Status, effects: &mut Vec<Effect>) {
+    state.clock_offset_ms = status.at_ms.saturating_sub(state.now_ms);
+    match &mut state.model {
+        Some(model) => model.replace(status),
+        None => state.model = Some(Model::new(status)),
+    }
+    if let Some(model) = &state.model {
+        let newer = model.status().revision != state.draft.base_revision();
+        if newer && state.draft.drop_done(model) > 0 {
+            edit::save(state, effects);
+        }
+    }
+    rearrange(state);
+    state.paint(Paint::Now);
+}
+
+/// Asks for the newest transitions, one query at a time.
+fn recent(state: &mut State, effects: &mut Vec<Effect>) {
+    if is_asked(state, &Asked::Recent) || state.link != LinkState::Live {
+        return;
+    }
+    let filter = LogFilter { only: LogLevel::Transitions, ..LogFilter::default() };
+    let query = LogQuery { filter, before_seq: None, limit: RECENT_MAX as u32 };
+    ask(state, Asked::Recent, Verb::Logs(query), effects);
+}

@@ -1,0 +1,192 @@
+//! Dialogs over a screen: what would be committed and what it does, what overlaps, what is wrong.
+
+use poise_ipc::model::AdminState;
+
+use super::canvas::Canvas;
+use super::number::percent;
+use super::theme::Role;
+use super::{frame, help};
+use crate::console::keymap::Place;
+use crate::console::layout::Area;
+use crate::console::state::State;
+use crate::console::state::draft::{Overlap, Staged, Values};
+use crate::console::state::effect::{self, Level, Line};
+use crate::console::state::overlay::{Ask, Overlay, Question};
+
+/// Widest dialog.
+const WIDTH: u16 = 78;
+
+pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
+    let screen = Area { x: 0, y: 0, width: canvas.buffer.area.width, height: canvas.buffer.area.height };
+    match overlay {
+        Overlay::Filter { .. } | Overlay::Weight { .. } => {}
+        Overlay::Help { filter, selected } => help::draw(state, (filter, *selected), canvas, screen),
+        Overlay::Diff { top } => {
+            let base = format!("base rev {}", state.draft.base_revision());
+            let lines = diff_lines(state);
+            paper(
+                canvas,
+                screen,
+                &Paper { title: "staged edits", note: &base, lines, top: *top, keys: "Esc closes   c commit" },
+            );
+        }
+        Overlay::Faults { lines, top } => {
+            let lines = lines.iter().map(|line| (line.clone(), Role::Fail)).collect();
+            let keys = "Esc closes; the draft is kept";
+            paper(canvas, screen, &Paper { title: "the daemon refused this", note: "", lines, top: *top, keys });
+        }
+        Overlay::Ask(ask) => draw_ask(state, ask, canvas, screen),
+    }
+}
+
+fn draw_ask(state: &State, ask: &Ask, canvas: &mut Canvas<'_>, screen: Area) {
+    let place = ask.place();
+    let keys = state.keymap.dialog_line(place);
+    let count = state.draft.len();
+    match &ask.question {
+        Question::Commit { sent } => {
+            let peer = state.peer.as_ref();
+            let title = peer.map_or_else(|| "commit".to_owned(), |p| format!("commit to {} as {}", p.host, p.user));
+            let base = format!("base rev {}", state.draft.base_revision());
+            let keys = if *sent { "committing..." } else { &keys };
+            let lines = commit_lines(state);
+            paper(canvas, screen, &Paper { title: &title, note: &base, lines, top: ask.top, keys });
+        }
+        Question::Discard => {
+            let mut lines = vec![(format!("discard {count} staged edits? undo does not bring them back"), Role::Warn)];
+            lines.extend(
+                state.draft.iter().map(|(_, staged)| (format!("{} {}", staged.path, change(staged)), Role::Plain)),
+            );
+            paper(canvas, screen, &Paper { title: "discard", note: "", lines, top: ask.top, keys: &keys });
+        }
+        Question::Quit => {
+            let text = format!("{count} edits are staged; the draft is kept and is back next time");
+            let lines = vec![(text, Role::Plain)];
+            paper(canvas, screen, &Paper { title: "quit", note: "", lines, top: ask.top, keys: &keys });
+        }
+        Question::Conflict { overlaps, mine, selected } => conflict(state, canvas, screen, (overlaps, mine, *selected)),
+    }
+}
+
+/// A sheet of lines with a title and its keys.
+struct Paper<'a> {
+    title: &'a str,
+    note: &'a str,
+    lines: Vec<(String, Role)>,
+    top: usize,
+    keys: &'a str,
+}
+
+fn paper(canvas: &mut Canvas<'_>, screen: Area, paper: &Paper<'_>) {
+    let wanted = u16::try_from(paper.lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+    let inner = canvas.frame(screen.centred(WIDTH, wanted), paper.title, paper.note);
+    let (list, keys) = inner.split_bottom(1);
+    let (list, _) = list.split_bottom(u16::from(list.height > 2));
+    let top = paper.top.min(paper.lines.len().saturating_sub(usize::from(list.height)));
+    for (line, (text, role)) in (0..list.height).zip(&paper.lines[top..]) {
+        canvas.text(list, (0, line), text, *role);
+    }
+    let below = paper.lines.len().saturating_sub(top + usize::from(list.height));
+    if below > 0 {
+        canvas.right(keys, (keys.width, 0), &format!("{below} more below"), Role::Muted);
+    }
+    key_line(canvas, keys, paper.keys);
+}
+
+/// The keys of a dialog; Cancel has the focus.
+fn key_line(canvas: &mut Canvas<'_>, area: Area, keys: &str) {
+    match keys.strip_prefix("Esc cancel") {
+        Some(rest) => {
+            let end = canvas.text(area, (0, 0), "[ Cancel ]", Role::Plain);
+            frame::selected(canvas, area, 0, 0..end);
+            canvas.text(area, (end, 0), rest, Role::Accent);
+        }
+        None => drop(canvas.text(area, (0, 0), keys, Role::Accent)),
+    }
+}
+
+fn commit_lines(state: &State) -> Vec<(String, Role)> {
+    let Some(model) = &state.model else { return Vec::new() };
+    let mut lines: Vec<_> =
+        effect::lines(&state.draft, model).iter().map(|line| (sentence(line), Role::Plain)).collect();
+    lines.push((String::new(), Role::Plain));
+    for check in effect::checks(&state.draft, model) {
+        lines.push(match check.level {
+            Level::Fine => (format!("ok  {}", check.text), Role::Ok),
+            Level::Alarm => (format!("!   {}", check.text), Role::Fail),
+        });
+    }
+    lines
+}
+
+fn diff_lines(state: &State) -> Vec<(String, Role)> {
+    let mut lines = commit_lines(state);
+    lines.push((String::new(), Role::Plain));
+    let commands = state.draft.iter().flat_map(|(_, staged)| effect::commands(staged));
+    lines.extend(commands.map(|command| (command, Role::Plain)));
+    lines
+}
+
+/// A staged edit in few words: `100>60 drain`.
+pub(super) fn change(staged: &Staged) -> String {
+    let Staged { base, mine, .. } = staged;
+    let weight = (base.weight != mine.weight).then(|| format!("{}>{}", base.weight, mine.weight));
+    let state = (base.state != mine.state).then(|| state_word(mine.state).to_owned());
+    [weight, state].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+const fn state_word(state: AdminState) -> &'static str {
+    match state {
+        AdminState::Enabled => "enable",
+        AdminState::Draining => "drain",
+        AdminState::Disabled => "maintenance",
+    }
+}
+
+/// A staged edit with what it does to the share.
+pub(super) fn sentence(line: &Line) -> String {
+    let want = match line.want {
+        Some((before, after)) => format!("want {} -> {} %", percent(before), percent(after)),
+        None => "the backend is gone".to_owned(),
+    };
+    format!("{:<18} {:<18} {want}", line.staged.path.to_string(), change(&line.staged))
+}
+
+fn conflict(
+    state: &State,
+    canvas: &mut Canvas<'_>,
+    screen: Area,
+    (overlaps, mine, selected): (&[Overlap], &[bool], usize),
+) {
+    let height = u16::try_from(overlaps.len()).unwrap_or(u16::MAX).saturating_add(7);
+    let revision = state.model.as_ref().map_or(0, |model| model.status().revision);
+    let note = format!("rev {} > {revision}", state.draft.base_revision());
+    let inner = canvas.frame(screen.centred(WIDTH, height), "another commit changed what you staged", &note);
+    canvas.text(inner, (0, 0), "the rest of the draft is kept; choose what wins here", Role::Plain);
+    canvas.text(inner, (2, 1), "BACKEND            BASE          THEIRS        MINE", Role::Muted);
+    let (rest, keys) = inner.split_bottom(1);
+    let (_, list) = rest.split_top(2);
+    let room = usize::from(list.height.saturating_sub(1).max(1));
+    let top = (selected + 1).saturating_sub(room);
+    for (line, at) in (0u16..).zip(top..overlaps.len().min(top + room)) {
+        let overlap = &overlaps[at];
+        let theirs = overlap.theirs.map_or_else(|| "gone".to_owned(), values);
+        let wins = if mine[at] && overlap.theirs.is_some() { "mine" } else { "theirs" };
+        let path = overlap.path.to_string();
+        let (base, own) = (values(overlap.base), values(overlap.mine));
+        let text = format!("{path:<18} {base:<13} {theirs:<13} {own:<13} {wins} wins");
+        let end = canvas.text(list, (2, line), &text, if mine[at] { Role::Staged } else { Role::Plain });
+        if at == selected {
+            canvas.text(list, (0, line), ">", Role::Plain);
+            frame::selected(canvas, list, line, 0..end.min(2 + u16::try_from(path.len()).unwrap_or(0)));
+        }
+    }
+    key_line(canvas, keys, &state.keymap.dialog_line(Place::Conflict));
+}
+
+fn values(values: Values) -> String {
+    match values.state {
+        AdminState::Enabled => values.weight.to_string(),
+        state => format!("{} {}", values.weight, state.word()),
+    }
+}

@@ -1,0 +1,249 @@
+//! The lines around every screen: where we are, tabs, what needs a look, the selected backend, the
+//! message or what is staged, keys. On terminals too small for them, one status line.
+
+use ratatui::style::Modifier;
+
+use super::canvas::Canvas;
+use super::number::{latency, span};
+use super::theme::Role;
+use super::time;
+use crate::console::layout::{self, Area};
+use crate::console::state::model::{Condition, Model};
+use crate::console::state::overlay::Overlay;
+use crate::console::state::screen::Screen;
+use crate::console::state::{LinkState, State, Tone};
+use poise_ipc::advice::Severity;
+use poise_ipc::model::CheckProtocol;
+use poise_ipc::status::{BackendStatus, GroupStatus};
+
+pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
+    let parts = layout::frame(state.size.0, state.size.1);
+    crumb(state, canvas, parts.crumb);
+    tabs(state, canvas, parts.tabs);
+    alert(state, canvas, parts.alert);
+    detail(state, canvas, parts.detail);
+    // Without a line of its own a message or field takes the first one.
+    let line = if parts.message.is_empty() { parts.crumb } else { parts.message };
+    message(state, canvas, line);
+    let keys = state.keymap.footer(
+        state.screen.place(),
+        !state.draft.is_empty(),
+        usize::from(parts.footer.width.saturating_sub(2)),
+    );
+    canvas.text(parts.footer, (1, 0), &keys, Role::Muted);
+}
+
+fn crumb(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    let host = state.peer.as_ref().map_or("poise", |peer| peer.host.as_str());
+    let mut path = host.to_owned();
+    if state.screen == Screen::Balance {
+        path.push_str(" > ");
+        path.push_str(state.balance.scope.as_ref().map_or("all groups", |group| group.as_str()));
+    }
+    path.push_str(" > ");
+    path.push_str(&state.screen.title().to_lowercase());
+    let end = canvas.text(area, (1, 0), &path, Role::Accent);
+    let (link, role) = link(state, canvas.caps.ascii);
+    let mut right = String::new();
+    if let Some(model) = &state.model {
+        right = format!("rev {} | ", model.status().revision);
+    }
+    right.push_str(if state.may_edit() { "WRITE | " } else { "READ-ONLY | " });
+    if !state.draft.is_empty() {
+        right.push_str(&format!("{} staged | ", state.draft.len()));
+    }
+    if state.paused {
+        right.push_str("PAUSED | ");
+    }
+    let link_width = u16::try_from(link.chars().count()).unwrap_or(u16::MAX);
+    let link_at = area.width.saturating_sub(link_width + 1);
+    canvas.text(area, (link_at.max(end + 1), 0), &link, role);
+    let room = link_at.saturating_sub(end + 1);
+    // What does not fit is left out from the left: the revision goes first.
+    let fits = right.match_indices("| ").map(|(at, _)| at + 2).chain([right.len()]);
+    let shown = std::iter::once(0).chain(fits).map(|at| &right[at..]).find(|rest| rest.len() <= usize::from(room));
+    canvas.right(area, (link_at, 0), shown.unwrap_or(""), Role::Plain);
+}
+
+fn link(state: &State, ascii: bool) -> (String, Role) {
+    match &state.link {
+        LinkState::Live => (format!("{} live", if ascii { "*" } else { "●" }), Role::Ok),
+        LinkState::Connecting { .. } => ("connecting".to_owned(), Role::Warn),
+        LinkState::Stale { since_ms, .. } => {
+            (format!("STALE since {}", time::clock(*since_ms, *since_ms, &state.zone)), Role::Fail)
+        }
+    }
+}
+
+fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    let mut column = 1;
+    for (number, screen) in (1..).zip(Screen::ALL) {
+        if *screen == state.screen {
+            let text = format!("[{number} {}]", screen.title());
+            column = canvas.text(area, (column - 1, 0), &text, Role::Accent) + 1;
+        } else {
+            column = canvas.text(area, (column, 0), &format!("{number} {}", screen.title()), Role::Muted) + 2;
+        }
+    }
+    if column + 8 <= area.width {
+        canvas.right(area, (area.width - 1, 0), "? help", Role::Muted);
+    }
+}
+
+/// What needs a look, the worst first.
+pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
+    let status = model.status();
+    let mut concerns = Vec::new();
+    for group in &status.groups {
+        let down = group.backends.iter().filter(|b| Condition::of(b) == Condition::Down).count();
+        if group.failing_open {
+            let text = format!("{}: all down, failing open to every enabled backend", group.name);
+            concerns.push((Severity::Severe, text));
+        } else if down > 0 {
+            concerns.push((Severity::Warning, format!("{}: {down} of {} down", group.name, group.backends.len())));
+        }
+        for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Flap) {
+            let changes = backend.health.transitions_10min;
+            concerns.push((Severity::Warning, format!("{}/{}: {changes} changes in 10 min", group.name, backend.name)));
+        }
+    }
+    if status.daemon.drift {
+        let text = "the configuration file has changed: poise config reload --take file|running";
+        concerns.push((Severity::Warning, text.to_owned()));
+    }
+    let findings = status.findings.iter().filter(|f| f.severity > Severity::Note);
+    concerns.extend(findings.map(|f| (f.severity, format!("{}: {}", f.subject, f.message))));
+    concerns.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    concerns
+}
+
+fn alert(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    let concerns = state.model.as_ref().map(concerns).unwrap_or_default();
+    let Some((severity, first)) = concerns.first() else { return canvas.rule(area, 0) };
+    let role = if *severity == Severity::Severe { Role::Fail } else { Role::Warn };
+    let count = if concerns.len() > 1 { format!("{} need a look: ", concerns.len()) } else { String::new() };
+    canvas.text(area, (1, 0), &format!("! {count}{first}"), role);
+}
+
+fn detail(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    let selected = state.balance.selected.filter(|_| state.screen == Screen::Balance);
+    let found = state.model.as_ref().and_then(|model| model.backend(selected?).map(|found| (model, found)));
+    let Some((model, (group, backend))) = found else { return canvas.rule(area, 0) };
+    canvas.text(area, (1, 0), &about(group, backend, model.now_ms(), state), Role::Plain);
+}
+
+/// A backend in one sentence.
+fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &State) -> String {
+    let health = &backend.health;
+    let mut text = format!("{}  {}  {}", backend.name, backend.address, health.health);
+    if health.since_ms > 0 {
+        text.push_str(&format!(" since {}", time::clock(health.since_ms, now_ms, &state.zone)));
+    }
+    match &health.last {
+        _ if group.health_check.protocol == CheckProtocol::Off => text.push_str(", not checked"),
+        Some(last) if !last.verdict.passed() => text.push_str(&format!(", {} x{}", last.verdict, health.streak)),
+        Some(last) => text.push_str(&format!(", {}", last.verdict)),
+        None => {}
+    }
+    if health.transitions_10min > 1 {
+        text.push_str(&format!(", {} changes in 10 min", health.transitions_10min));
+    }
+    if backend.counters.connect_failures_total > 0 {
+        text.push_str(&format!(", {} failed dials", backend.counters.connect_failures_total));
+    }
+    text
+}
+
+fn message(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    match &state.overlay {
+        Some(Overlay::Filter { input, .. }) => {
+            canvas.clear(area);
+            let column = canvas.text(area, (1, 0), "filter: ", Role::Accent);
+            canvas.input(area, (column, 0), input);
+        }
+        Some(Overlay::Weight { input, targets, error }) => {
+            canvas.clear(area);
+            let whose = match (targets.as_slice(), &state.model) {
+                ([id], Some(model)) => model.backend(*id).map_or_else(String::new, |(_, b)| b.name.to_string()),
+                (many, _) => format!("{} marked", many.len()),
+            };
+            let column = canvas.text(area, (1, 0), &format!("weight of {whose} (0 to 1000): "), Role::Accent);
+            let end = canvas.input(area, (column, 0), input);
+            canvas.text(area, (end + 1, 0), error.as_deref().unwrap_or(""), Role::Fail);
+        }
+        _ => last_said(state, canvas, area),
+    }
+}
+
+fn last_said(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    if let Some((tone, text)) = &state.message {
+        canvas.clear(area);
+        canvas.text(area, (1, 0), text, if *tone == Tone::Alarm { Role::Fail } else { Role::Accent });
+    } else if let LinkState::Connecting { reason: Some(reason) } | LinkState::Stale { reason, .. } = &state.link {
+        if area.y > 0 {
+            canvas.text(area, (1, 0), reason, Role::Warn);
+        }
+    } else if !state.draft.is_empty() && area.y > 0 {
+        let mut column = canvas.text(area, (1, 0), "staged", Role::Staged);
+        for (_, staged) in state.draft.iter() {
+            let text = format!("{} {}", staged.path.backend, super::dialog::change(staged));
+            column = canvas.text(area, (column + 2, 0), &text, Role::Plain);
+        }
+    }
+}
+
+/// The whole console in the few cells there are.
+pub(super) fn status_only(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    if let Some(Overlay::Ask(_)) = &state.overlay {
+        canvas.text(area, (0, 0), &state.keymap.dialog_line(state.place()), Role::Accent);
+        return;
+    }
+    let (link, role) = link(state, canvas.caps.ascii);
+    let Some(model) = &state.model else {
+        canvas.text(area, (0, 0), &link, role);
+        return;
+    };
+    let all = model.backends().count();
+    let up = model.backends().filter(|(_, b)| matches!(Condition::of(b), Condition::Up | Condition::Flap)).count();
+    let column = canvas.text(area, (0, 0), &format!("{up}/{all} up "), if up < all { Role::Warn } else { Role::Ok });
+    canvas.text(area, (column, 0), &link, role);
+    let worst = concerns(model).into_iter().next();
+    canvas.text(area, (0, 1), worst.as_ref().map_or("", |(_, text)| text), Role::Warn);
+    let staged = if state.draft.is_empty() { String::new() } else { format!(" {} staged", state.draft.len()) };
+    canvas.text(area, (0, 2), &format!("rev {}{staged}", model.status().revision), Role::Plain);
+}
+
+/// A latency or span for panes: the last verdict with its time.
+pub(super) fn last_verdict(backend: &BackendStatus, now_ms: u64, state: &State) -> String {
+    match &backend.health.last {
+        Some(last) => format!(
+            "{} {} in {} ms",
+            time::clock(last.at_ms, now_ms, &state.zone),
+            last.verdict,
+            latency(last.latency_us)
+        ),
+        None => "none yet".to_owned(),
+    }
+}
+
+/// How a group is checked, in words.
+pub(super) fn check_words(group: &GroupStatus) -> String {
+    let check = &group.health_check;
+    let every = span(u64::from(check.interval_ms));
+    match check.protocol {
+        CheckProtocol::Off => "no checks".to_owned(),
+        CheckProtocol::Tcp => format!("tcp every {every}, {} up {} down", check.rise, check.fall),
+        CheckProtocol::Http => {
+            format!("http {} {} every {every}, {} up {} down", check.method, check.path, check.rise, check.fall)
+        }
+    }
+}
+
+/// Reverses what is selected: the marker and the name, not the row.
+pub(super) fn selected(canvas: &mut Canvas<'_>, area: Area, line: u16, columns: std::ops::Range<u16>) {
+    if line < area.height {
+        for x in columns.start..columns.end.min(area.width) {
+            canvas.buffer[(area.x + x, area.y + line)].modifier.insert(Modifier::REVERSED);
+        }
+    }
+}
