@@ -5,14 +5,23 @@
 //! the outside; `run` is the loop that joins them. Script verbs are not here.
 
 pub mod caps;
+pub mod disk;
 pub mod emit;
+#[cfg(test)]
+mod fixture;
+pub mod input;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod link;
 pub mod msg;
+mod run;
 pub mod state;
+pub mod terminal;
 pub mod update;
 pub mod view;
+
+pub use run::{ConsoleError, ExitStatus, Options, run};
 
 fn safe_line(text: &str) -> String {
     crate::safe::line(text).into_owned()

@@ -55,13 +55,13 @@ impl Caps {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
         let plain = term.is_empty() || PLAIN_TERMS.contains(&term.as_str());
+        let color =
+            if color == ColorChoice::Auto && (plain || set("NO_COLOR").is_some()) { ColorChoice::Never } else { color };
         let level = match color {
-            ColorChoice::Never => Level::Never,
-            ColorChoice::Ansi16 => Level::Ansi16,
             ColorChoice::Ansi256 => Level::Ansi256,
             ColorChoice::True => Level::True,
-            ColorChoice::Auto if set("NO_COLOR").is_some() || plain => Level::Never,
-            ColorChoice::Auto => Level::Ansi16,
+            ColorChoice::Never => Level::Never,
+            ColorChoice::Auto | ColorChoice::Ansi16 => Level::Ansi16,
         };
         // The first of these that is set decides the character set (POSIX 8.2).
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();

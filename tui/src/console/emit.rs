@@ -38,8 +38,8 @@ enum Run {
 }
 
 impl Run {
-    fn start(&self) -> (u16, u16) {
-        match *self {
+    fn start(self) -> (u16, u16) {
+        match self {
             Self::Cells { y, from, .. } | Self::Erase { y, from } => (from, y),
         }
     }
@@ -205,23 +205,25 @@ impl Emitter {
     /// Sends the runs, the nearest one next.
     fn paint(&mut self, next: &Buffer, mut runs: Vec<Run>) {
         if runs.len() > ORDERED_RUNS_MAX {
-            runs.iter().for_each(|run| self.paint_run(next, run));
+            for run in runs {
+                self.paint_run(next, run);
+            }
             return;
         }
         while !runs.is_empty() {
             let nearest = (0..runs.len()).min_by_key(|at| cursor::cost(self.cursor, runs[*at].start())).unwrap_or(0);
             let run = runs.remove(nearest);
-            self.paint_run(next, &run);
+            self.paint_run(next, run);
         }
     }
 
-    fn paint_run(&mut self, next: &Buffer, run: &Run) {
+    fn paint_run(&mut self, next: &Buffer, run: Run) {
         let start = run.start();
         if self.cursor != Some(start) {
             cursor::go(&mut self.out, self.cursor, start);
         }
         self.cursor = Some(start);
-        match *run {
+        match run {
             Run::Erase { .. } => {
                 self.turn(Pen::PLAIN.for_blank(self.pen));
                 self.out.extend(b"\x1b[K");

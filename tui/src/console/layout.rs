@@ -35,6 +35,7 @@ impl Area {
     }
 
     /// An area of at most this size in the middle of this one.
+    #[must_use]
     pub fn centred(self, width: u16, height: u16) -> Self {
         let (width, height) = (width.min(self.width), height.min(self.height));
         Self { x: self.x + (self.width - width) / 2, y: self.y + (self.height - height) / 2, width, height }

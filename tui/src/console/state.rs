@@ -30,7 +30,7 @@ use super::keymap::{Keymap, Place};
 use super::layout;
 
 /// Transitions kept for the pane below the lists.
-pub const RECENT_MAX: usize = 64;
+pub const RECENT_MAX: u32 = 64;
 
 /// How the console stands with its daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,7 +248,8 @@ impl State {
         let until_ms = model.moving_until_ms(window_ms)?;
         (model.now_ms() < until_ms).then(|| {
             let step_ms = (window_ms / 10).max(1_000);
-            (model.now_ms() + step_ms).saturating_sub(self.clock_offset_ms)
+            // Half a second to spare: with traffic, news come first.
+            (model.now_ms() + step_ms + 500).saturating_sub(self.clock_offset_ms)
         })
     }
 }

@@ -31,7 +31,7 @@ pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => keys::press(state, key, &mut effects),
         Msg::Paste(text) => field::paste(state, &text),
         Msg::Resize(width, height) => resize(state, width, height),
-        Msg::Connected(welcome) => news::connected(state, *welcome, &mut effects),
+        Msg::Connected(welcome) => news::connected(state, &welcome, &mut effects),
         Msg::Lost { reason, at_ms } => news::lost(state, &reason, at_ms),
         Msg::Server(message) => news::server(state, *message, &mut effects),
         Msg::DraftLoaded(saved) => edit::restore(state, saved),

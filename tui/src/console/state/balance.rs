@@ -124,6 +124,8 @@ pub struct Balance {
     /// First line on the screen.
     pub top: usize,
     lines: Vec<Line>,
+    /// Whether the list was ever made: only then is a first backend selected by itself.
+    arranged: bool,
     backends_total: usize,
 }
 
@@ -187,7 +189,7 @@ impl Balance {
     /// (`by_user`) moves a selection onto another backend.
     pub fn arrange(&mut self, model: &Model, by_user: bool) {
         let before = self.position();
-        let first_time = self.lines.is_empty();
+        let first_time = !std::mem::replace(&mut self.arranged, true);
         self.backends_total = 0;
         self.lines.clear();
         if self.scope.as_ref().is_some_and(|name| model.group(name).is_none()) {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use poise_ipc::edit::{Edit, backend_path};
+use poise_ipc::edit::{Edit, setting_path};
 use poise_ipc::model::AdminState;
 use poise_ipc::name::BackendPath;
 use poise_ipc::status::BackendStatus;
@@ -49,7 +49,7 @@ impl Staged {
     fn edits(&self) -> impl Iterator<Item = Edit> {
         let weight = (self.mine.weight != self.base.weight).then(|| Edit::weight(&self.path, self.mine.weight));
         let state = (self.mine.state != self.base.state)
-            .then(|| Edit::Set { path: backend_path(&self.path, "state"), value: format!("\"{}\"", self.mine.state) });
+            .then(|| Edit::Set { path: setting_path(&self.path, "state"), value: format!("\"{}\"", self.mine.state) });
         weight.into_iter().chain(state)
     }
 

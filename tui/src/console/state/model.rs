@@ -240,7 +240,9 @@ pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminStat
         weights = group.backends.iter().map(enabled).collect();
     }
     if group.scheduler == Scheduler::Rr {
-        weights.iter_mut().for_each(|w| *w = (*w).min(1));
+        for weight in &mut weights {
+            *weight = (*weight).min(1);
+        }
     }
     let sum: u64 = weights.iter().map(|w| u64::from(*w)).sum();
     weights.iter().map(|w| if sum == 0 { 0.0 } else { f64::from(*w) * 100.0 / sum as f64 }).collect()

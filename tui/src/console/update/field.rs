@@ -12,17 +12,13 @@ use super::super::state::draft::Values;
 use super::super::state::filter::Filter;
 use super::super::state::overlay::Overlay;
 use super::super::state::screen::Screen;
-use super::super::state::{Paint, State, Tone};
-use super::{arrange, edit, keys, say};
+use super::super::state::{Paint, State};
+use super::{arrange, edit, keys};
 
 /// Characters that a field takes.
 const FIELD_LEN_MAX: usize = 120;
 
 pub(super) fn open_filter(state: &mut State) {
-    if state.screen == Screen::Overview {
-        say(state, Tone::Plain, "Overview has no filter");
-        return;
-    }
     let before = current_filter(state).to_owned();
     state.overlay = Some(Overlay::Filter { input: Input::new(before.clone()), before });
     state.paint(Paint::Now);
@@ -135,12 +131,12 @@ fn entered(state: &mut State, overlay: Overlay, effects: &mut Vec<Effect>) {
 }
 
 fn take_weight(state: &mut State, input: Input, targets: Vec<u64>, effects: &mut Vec<Effect>) {
-    match input.value().trim().parse::<u16>().ok().filter(|weight| WEIGHT.contains(weight)) {
-        Some(weight) => edit::stage_on(state, &targets, effects, |values| Values { weight, ..values }),
-        None => {
-            let error = Some(format!("a weight is a number from {} to {}", WEIGHT.start(), WEIGHT.end()));
-            state.overlay = Some(Overlay::Weight { input, targets, error });
-        }
+    let typed = input.value().trim().parse::<u16>().ok();
+    if let Some(weight) = typed.filter(|weight| WEIGHT.contains(weight)) {
+        edit::stage_on(state, &targets, effects, |values| Values { weight, ..values });
+    } else {
+        let error = Some(format!("a weight is a number from {} to {}", WEIGHT.start(), WEIGHT.end()));
+        state.overlay = Some(Overlay::Weight { input, targets, error });
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone
 use super::{ask, backfill, edit, is_asked, keep_in_view, say};
 use crate::console::safe_line;
 
-pub(super) fn connected(state: &mut State, welcome: Welcome, effects: &mut Vec<Effect>) {
+pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<Effect>) {
     state.link = LinkState::Live;
     state.asked.clear();
     state.subscribed = None;
@@ -80,7 +80,9 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
         (_, Reply::Status(status)) => take_status(state, *status, effects),
         (Asked::Commit(sent), Reply::Applied(applied)) => edit::committed(state, &sent, &applied, effects),
         (Asked::Log, Reply::Logs { rows, .. }) => {
-            rows.into_iter().for_each(|row| state.log.take(row));
+            for row in rows {
+                state.log.take(row);
+            }
             state.paint(Paint::Now);
         }
         (Asked::Recent, Reply::Logs { rows, .. }) => {
@@ -188,6 +190,6 @@ fn recent(state: &mut State, effects: &mut Vec<Effect>) {
         return;
     }
     let filter = LogFilter { only: LogLevel::Transitions, ..LogFilter::default() };
-    let query = LogQuery { filter, before_seq: None, limit: RECENT_MAX as u32 };
+    let query = LogQuery { filter, before_seq: None, limit: RECENT_MAX };
     ask(state, Asked::Recent, Verb::Logs(query), effects);
 }

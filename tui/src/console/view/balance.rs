@@ -29,16 +29,16 @@ const fn column(name: &'static str, width: u16, from: u16) -> Column {
 const MARKER_WIDTH: u16 = 3;
 const NAME: (u16, u16) = (8, 24);
 const SHARE: (u16, u16) = (10, 40);
-const ADDRESS: Column = column("ADDRESS", 23, 104);
+const ADDRESS: Column = column("ADDRESS", 23, 103);
 const STATE: Column = column("STATE", 10, 0);
 const WEIGHT: Column = column("WEIGHT", 10, 30);
-const WANT: Column = column("WANT%", 6, 70);
-const GOT: Column = column("GOT%", 7, 38);
-const DEV: Column = column("DEV", 7, 50);
-const RPS: Column = column("RPS", 6, 78);
-const P99: Column = column("P99", 6, 78);
+const WANT: Column = column("WANT%", 6, 69);
+const GOT: Column = column("GOT%", 7, 37);
+const DEV: Column = column("DEV", 7, 49);
+const RPS: Column = column("RPS", 6, 77);
+const P99: Column = column("P99", 6, 77);
 /// The bar is shown from here on.
-const SHARE_FROM: u16 = 58;
+const SHARE_FROM: u16 = 57;
 
 /// Where each column stands on this terminal; `None` where it is dropped.
 struct Columns {
@@ -85,7 +85,8 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>>
         return None;
     };
     let longest = model.backends().map(|(_, b)| b.name.as_str().len()).max().unwrap_or(0);
-    let columns = Columns::new(parts.list.width, u16::try_from(longest).unwrap_or(NAME.1));
+    // The last column stays blank: behind it terminals differ in where the cursor stands.
+    let columns = Columns::new(parts.list.width.saturating_sub(1), u16::try_from(longest).unwrap_or(NAME.1));
     summary(state, canvas, parts.summary);
     heads(canvas, parts.heads, &columns);
     list(state, model, canvas, parts.list, &columns);
@@ -209,7 +210,8 @@ fn group_line(model: &Model, group: &Group<'_>, canvas: &mut Canvas<'_>, (area, 
     let listeners: Vec<&str> =
         model.status().listeners.iter().filter(|l| l.group == group.name).map(|l| l.name.as_str()).collect();
     if !listeners.is_empty() {
-        words.push_str(&format!("  from {}", listeners.join(" ")));
+        words.push_str("  from ");
+        words.push_str(&listeners.join(" "));
     }
     let column = canvas.text(area, (column + 2, line), &words, Role::Muted);
     if group.failing_open {

@@ -1,6 +1,8 @@
 //! The lines around every screen: where we are, tabs, what needs a look, the selected backend, the
 //! message or what is staged, keys. On terminals too small for them, one status line.
 
+use std::fmt::Write as _;
+
 use ratatui::style::Modifier;
 
 use super::canvas::Canvas;
@@ -50,7 +52,7 @@ fn crumb(state: &State, canvas: &mut Canvas<'_>, area: Area) {
     }
     right.push_str(if state.may_edit() { "WRITE | " } else { "READ-ONLY | " });
     if !state.draft.is_empty() {
-        right.push_str(&format!("{} staged | ", state.draft.len()));
+        let _ = write!(right, "{} staged | ", state.draft.len());
     }
     if state.paused {
         right.push_str("PAUSED | ");
@@ -137,19 +139,23 @@ fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &Stat
     let health = &backend.health;
     let mut text = format!("{}  {}  {}", backend.name, backend.address, health.health);
     if health.since_ms > 0 {
-        text.push_str(&format!(" since {}", time::clock(health.since_ms, now_ms, &state.zone)));
+        let _ = write!(text, " since {}", time::clock(health.since_ms, now_ms, &state.zone));
     }
     match &health.last {
         _ if group.health_check.protocol == CheckProtocol::Off => text.push_str(", not checked"),
-        Some(last) if !last.verdict.passed() => text.push_str(&format!(", {} x{}", last.verdict, health.streak)),
-        Some(last) => text.push_str(&format!(", {}", last.verdict)),
+        Some(last) => {
+            let _ = write!(text, ", {}", last.verdict);
+            if !last.verdict.passed() {
+                let _ = write!(text, " x{}", health.streak);
+            }
+        }
         None => {}
     }
     if health.transitions_10min > 1 {
-        text.push_str(&format!(", {} changes in 10 min", health.transitions_10min));
+        let _ = write!(text, ", {} changes in 10 min", health.transitions_10min);
     }
     if backend.counters.connect_failures_total > 0 {
-        text.push_str(&format!(", {} failed dials", backend.counters.connect_failures_total));
+        let _ = write!(text, ", {} failed dials", backend.counters.connect_failures_total);
     }
     text
 }
@@ -234,7 +240,7 @@ pub(super) fn check_words(group: &GroupStatus) -> String {
         CheckProtocol::Off => "no checks".to_owned(),
         CheckProtocol::Tcp => format!("tcp every {every}, {} up {} down", check.rise, check.fall),
         CheckProtocol::Http => {
-            format!("http {} {} every {every}, {} up {} down", check.method, check.path, check.rise, check.fall)
+            format!("{} {} every {every}, {} up {} down", check.method, check.path, check.rise, check.fall)
         }
     }
 }

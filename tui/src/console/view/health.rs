@@ -29,6 +29,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>>
         let text = if state.log.is_empty() { "no verdict yet" } else { "nothing passes the filter" };
         canvas.text(parts.list, (1, 0), text, Role::Muted);
     }
+    let filled = !page.is_empty();
     for (line, entry) in (0u16..).zip(page) {
         let end = row(state, canvas, (parts.list, line), entry);
         if cursor == Some(entry.seq) {
@@ -36,7 +37,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>>
             frame::selected(canvas, parts.list, line, 0..end);
         }
     }
-    Some(parts.list.y..parts.list.y + parts.list.height)
+    filled.then_some(parts.list.y..parts.list.y + parts.list.height)
 }
 
 fn summary(state: &State, canvas: &mut Canvas<'_>, area: Area) {
@@ -89,20 +90,20 @@ pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u
     name_end
 }
 
-/// Run length, streak towards a change, and the change itself.
+/// A change of health, then the length of the run or the streak towards a change.
 fn tail(canvas: &mut Canvas<'_>, (area, line): (Area, u16), mut column: u16, row: &CheckRow) {
-    if row.count > 1 {
-        let run = format!("x{} in {}", row.count, span(row.last_ms.saturating_sub(row.first_ms)));
-        column = canvas.text(area, (column, line), &run, Role::Muted) + 2;
-    } else if row.streak < u32::from(row.threshold) {
-        column = canvas.text(area, (column, line), &format!("{}/{}", row.streak, row.threshold), Role::Muted) + 2;
-    }
     if let Some(to) = row.transition {
         let (word, role) = match to {
             Health::Up => ("-> UP", Role::Ok),
             Health::Down => ("-> DOWN", Role::Fail),
             Health::Unknown => ("-> UNKNOWN", Role::Warn),
         };
-        canvas.text(area, (column, line), word, role);
+        column = canvas.text(area, (column, line), word, role) + 2;
+    }
+    if row.count > 1 {
+        let run = format!("x{} in {}", row.count, span(row.last_ms.saturating_sub(row.first_ms)));
+        canvas.text(area, (column, line), &run, Role::Muted);
+    } else if row.streak < u32::from(row.threshold) {
+        canvas.text(area, (column, line), &format!("{}/{}", row.streak, row.threshold), Role::Muted);
     }
 }

@@ -1,1 +1,160 @@
-//! Tests.
+//! Screens as pictures with style, at every usual size and colour level, and at every size at all.
+
+use std::fmt::Write as _;
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+use super::view;
+use crate::console::caps::{Caps, Level};
+use crate::console::fixture::{Bench, NOW_MS};
+use crate::console::msg::Msg;
+
+const SIZES: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 40), (160, 45)];
+const LOOKS: [(&str, Caps); 3] = [
+    ("colour", Caps { level: Level::Ansi16, ascii: false }),
+    ("mono", Caps { level: Level::Never, ascii: false }),
+    ("ascii", Caps { level: Level::Never, ascii: true }),
+];
+
+/// What is done to a live console before the picture is taken.
+const SCENES: [(&str, &str); 9] = [
+    ("overview", "1"),
+    ("balance", ""),
+    ("balance_edited", "Down Down Down } Down m Space Space"),
+    ("health", "3"),
+    ("health_paused", "3 Up Up"),
+    ("commit", "} Down o c"),
+    ("diff", "} Down m d"),
+    ("help", "?"),
+    ("weight", "= 1 2 0 0 Enter"),
+];
+
+fn picture(bench: &Bench, caps: Caps) -> Buffer {
+    let (width, height) = bench.state.size;
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    view(&bench.state, caps, &mut buffer);
+    buffer
+}
+
+fn scene(size: (u16, u16), keys: &str) -> Bench {
+    let mut bench = Bench::live(size);
+    for key in keys.split_whitespace() {
+        bench.press(key);
+        bench.answer_logs();
+    }
+    bench
+}
+
+fn mark(cell: &Cell) -> char {
+    let color = match cell.fg {
+        Color::Reset => ' ',
+        Color::Red => 'r',
+        Color::Green => 'g',
+        Color::Yellow => 'y',
+        Color::Blue => 'b',
+        Color::Magenta => 'm',
+        _ => '?',
+    };
+    match (cell.modifier, color) {
+        (m, _) if m.contains(Modifier::REVERSED) => '#',
+        (m, ' ') if m.contains(Modifier::BOLD) => '*',
+        (m, color) if m.contains(Modifier::BOLD) => color.to_ascii_uppercase(),
+        (m, ' ') if m.contains(Modifier::DIM) => '.',
+        (_, color) => color,
+    }
+}
+
+/// Text and style of a picture, line above line: a letter for a colour, upper case when bold, `*`
+/// bold, `.` dim, `#` reversed. Lines without any style are left out.
+fn dump(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let mut out = String::new();
+    for line in buffer.content.chunks(width) {
+        let text: String = line.iter().map(Cell::symbol).collect();
+        let style: String = line.iter().map(mark).collect();
+        let _ = writeln!(out, "|{text}|");
+        if !style.trim().is_empty() {
+            let _ = writeln!(out, "~{}", style.trim_end());
+        }
+    }
+    out
+}
+
+#[test]
+fn screens_look_as_agreed() {
+    for (name, keys) in SCENES {
+        for (width, height) in SIZES {
+            let bench = scene((width, height), keys);
+            for (look, caps) in LOOKS {
+                insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../../../tests/console/screens", omit_expression => true }, {
+                    insta::assert_snapshot!(format!("{name}_{width}x{height}_{look}"), dump(&picture(&bench, caps)));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_link_is_seen_at_once_and_dims_what_is_old() {
+    let mut bench = scene((80, 24), "");
+    bench.tell(Msg::Lost { reason: "the daemon closed the connection".to_owned(), at_ms: NOW_MS });
+    let picture = dump(&picture(&bench, LOOKS[1].1));
+    assert!(
+        picture.contains("STALE since 14:02:00") && picture.contains("the daemon closed the connection"),
+        "{picture}"
+    );
+}
+
+#[test]
+fn no_size_breaks_any_scene() {
+    for (_, keys) in SCENES {
+        let mut bench = scene((80, 24), keys);
+        for width in (1..=300).step_by(7).chain(1..24) {
+            for height in (1..=100).step_by(9).chain(1..8) {
+                bench.tell(Msg::Resize(width, height));
+                picture(&bench, LOOKS[2].1);
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
+    for (name, keys) in SCENES {
+        for size in SIZES {
+            let bench = scene(size, keys);
+            let ascii = picture(&bench, LOOKS[2].1);
+            assert!(ascii.content.iter().all(|cell| cell.symbol().is_ascii()), "{name} {size:?}");
+            assert!(
+                ascii.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset),
+                "{name} {size:?}"
+            );
+            let reversed =
+                |picture: &Buffer| picture.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED));
+            assert!(
+                ["health", "diff"].contains(&name) || reversed(&ascii),
+                "the selected row shows without colour: {name} {size:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_binding_is_in_the_list_of_keys() {
+    let bench = scene((80, 200), "?");
+    let text = dump(&picture(&bench, LOOKS[2].1));
+    for binding in bench.state.keymap.bindings() {
+        assert!(text.contains(&binding.help), "{} is missing", binding.help);
+        for key in &binding.keys {
+            assert!(text.contains(&key.to_string()), "{key} is missing");
+        }
+    }
+}
+
+#[test]
+fn the_same_state_always_gives_the_same_picture() {
+    let bench = scene((160, 45), "");
+    assert_eq!(picture(&bench, LOOKS[0].1), picture(&bench, LOOKS[0].1));
+}
