@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use poise_ipc::transport::client_socket;
 
-use crate::demo;
 use crate::exit::Exit;
 use crate::verb::{Command, Context, Format, duration};
+use crate::{console, demo};
 
 /// The operator's console and the script client of poised, the load balancer.
 ///
@@ -23,6 +23,8 @@ use crate::verb::{Command, Context, Format, duration};
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) console: console::Args,
     #[command(subcommand)]
     pub(crate) task: Option<Task>,
 }

@@ -21,7 +21,8 @@ pub mod terminal;
 pub mod update;
 pub mod view;
 
-pub use run::{ConsoleError, ExitStatus, Options, run};
+pub use run::{Args, ConsoleError, ExitStatus, run, show};
+pub use terminal::is_present;
 
 fn safe_line(text: &str) -> String {
     crate::safe::line(text).into_owned()

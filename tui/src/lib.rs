@@ -40,6 +40,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Exit::Failed.into()
         }),
         Some(Task::Verb(command)) => verb::run(command, &context).into(),
+        None if console::is_present() => open(&context, &cli.console),
         None => verb::run(Command::status(), &context).into(),
+    }
+}
+
+/// Opens the console.
+fn open(context: &verb::Context, args: &console::Args) -> ExitCode {
+    match console::run(&context.socket, args) {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(error) => {
+            verb::complain(&Failure::new(Exit::Failed, format!("{:#}", anyhow::Error::new(error))), context.format);
+            Exit::Failed.into()
+        }
     }
 }

@@ -4,9 +4,10 @@
 //! data once a second, nothing when nothing changed. It decides nothing: `update` does.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::builder::FalseyValueParser;
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -22,7 +23,7 @@ use super::key::Key;
 use super::link::Link;
 use super::msg::{Effect, Msg};
 use super::state::{Paint, State};
-use super::terminal::{PENDING_BYTES_MAX, Terminal};
+use super::terminal::{PENDING_BYTES_MAX, Terminal, is_present};
 use super::update::update;
 use super::view::view;
 
@@ -35,16 +36,24 @@ const NEWS_FRAME_MS: u64 = 33;
 /// Time for a burst of size changes to end.
 const RESIZE_REST_MS: u64 = 50;
 
-/// What the console is started with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The daemon's socket.
-    pub socket: PathBuf,
-    /// How many colours.
+/// The options of the console.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Args {
+    /// Colours of the console: auto, never, 16, 256 or true
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub color: ColorChoice,
-    /// Only ASCII.
+    /// Draw the console with ASCII alone
+    #[arg(long)]
     pub ascii: bool,
-    /// Change nothing.
+    /// Let the console change nothing
+    #[arg(long, env = "POISE_READ_ONLY", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub read_only: bool,
 }
 
@@ -86,12 +95,23 @@ pub enum ConsoleError {
 ///
 /// # Errors
 /// [`ConsoleError`].
-pub fn run(options: Options) -> Result<ExitStatus, ConsoleError> {
-    if !super::terminal::is_present() {
+pub fn run(socket: &Path, args: &Args) -> Result<ExitStatus, ConsoleError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
+    runtime.block_on(show(socket, args))
+}
+
+/// The same within a runtime of one thread.
+///
+/// # Errors
+/// [`ConsoleError`].
+///
+/// # Cancel safety
+/// Cancel safe: a dropped console gives the terminal back and keeps its draft.
+pub async fn show(socket: &Path, args: &Args) -> Result<ExitStatus, ConsoleError> {
+    if !is_present() {
         return Err(ConsoleError::NoTerminal);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
-    runtime.block_on(async { App::start(options)?.run().await })
+    App::start(socket, args)?.run().await
 }
 
 /// Signals that end, stop or continue the console.
@@ -158,21 +178,21 @@ struct App {
 }
 
 impl App {
-    fn start(options: Options) -> Result<Self, ConsoleError> {
+    fn start(socket: &Path, args: &Args) -> Result<Self, ConsoleError> {
         let env = |name: &str| std::env::var(name).ok();
         let folder = disk::state_folder(env);
         let (lost, hangup) = mpsc::channel(1);
         let (told, reports) = mpsc::channel(disk::REPORTS_MAX);
         let signals = SignalSet::new().map_err(ConsoleError::Start)?;
-        let caps = Caps::detect(options.color, options.ascii, env);
+        let caps = Caps::detect(args.color, args.ascii, env);
         let terminal = Terminal::take(folder.clone(), lost).map_err(ConsoleError::Terminal)?;
         let mut app = Self {
-            state: State::new(terminal.size(), options.read_only, TimeZone::UTC),
+            state: State::new(terminal.size(), args.read_only, TimeZone::UTC),
             caps,
             emitter: Emitter::new(caps),
             terminal,
             input: Input::new(),
-            link: Link::start(options.socket),
+            link: Link::start(socket.to_owned()),
             disk: Disk::start(folder.clone(), told).map_err(ConsoleError::Start)?,
             folder,
             signals,
