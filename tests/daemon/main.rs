@@ -15,4 +15,5 @@ mod durability;
 mod edits;
 mod http;
 mod program;
+mod probe;
 mod tcp;

@@ -9,28 +9,34 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerPlan, compile};
+use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerId, ListenerPlan, compile};
 use poise_core::token::TokenKey;
 use poise_ipc::cause::Cause;
 use poise_ipc::model::{Backend, Config, Group, Listener, Protocol};
 use poise_ipc::status::{BackendCounters, Health, ListenerCounters};
 use poise_ipc::{BackendPath, Name};
 use poised::listen::{Binder, Wanted};
-use poised::published::Publisher;
+use poised::published::{Published, Publisher};
 use poised::records::{Record, RecordReceiver};
 use poised::worker::Workers;
 use socket2::{Domain, Socket, Type};
+use tokio::sync::watch;
 
 use crate::backends::{ANY_PORT, patient};
 
-/// A running data plane.
-pub struct Rig {
+/// Configurations compiled and published, as control does it.
+pub struct Plans {
     pub config: Config,
     publisher: Publisher,
     identities: Identities,
     health: HashMap<BackendId, Health>,
-    workers: Option<Workers>,
     workers_count: usize,
+}
+
+/// A running data plane.
+pub struct Rig {
+    plans: Plans,
+    workers: Option<Workers>,
     binder: Binder,
     records: Vec<RecordReceiver>,
     runtime: tokio::runtime::Runtime,
@@ -53,6 +59,63 @@ pub fn front(protocol: Protocol, backends: &[SocketAddr]) -> Config {
     }
 }
 
+impl Plans {
+    /// An empty plan for so many workers.
+    pub fn new(workers_count: usize) -> Self {
+        Self {
+            config: Config::default(),
+            publisher: Publisher::new(),
+            identities: Identities::default(),
+            health: HashMap::new(),
+            workers_count,
+        }
+    }
+
+    /// The plan, for a reader.
+    pub fn published(&self) -> Published {
+        self.publisher.published()
+    }
+
+    /// The generation, for a watcher.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.publisher.generation()
+    }
+
+    /// Changes the configuration and returns what is to be listened on.
+    fn change(&mut self, edit: impl FnOnce(&mut Config)) -> BTreeMap<ListenerId, Wanted> {
+        edit(&mut self.config);
+        self.identities = self.identities.follow(&self.config);
+        let listeners = self.config.listeners.iter().map(|(name, listener)| {
+            let want = Wanted { name: name.clone(), bind: listener.bind, protocol: listener.protocol };
+            (self.identities.listeners[name], want)
+        });
+        listeners.collect()
+    }
+
+    /// Changes the configuration and publishes it.
+    pub fn edit(&mut self, edit: impl FnOnce(&mut Config)) {
+        self.change(edit);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let input = Compile {
+            config: &self.config,
+            identities: &self.identities,
+            health: &self.health,
+            revision: 1,
+            workers: self.workers_count,
+            key: &TokenKey::new([7; 16]),
+        };
+        self.publisher.publish(compile(&input, Some(&self.published().load())));
+    }
+
+    /// The id of a backend of the group `app`.
+    pub fn backend_id(&self, backend: &str) -> BackendId {
+        self.identities.backends[&BackendPath::new(name("app"), name(backend))]
+    }
+}
+
 impl Rig {
     /// Starts one worker for this configuration.
     pub fn new(config: Config) -> Self {
@@ -61,17 +124,13 @@ impl Rig {
 
     /// Starts so many workers.
     pub fn with_workers(config: Config, workers_count: usize) -> Self {
-        let publisher = Publisher::new();
-        let mut workers = Workers::spawn(workers_count, &publisher.published()).expect("threads");
+        let plans = Plans::new(workers_count);
+        let mut workers = Workers::spawn(workers_count, &plans.published()).expect("threads");
         let mut rig = Self {
-            config: Config::default(),
-            identities: Identities::default(),
-            health: HashMap::new(),
-            workers_count,
+            plans,
             binder: Binder::new(workers.senders()),
             records: workers.take_records(),
             workers: Some(workers),
-            publisher,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"),
         };
         rig.edit(|current| *current = config);
@@ -80,19 +139,9 @@ impl Rig {
 
     /// Commits an edit.
     pub fn edit(&mut self, edit: impl FnOnce(&mut Config)) {
-        edit(&mut self.config);
-        self.identities = self.identities.follow(&self.config);
-        let wanted: BTreeMap<_, _> = self
-            .config
-            .listeners
-            .iter()
-            .map(|(name, listener)| {
-                let want = Wanted { name: name.clone(), bind: listener.bind, protocol: listener.protocol };
-                (self.identities.listeners[name], want)
-            })
-            .collect();
+        let wanted = self.plans.change(edit);
         let prepared = self.binder.prepare(&wanted).expect("the addresses can be had");
-        self.publish();
+        self.plans.publish();
         self.runtime.block_on(self.binder.commit(prepared));
     }
 
@@ -106,26 +155,13 @@ impl Rig {
 
     /// Lets the probes have said this of a backend.
     pub fn set_health(&mut self, backend: &str, health: Health) {
-        self.health.insert(self.backend_id(backend), health);
-        self.publish();
-    }
-
-    fn publish(&mut self) {
-        let input = Compile {
-            config: &self.config,
-            identities: &self.identities,
-            health: &self.health,
-            revision: 1,
-            workers: self.workers_count,
-            key: &TokenKey::new([7; 16]),
-        };
-        let previous = self.publisher.published().load_full();
-        self.publisher.publish(compile(&input, Some(&previous)));
+        self.plans.health.insert(self.backend_id(backend), health);
+        self.plans.publish();
     }
 
     /// Where a listener really accepts.
     pub fn address_of(&self, listener: &str) -> SocketAddr {
-        self.binder.address(self.identities.listeners[&name(listener)]).expect("the listener is open")
+        self.binder.address(self.plans.identities.listeners[&name(listener)]).expect("the listener is open")
     }
 
     /// A client of the listener `front`.
@@ -143,17 +179,17 @@ impl Rig {
 
     /// The id of a backend of the group `app`.
     pub fn backend_id(&self, backend: &str) -> BackendId {
-        self.identities.backends[&BackendPath::new(name("app"), name(backend))]
+        self.plans.backend_id(backend)
     }
 
     fn backend(&self, backend: &str) -> Arc<BackendPlan> {
-        let plan = self.publisher.published().load_full();
+        let plan = self.plans.published().load_full();
         let group = plan.group(&name("app")).expect("the group app");
         Arc::clone(group.backend(self.backend_id(backend)).expect("a backend of the group"))
     }
 
     fn listener(&self, listener: &str) -> Arc<ListenerPlan> {
-        Arc::clone(&self.publisher.published().load().listeners[&self.identities.listeners[&name(listener)]])
+        Arc::clone(&self.plans.published().load().listeners[&self.plans.identities.listeners[&name(listener)]])
     }
 
     /// What a backend of the group `app` has counted.

@@ -1,0 +1,75 @@
+//! One probe: connect, and for `http` ask and read the head of the answer.
+//!
+//! Ends within the timeout of the check, wherever it is by then; what went wrong is told by phase
+//! and reason. It keeps nothing between probes.
+
+use std::io;
+use std::net::SocketAddr;
+
+use poise_ipc::model::CheckProtocol;
+use poise_ipc::status::{Phase, Reason, Verdict};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout_at};
+
+use super::http;
+use super::target::Target;
+use crate::shortage::is_shortage;
+
+/// Where and why a probe failed.
+pub(super) type Failure = (Phase, Reason);
+
+/// Probes a target once.
+pub(super) async fn probe(target: &Target) -> Verdict {
+    match ask(target, Instant::now() + target.timeout()).await {
+        Ok(None) => Verdict::Pass { code: None },
+        Ok(Some(code)) if target.check.expects(code) => Verdict::Pass { code: Some(code) },
+        Ok(code) => Verdict::Fail { phase: Phase::Response, reason: Reason::Code, code },
+        Err((phase, reason)) => Verdict::Fail { phase, reason, code: None },
+    }
+}
+
+/// The status code that was answered, or none where only the connection was asked for.
+async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure> {
+    let http = target.check.protocol == CheckProtocol::Http;
+    let connected = timeout_at(deadline, connect(target.address, http)).await;
+    let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let stream = connected.map_err(|error| (Phase::Connect, reason(&error)))?;
+    if http {
+        return http::status(target, stream, deadline).await.map(Some);
+    }
+    // The backend's kernel has answered; its application is not bothered (S-22).
+    let _ = stream.set_zero_linger();
+    Ok(None)
+}
+
+/// Connects. Without `acknowledge` the last step of the handshake is put off, so that a reset
+/// can take its place and the backend's application never sees the connection.
+async fn connect(address: SocketAddr, acknowledge: bool) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    if !acknowledge {
+        socket.set_tcp_quickack(false)?;
+    }
+    let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
+    if stream.local_addr()? == address {
+        // The kernel has let the probe meet itself: nobody listens there.
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
+}
+
+/// What an error of a socket means for a verdict.
+pub(super) fn reason(error: &io::Error) -> Reason {
+    if is_shortage(error) {
+        return Reason::Local;
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Reason::Refused,
+        io::ErrorKind::TimedOut => Reason::Timeout,
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Reason::Reset,
+        _ => Reason::Unreachable,
+    }
+}
