@@ -86,12 +86,14 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let runtime = runtime.map_err(failed("start the control runtime"))?;
 
     runtime.block_on(async {
+        let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
         let server = Server::bind(&settings.socket)?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
         let bus = Bus::new();
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
-        let (_reports_in, reports) = mpsc::channel(REPORTS_MAX);
+        let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel::<()>();
+        let (published, generation) = (publisher.published(), publisher.generation());
         let link = Link { inbox: inbox.clone(), feed: bus.feed() };
         let parts = Parts {
             ports: Sockets(Binder::new(workers.senders())),
@@ -121,6 +123,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
                 let _ = inbox.send(Command::Stop).await;
             },
             reconcile.run(Inputs { inbox: commands, reports }),
+            // They end with control, which takes their reports.
+            probe::run(published, generation, verdicts, seed),
         );
         info!("poised has stopped");
         Ok(())

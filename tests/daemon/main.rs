@@ -14,6 +14,6 @@ mod script;
 mod durability;
 mod edits;
 mod http;
-mod program;
 mod probe;
+mod program;
 mod tcp;

@@ -225,15 +225,14 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
     }
 
-    /// Compiles the state and publishes it; tells who began and ceased to fail open.
-    fn publish(&mut self, now_ms: u64) {
+    /// Compiles the state and publishes it. Returns the groups that failed open before.
+    fn publish(&mut self) -> Vec<Name> {
         let published = self.parts.publisher.published();
         let plan = self.compile(&published.load());
         self.snapshot = None;
         let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();
         self.parts.publisher.publish(plan);
-        let before = std::mem::replace(&mut self.failing_open, failing);
-        self.tell_fail_open(&before, now_ms);
+        std::mem::replace(&mut self.failing_open, failing)
     }
 
     fn compile(&self, previous: &Plan) -> Plan {

@@ -149,13 +149,15 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.file.took(taken);
         }
         self.follow(&std::collections::HashMap::new());
-        self.publish(commit.at_ms);
+        let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
         let (revision, edits_count, author) = (commit.revision, commit.edits.len(), commit.author.user.as_str());
         info!(revision, generation = self.generation(), author, edits_count, "configuration committed");
         let applied = Applied { revision, changed: true, edits: commit.edits.clone() };
         answer(asker, Ok(Reply::Applied(applied)));
-        self.parts.bus.publish(commit.at_ms, What::Committed(commit));
+        let at_ms = commit.at_ms;
+        self.parts.bus.publish(at_ms, What::Committed(commit));
+        self.tell_fail_open(&failed_open, at_ms);
     }
 
     /// Stores that the operator's file counts as taken while the configuration stays.

@@ -102,9 +102,10 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Runs with the configuration as it is.
     async fn open(&mut self) -> Result<(), StartError> {
         let prepared = self.parts.ports.prepare(&wanted(&self.state.config, &self.state.identities))?;
-        self.publish(now_ms());
+        let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
         info!(revision = self.state.revision, generation = self.generation(), "configuration in force");
+        self.tell_fail_open(&failed_open, now_ms());
         Ok(())
     }
 

@@ -35,11 +35,12 @@ impl<P: Ports + 'static> Reconcile<P> {
         if transitions.is_empty() {
             return;
         }
-        self.publish(now_ms());
+        let failed_open = self.publish();
         for (at_ms, transition) in transitions {
             log_transition(&transition, self.generation());
             self.parts.bus.publish(at_ms, What::Transition(transition));
         }
+        self.tell_fail_open(&failed_open, now_ms());
     }
 
     /// Makes the machines follow the configuration.
@@ -65,7 +66,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Tells which groups began or ceased to use backends although all are down.
     pub(super) fn tell_fail_open(&mut self, before: &[Name], now_ms: u64) {
         for group in self.failing_open.iter().filter(|group| !before.contains(group)) {
-            warn!(%group, "all backends are down: the group fails open");
+            warn!(%group, "no backend with weight is up: the group fails open");
             self.parts.bus.publish(now_ms, What::FailOpen { group: group.clone(), active: true });
         }
         for group in before.iter().filter(|group| !self.failing_open.contains(group)) {
