@@ -91,6 +91,9 @@ async fn show(args: &Args) -> anyhow::Result<ExitCode> {
     let mut stage = Stage::open(args.workers)?;
     let (mut client, status) = stage.daemon_up().await?;
     stage.start_traffic(&listeners(&status)?)?;
+    if !written(plain::print(&plain::opening(&status, &stage.socket())))? {
+        return Ok(ExitCode::SUCCESS);
+    }
     balance(&mut client, args).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -119,11 +122,17 @@ async fn balance(client: &mut Client, args: &Args) -> anyhow::Result<()> {
         let Reply::Status(status) = client.request(Verb::Status).await? else {
             anyhow::bail!("the daemon answers something else than its status");
         };
-        match plain::print(&balance.block(&status)) {
-            // Whoever read the lines has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written?,
+        if !written(plain::print(&balance.block(&status)))? {
+            return Ok(());
         }
+    }
+}
+
+/// Whether there is still someone who reads the lines.
+fn written(outcome: io::Result<()>) -> io::Result<bool> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        outcome => outcome.map(|()| true),
     }
 }
 

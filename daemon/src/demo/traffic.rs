@@ -27,7 +27,7 @@ const REQUESTS_PER_CONNECTION: u64 = 200;
 /// Clients that send bytes and read them back.
 const TCP_CLIENTS: u64 = 12;
 /// Time between two messages of such a client.
-const MESSAGE_MS: u64 = 100;
+const MESSAGE_MS: u64 = 20;
 /// Messages of the shortest connection; client n sends n times as many.
 const MESSAGES_MIN: u64 = 10;
 /// Bytes of a message.

@@ -4,7 +4,7 @@ use poise_ipc::Name;
 use poise_ipc::model::{AdminState, FailOpen, HealthCheck, Scheduler};
 use poise_ipc::status::{BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, Status};
 
-use super::Balance;
+use super::{Balance, WINDOW_LOOKS};
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
@@ -47,7 +47,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
 }
 
 #[test]
-fn shares_are_those_of_the_time_between_two_looks() {
+fn shares_are_those_of_the_time_since_the_first_look() {
     let mut balance = Balance::default();
     let first = balance.block(&status(2_000, vec![backend(1, "a", 300, 900), backend(2, "b", 100, 50)]));
     assert!(first.lines().skip(1).all(|line| line.contains(" - ")), "{first}");
@@ -57,12 +57,34 @@ fn shares_are_those_of_the_time_between_two_looks() {
     let second = status(4_000, vec![backend(1, "a", 300, 1_060), backend(2, "b", 100, 90), down]);
     assert_eq!(
         balance.block(&second),
-        "   3s  app              weight  want %   got %     dev  health   100 picks/s, wrr
+        "   3s  app              weight  want %   got %     dev  health   wrr, 100 picks/s
        a                   300    75.0    80.0    +5.0  up
        b                   100    25.0    20.0    -5.0  up
-       c                   100     0.0     0.0    +0.0  up       draining
+       c                   100     0.0       -       -  up       draining
 "
     );
+}
+
+#[test]
+fn old_looks_are_let_go() {
+    let mut balance = Balance::default();
+    for look in 0..2 * WINDOW_LOOKS as u64 {
+        balance.block(&status(2_000 + look * 1_000, vec![backend(1, "a", 1, look * look)]));
+    }
+    assert_eq!(balance.looks.len(), WINDOW_LOOKS);
+    let last = 2 * WINDOW_LOOKS as u64;
+    let block = balance.block(&status(2_000 + last * 1_000, vec![backend(1, "a", 1, last * last)]));
+    // From look 10 to look 20: 400 - 100 picks in ten seconds.
+    assert!(block.contains("wrr, 30 picks/s"), "{block}");
+}
+
+#[test]
+fn a_deviation_of_nothing_has_no_minus() {
+    let mut balance = Balance::default();
+    let look = |at_ms, a, b| status(at_ms, vec![backend(1, "a", 1, a), backend(2, "b", 1, b)]);
+    balance.block(&look(2_000, 0, 0));
+    let block = balance.block(&look(3_000, 10_000, 10_001));
+    assert_eq!(block.matches("+0.0").count(), 2, "{block}");
 }
 
 #[test]
