@@ -16,4 +16,5 @@ mod edits;
 mod http;
 mod probe;
 mod program;
+mod socket;
 mod tcp;

@@ -69,7 +69,12 @@ impl Place {
 
     /// Starts a daemon and waits until it is ready.
     pub fn start(&self) -> Daemon {
-        let mut child = self.command().spawn().expect("starts");
+        self.start_by(&mut self.command())
+    }
+
+    /// The same by a command line of the caller's, which may wrap that of [`Place::command`].
+    pub fn start_by(&self, command: &mut Command) -> Daemon {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut said = String::new();
         while !said.contains("poised is ready") {
