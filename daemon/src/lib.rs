@@ -93,7 +93,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel::<()>();
-        let (published, generation) = (publisher.published(), publisher.generation());
+        let (plans, generation) = (publisher.published(), publisher.generation());
         let link = Link { inbox: inbox.clone(), feed: bus.feed() };
         let parts = Parts {
             ports: Sockets(Binder::new(workers.senders())),
@@ -124,7 +124,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             },
             reconcile.run(Inputs { inbox: commands, reports }),
             // They end with control, which takes their reports.
-            probe::run(published, generation, verdicts, seed),
+            probe::run(plans, generation, verdicts, seed),
         );
         info!("poised has stopped");
         Ok(())
