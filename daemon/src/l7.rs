@@ -91,8 +91,15 @@ impl WorkerState {
 
 /// Serves a client until its connection ends. The worker counts the connection and notices a
 /// panic; everything else is counted here.
-pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, peer: SocketAddr) {
+// Not an async fn, which would keep its arguments for as long as the connection lives.
+pub fn serve(
+    ctx: Rc<WorkerContext>,
+    listener: Arc<ListenerPlan>,
+    client: TcpStream,
+    peer: SocketAddr,
+) -> impl Future<Output = ()> {
     // A response goes out when it is written; a socket that cannot be told so still works.
     let _ = client.set_nodelay(true);
-    Relay::new(ctx, listener, client, peer).run().await;
+    let mut relay = Relay::new(ctx, listener, client, peer);
+    async move { relay.run().await }
 }

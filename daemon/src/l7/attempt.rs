@@ -51,7 +51,7 @@ impl Relay {
             Ok(pick) => pick,
             Err(cause) => {
                 self.ended(None, cause);
-                return self.answer(cause, keep_alive && upload.is_received(), head_only).await;
+                return Box::pin(self.answer(cause, keep_alive && upload.is_received(), head_only)).await;
             }
         };
         let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
@@ -61,7 +61,7 @@ impl Relay {
                 self.ended(Some(attempt.pick.backend.id), cause);
                 let is_received = attempt.upload.is_received();
                 drop(attempt);
-                self.answer(cause, keep_alive && is_received, head_only).await
+                Box::pin(self.answer(cause, keep_alive && is_received, head_only)).await
             }
             Err(Failure::Cut(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
@@ -77,7 +77,7 @@ impl Relay {
         }
         let still_sends = !attempt.upload.is_received() || !self.carry.is_empty();
         if still_sends && !attempt.course.is_tunnel {
-            self.linger().await;
+            Box::pin(self.linger()).await;
         }
         false
     }
@@ -120,13 +120,14 @@ impl Relay {
 
     /// A connection for the request; the flag says that it served others before.
     async fn reach(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
+        let connect_timeout_ms = self.listener.connect_timeout_ms;
         // Ends: each turn but the last tries another backend, and those are bounded.
         loop {
             let pooled = self.pooled(attempt);
             let reused = pooled.is_some();
             let link = match pooled {
                 Some(link) => Ok(link),
-                None => dial(&self.ctx, &attempt.pick.backend, &self.watch, self.listener.connect_timeout_ms).await,
+                None => Box::pin(dial(&self.ctx, &attempt.pick.backend, &self.watch, connect_timeout_ms)).await,
             };
             match link {
                 Ok(link) => {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
-use poise_core::http::onward::Forwarded;
+use poise_core::http::onward::{Forwarded, PeerText};
 use poise_core::http::refusal::Refusal;
 use poise_core::http::request::RequestHead;
 use poise_core::http::response::Asked;
@@ -43,6 +43,8 @@ pub(super) struct Relay {
     pub(super) listener: Arc<ListenerPlan>,
     pub(super) client: TcpStream,
     pub(super) peer: SocketAddr,
+    /// Address of the client as text, for every request.
+    peer_text: PeerText,
     pub(super) watch: Watch,
     /// Bytes that were read and belong to later requests, or to a head that is not complete.
     pub(super) carry: Held,
@@ -78,21 +80,23 @@ impl Relay {
     ) -> Self {
         let watch = ctx.watch(listener.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
         let (carry, scanner) = (Held::default(), Scanner::default());
-        Self { ctx, listener, client, peer, watch, carry, leaves: false, scanner, generation: 0 }
+        let peer_text = PeerText::new(peer.ip());
+        Self { ctx, listener, client, peer, peer_text, watch, carry, leaves: false, scanner, generation: 0 }
     }
 
     /// Serves request after request until either side has enough.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         loop {
             match poll_fn(|cx| self.poll_next(cx)).await {
                 Next::Gone => return,
                 Next::Refused(cause) => {
                     self.ended(None, cause);
-                    self.answer(cause, false, false).await;
+                    Box::pin(self.answer(cause, false, false)).await;
                     return;
                 }
                 Next::Request(request) => {
-                    if !self.carry_out(request).await {
+                    // On the heap, so that a connection at rest does not hold the room for it.
+                    if !Box::pin(self.carry_out(request)).await {
                         return;
                     }
                 }
@@ -184,7 +188,7 @@ impl Relay {
         let mut body = Body::new(head.framing);
         let used = len + body.push(&bytes[len..])?;
         let mut first = self.ctx.l7.buffer();
-        head.write(Forwarded { client: self.peer.ip(), mode: self.listener.forwarded_for }, &mut first);
+        head.write(Forwarded { client: &self.peer_text, mode: self.listener.forwarded_for }, &mut first);
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
@@ -222,7 +226,7 @@ impl Relay {
         let Some(reply) = reply(cause, keep_alive, head_only) else { return false };
         let sent = self.write(reply).await;
         if sent && !keep_alive {
-            self.linger().await;
+            Box::pin(self.linger()).await;
         }
         sent && keep_alive
     }

@@ -5,6 +5,7 @@
 //! come back (`exchange`).
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -83,7 +84,7 @@ impl Drop for Link {
 /// The idle connections of a worker.
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: HashMap<BackendId, VecDeque<Link>>,
+    idle: HashMap<BackendId, VecDeque<Link>, BuildHasherDefault<IdHasher>>,
     count: usize,
     generation: u64,
     is_swept: bool,
@@ -136,6 +137,29 @@ impl Pool {
         }
         self.idle.retain(|_, links| !links.is_empty());
         self.count = self.idle.values().map(VecDeque::len).sum();
+    }
+}
+
+/// Spreads identities, which are small numbers of our own and no stranger's choice, so that the
+/// look-up of every request costs one multiplication.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        // The golden ratio in 64 bits (Fibonacci hashing), folded so that all bits count.
+        let spread = (self.0 ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
     }
 }
 

@@ -24,7 +24,8 @@ pub struct Chunks {
     step: Step,
     left: u64,
     digits: u8,
-    trailers: Trailers,
+    /// There from the first byte of the first trailer on: most messages have none.
+    trailers: Option<Box<Trailers>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,7 @@ enum Step {
     DataCr,
     DataLf,
     Trailers,
+    EndLf,
     Complete,
 }
 
@@ -78,13 +80,13 @@ impl Chunks {
             (Step::SizeLf, _) => return Err(Refusal::ChunkSize),
             (Step::DataCr, b'\r') => Step::DataLf,
             (Step::DataLf, b'\n') => Step::Size,
+            (Step::Trailers, b'\r') if self.trailers.is_none() => Step::EndLf,
             (Step::Trailers, _) => {
-                if self.trailers.byte(byte)? {
-                    Step::Complete
-                } else {
-                    Step::Trailers
-                }
+                let ended = self.trailers.get_or_insert_default().byte(byte)?;
+                if ended { Step::EndLf } else { Step::Trailers }
             }
+            (Step::EndLf, b'\n') => Step::Complete,
+            (Step::EndLf, _) => return Err(Refusal::LineEnd),
             (Step::DataCr | Step::DataLf | Step::Data | Step::Complete, _) => return Err(Refusal::ChunkEnd),
         };
         Ok(())
@@ -118,21 +120,19 @@ enum Part {
     Name,
     Value,
     ValueLf,
-    EndLf,
 }
 
 impl Trailers {
-    /// Takes one byte; true when it ended the section.
+    /// Takes one byte; true when it is the CR of the line that ends the section.
     fn byte(&mut self, byte: u8) -> Result<bool, Refusal> {
         self.len += 1;
         if self.len > TRAILERS_LEN_MAX {
             return Err(Refusal::Trailer);
         }
         self.part = match (self.part, byte) {
-            (Part::EndLf, b'\n') => return Ok(true),
             (Part::ValueLf, b'\n') => Part::LineStart,
-            (Part::EndLf | Part::ValueLf, _) => return Err(Refusal::LineEnd),
-            (Part::LineStart, b'\r') => Part::EndLf,
+            (Part::ValueLf, _) => return Err(Refusal::LineEnd),
+            (Part::LineStart, b'\r') => return Ok(true),
             (Part::LineStart, _) => {
                 self.begin_field()?;
                 self.name_byte(byte)?

@@ -16,11 +16,37 @@ use crate::token::Token;
 
 /// What the backend is told about the client.
 #[derive(Clone, Copy, Debug)]
-pub struct Forwarded {
+pub struct Forwarded<'a> {
     /// Address of the client.
-    pub client: IpAddr,
+    pub client: &'a PeerText,
     /// What happens to `X-Forwarded-For`; with [`ForwardedFor::Off`] `X-Forwarded-Proto` passes too.
     pub mode: ForwardedFor,
+}
+
+/// The address of a peer as text: made once per connection, written into every request.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerText {
+    text: [u8; PEER_LEN_MAX],
+    len: usize,
+}
+
+/// Characters of the longest address: IPv6 with an IPv4 tail.
+const PEER_LEN_MAX: usize = 45;
+
+impl PeerText {
+    /// The text of an address; an IPv4 address in IPv6 clothes is written as IPv4.
+    pub fn new(peer: IpAddr) -> Self {
+        let mut text = [0; PEER_LEN_MAX];
+        let mut rest = &mut text[..];
+        // An address always fits, and cut short it would still be no harm.
+        let _ = write!(rest, "{}", peer.to_canonical());
+        let len = PEER_LEN_MAX - rest.len();
+        Self { text, len }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.len]
+    }
 }
 
 /// What a response is given on its way to the client.
@@ -61,7 +87,7 @@ pub struct SetCookie<'a> {
 
 impl RequestHead<'_, '_> {
     /// Appends the head for the backend: origin form, one `Host`, no fields of the client's hop.
-    pub fn write(&self, forwarded: Forwarded, out: &mut Vec<u8>) {
+    pub fn write(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
         self.write_request_line(out);
         if let Some(host) = self.host {
             field(out, b"Host", host);
@@ -91,7 +117,7 @@ impl RequestHead<'_, '_> {
         out.extend_from_slice(if self.is_http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
     }
 
-    fn write_forwarded(&self, forwarded: Forwarded, out: &mut Vec<u8>) {
+    fn write_forwarded(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
         if forwarded.mode == ForwardedFor::Off {
             return;
         }
@@ -102,7 +128,7 @@ impl RequestHead<'_, '_> {
                 out.extend_from_slice(b", ");
             }
         }
-        write_display(out, forwarded.client.to_canonical());
+        out.extend_from_slice(forwarded.client.as_bytes());
         out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\n");
     }
 
@@ -121,7 +147,7 @@ impl ResponseHead<'_, '_> {
     /// connection, and the persistence cookie where one is to be set.
     pub fn write(&self, returned: Returned<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"HTTP/1.1 ");
-        write_display(out, self.status);
+        out.extend([100, 10, 1].map(|place| b'0' + (self.status / place % 10) as u8));
         out.push(b' ');
         out.extend_from_slice(self.reason);
         out.extend_from_slice(b"\r\n");
@@ -156,7 +182,8 @@ impl ResponseHead<'_, '_> {
         if self.is_interim() {
             return;
         }
-        write_display(out, format_args!("Set-Cookie: {name}={value}; Path=/; HttpOnly; Max-Age={max_age_s}\r\n"));
+        write!(out, "Set-Cookie: {name}={value}; Path=/; HttpOnly; Max-Age={max_age_s}\r\n")
+            .expect("writing to memory cannot fail");
         // A shared cache must not hand one client's binding to another.
         if !self.is_private() {
             out.extend_from_slice(b"Cache-Control: private\r\n");
@@ -169,10 +196,6 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-}
-
-fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
-    write!(out, "{value}").expect("writing to memory cannot fail");
 }
 
 #[cfg(test)]

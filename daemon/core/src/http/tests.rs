@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::fields::FieldStore;
 use super::framing::{Body, Framing};
-use super::onward::{Connection, Forwarded, Returned};
+use super::onward::{Connection, Forwarded, PeerText, Returned};
 use super::request::RequestHead;
 use super::response::{Asked, ResponseHead};
 use super::scan::Scanner;
@@ -86,8 +86,8 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     let mut store = FieldStore::default();
     let head = RequestHead::parse(&bytes[..head_len], &mut store).ok()?;
     let mut onward = Vec::new();
-    let forwarded = Forwarded { client: [192, 0, 2, 7].into(), mode: ForwardedFor::Append };
-    head.write(forwarded, &mut onward);
+    let client = PeerText::new([192, 0, 2, 7].into());
+    head.write(Forwarded { client: &client, mode: ForwardedFor::Append }, &mut onward);
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;
     onward.extend_from_slice(&bytes[head_len..len]);
     Some((len, onward))

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use poise_ipc::model::ForwardedFor;
 
-use super::{Connection, Forwarded, Returned, SetCookie};
+use super::{Connection, Forwarded, PeerText, Returned, SetCookie};
 use crate::http::fields::FieldStore;
 use crate::http::request::RequestHead;
 use crate::http::response::{Asked, ResponseHead};
@@ -15,7 +15,7 @@ fn forward(head: &str, mode: ForwardedFor) -> String {
     let mut out = Vec::new();
     let client: IpAddr = "::ffff:192.0.2.7".parse().expect("an address");
     let head = RequestHead::parse(head.as_bytes(), &mut store).expect("a good head");
-    head.write(Forwarded { client, mode }, &mut out);
+    head.write(Forwarded { client: &PeerText::new(client), mode }, &mut out);
     String::from_utf8(out).expect("text in, text out")
 }
 
