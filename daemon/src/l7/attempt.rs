@@ -56,7 +56,7 @@ impl Relay {
         };
         let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
         match self.attempt(&mut attempt).await {
-            Ok(()) => self.part(&attempt).await,
+            Ok(()) => self.part(attempt).await,
             Err(Failure::Told(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
                 let is_received = attempt.upload.is_received();
@@ -71,12 +71,15 @@ impl Relay {
     }
 
     /// After a complete response: true when the client's connection lives on, else the goodbye.
-    async fn part(&mut self, attempt: &Attempt) -> bool {
-        if !attempt.course.closes && !attempt.course.is_tunnel {
+    async fn part(&mut self, attempt: Attempt) -> bool {
+        let Course { closes, is_tunnel, .. } = attempt.course;
+        if !closes && !is_tunnel {
             return true;
         }
         let still_sends = !attempt.upload.is_received() || !self.carry.is_empty();
-        if still_sends && !attempt.course.is_tunnel {
+        // The backend has done its work: it is not in flight while the client lingers.
+        drop(attempt);
+        if still_sends && !is_tunnel {
             Box::pin(self.linger()).await;
         }
         false
@@ -105,7 +108,7 @@ impl Relay {
 
     /// A response will not be completed.
     fn lost(&self, exchange: &Exchange<'_>, cause: Cause) -> Failure {
-        if !matches!(cause, Cause::ClientClosed | Cause::IdleTimeout | Cause::Shutdown | Cause::BadRequest) {
+        if is_of_backend(cause) {
             exchange.link.cells().failures.add(1);
         }
         if exchange.is_unanswered() && cause != Cause::Shutdown {
@@ -175,6 +178,11 @@ impl Relay {
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())
     }
+}
+
+/// Whether a cause is the backend's doing.
+fn is_of_backend(cause: Cause) -> bool {
+    matches!(cause, Cause::BackendClosed | Cause::BadResponse | Cause::ResponseHeadTooLarge | Cause::ResponseTimeout)
 }
 
 impl Attempt {

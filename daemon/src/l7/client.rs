@@ -24,6 +24,7 @@ use poise_ipc::limits::HEAD_TIMEOUT_MS;
 use poise_ipc::model::Protocol;
 use tokio::net::TcpStream;
 
+use super::download::Appetite;
 use super::exchange::Course;
 use super::pick::{self, Pick};
 use super::reply::reply;
@@ -48,6 +49,8 @@ pub(super) struct Relay {
     pub(super) watch: Watch,
     /// Bytes that were read and belong to later requests, or to a head that is not complete.
     pub(super) carry: Held,
+    /// How much is read for it at once.
+    pub(super) appetite: Appetite,
     /// The listener is gone: the connection ends after the request under way.
     pub(super) leaves: bool,
     scanner: Scanner,
@@ -79,9 +82,19 @@ impl Relay {
         peer: SocketAddr,
     ) -> Self {
         let watch = ctx.watch(listener.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
-        let (carry, scanner) = (Held::default(), Scanner::default());
-        let peer_text = PeerText::new(peer.ip());
-        Self { ctx, listener, client, peer, peer_text, watch, carry, leaves: false, scanner, generation: 0 }
+        Self {
+            ctx,
+            listener,
+            client,
+            peer,
+            peer_text: PeerText::new(peer.ip()),
+            watch,
+            carry: Held::default(),
+            appetite: Appetite::default(),
+            leaves: false,
+            scanner: Scanner::default(),
+            generation: 0,
+        }
     }
 
     /// Serves request after request until either side has enough.

@@ -14,8 +14,8 @@ use poise_core::http::scan::Scanner;
 use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
-use super::stream::{self, Held};
-use crate::worker::WorkerContext;
+use super::stream::{self, Held, TURN_BYTES_MAX};
+use crate::worker::{SCRATCH_BYTES, WorkerContext};
 
 /// Interim responses before the final one: a few are usual, an endless row is an attack.
 const INTERIM_MAX: u8 = 16;
@@ -23,6 +23,35 @@ const INTERIM_MAX: u8 = 16;
 /// than the original, can stand right before its body and go out with it in one call. A head grows
 /// by a space per field, a cookie, and a word on the connection and on caches.
 const HEAD_ROOM: usize = 4 << 10;
+
+/// How much is read at once for one client. A client that has not shown that it takes bytes could
+/// make a small request hold a large buffer, so it grows with what was taken and falls when
+/// something was refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Appetite(usize);
+
+impl Appetite {
+    const LEAST: usize = 16 << 10;
+
+    fn bytes(self) -> usize {
+        self.0
+    }
+
+    /// The client's socket took so much of what it was given.
+    fn took(&mut self, sent: usize, given: usize) {
+        if sent < given {
+            self.0 = Self::LEAST;
+        } else if sent * 2 > self.0 {
+            self.0 = (self.0 * 2).min(SCRATCH_BYTES);
+        }
+    }
+}
+
+impl Default for Appetite {
+    fn default() -> Self {
+        Self(2 * Self::LEAST)
+    }
+}
 
 /// One response on its way.
 pub(super) struct Download {
@@ -50,6 +79,7 @@ pub(super) struct Sides<'a> {
     pub(super) ctx: &'a WorkerContext,
     pub(super) client: &'a mut TcpStream,
     pub(super) backend: &'a mut TcpStream,
+    pub(super) appetite: &'a mut Appetite,
 }
 
 /// What a final head is answered with.
@@ -130,16 +160,19 @@ impl Download {
         sides: &mut Sides<'_>,
         steer: &mut impl Steer,
     ) -> Result<(), Loss> {
-        loop {
+        let stop_bytes = self.received_bytes + TURN_BYTES_MAX;
+        // Ends: every turn moves bytes, up to the bound.
+        while self.received_bytes < stop_bytes {
             if !self.held.is_empty() {
                 let sent = self.held.write(cx, sides.client).map_err(|_| Cause::ClientClosed)?;
                 self.sent_bytes += sent as u64;
             }
-            // Ends: every turn moves bytes, and the runtime's budget makes a busy socket pend.
             if !self.held.is_empty() || self.is_complete() || !self.receive(cx, sides, steer)? {
                 return Ok(());
             }
         }
+        cx.waker().wake_by_ref();
+        Ok(())
     }
 
     /// Reads the backend once and passes on what it said; false when there was nothing to read.
@@ -147,7 +180,8 @@ impl Download {
         let ctx = sides.ctx;
         ctx.scratch.with(|scratch| {
             let kept = HEAD_ROOM + self.part.bytes().len();
-            let count = match stream::poll_read(cx, sides.backend, &mut scratch[kept..]) {
+            let room = (kept + sides.appetite.bytes()).min(scratch.len());
+            let count = match stream::poll_read(cx, sides.backend, &mut scratch[kept..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
                 Poll::Ready(outcome) => return self.ended(outcome.is_err()),
@@ -158,11 +192,11 @@ impl Download {
             if let Stage::Body(body, _) = &mut self.stage {
                 let used = body.push(&scratch[kept..end]).map_err(refused)?;
                 self.has_excess = used < count;
-                return self.send(cx, sides.client, &scratch[kept..kept + used]);
+                return self.send(cx, sides, &scratch[kept..kept + used]);
             }
             let mut out = ctx.l7.buffer();
             let outcome = self.read_heads(&mut scratch[..end], &mut out, steer);
-            let sent = outcome.and_then(|range| self.send(cx, sides.client, &scratch[range]));
+            let sent = outcome.and_then(|range| self.send(cx, sides, &scratch[range]));
             ctx.l7.reuse(out);
             sent
         })
@@ -230,10 +264,11 @@ impl Download {
         Ok(())
     }
 
-    fn send(&mut self, cx: &mut Context<'_>, client: &mut TcpStream, bytes: &[u8]) -> Result<bool, Loss> {
-        let sent = stream::write(cx, client, bytes).map_err(|_| Cause::ClientClosed)?;
+    fn send(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, bytes: &[u8]) -> Result<bool, Loss> {
+        let sent = stream::write(cx, sides.client, bytes).map_err(|_| Cause::ClientClosed)?;
         self.sent_bytes += sent as u64;
         self.held.put(&bytes[sent..]);
+        sides.appetite.took(sent, bytes.len());
         Ok(true)
     }
 }

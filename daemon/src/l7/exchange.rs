@@ -130,12 +130,12 @@ impl<'r> Exchange<'r> {
 
     fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
         let is_final = !self.upload.is_received() || relay.leaves;
-        let Relay { ctx, client, listener, .. } = relay;
+        let Relay { ctx, client, listener, appetite, .. } = relay;
         let id = self.link.backend;
         let (backend, cells) = self.link.parts();
         let course = &mut *self.course;
         let mut steering = Steering { course, ctx, listener, backend: id, cells, is_final };
-        self.download.advance(cx, &mut download::Sides { ctx, client, backend }, &mut steering)
+        self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite }, &mut steering)
     }
 
     fn moved_bytes(&self) -> u64 {

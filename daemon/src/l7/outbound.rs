@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use poise_core::live::{BackendCells, BackendLive};
@@ -64,6 +65,13 @@ impl Link {
     /// As long as the runtime knows of no event this makes no system call.
     fn is_quiet(&self) -> bool {
         matches!(self.stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Lets go of the task that used it last, which the runtime would wake for whatever arrives.
+    fn forget_user(&self) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        // Whether something has arrived is asked elsewhere.
+        let _ = self.stream.poll_read_ready(&mut nobody);
     }
 
     /// As `is_quiet`, but asks the kernel, for requests that must not meet a closing connection
@@ -131,6 +139,7 @@ impl Pool {
         self.generation = plan.generation;
         for links in self.idle.values_mut() {
             links.retain(|link| {
+                link.forget_user();
                 let leads_there = wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.address)));
                 leads_there && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
             });

@@ -11,7 +11,7 @@ use poise_core::http::refusal::Refusal;
 use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
-use super::stream::{self, Held};
+use super::stream::{self, Held, TURN_BYTES_MAX};
 use crate::worker::WorkerContext;
 
 /// Bytes read at once when more than the body may follow: what does is held until its turn.
@@ -111,8 +111,13 @@ impl Upload {
     /// The cause when the client's bytes break the framing or end too early. A backend that takes
     /// no more is no error here: its response decides.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<(), Cause> {
-        // Ends: every turn moves bytes, and the runtime's budget makes a busy socket pend.
+        let stop_bytes = self.body_bytes + TURN_BYTES_MAX;
+        // Ends: every turn moves bytes, up to the bound.
         while !self.is_broken && self.flush(cx, sides) && !self.is_received() {
+            if self.body_bytes >= stop_bytes {
+                cx.waker().wake_by_ref();
+                break;
+            }
             let moved = if sides.carry.is_empty() { self.receive(cx, sides)? } else { self.take_carried(sides)? };
             if !moved {
                 break;
