@@ -312,5 +312,6 @@ fn shares_are_exact_over_keep_alive_clients() {
     assert_eq!(backends.map(|backend| backend.requests().len()), [300, 100]);
 }
 
+mod load;
 mod refusals;
 mod troubles;
