@@ -158,8 +158,8 @@ pub struct State {
 
     /// Edits not yet applied.
     pub draft: Draft,
-    /// Whether the draft on disk was looked for since the daemon is known.
-    pub draft_loaded: bool,
+    /// The last revision that this console made.
+    pub own_revision: Option<u64>,
 
     /// When the screen must be painted again.
     pub paint: Paint,
@@ -194,7 +194,7 @@ impl State {
             paused: false,
             interrupted_ms: None,
             draft: Draft::default(),
-            draft_loaded: false,
+            own_revision: None,
             paint: Paint::Now,
         }
     }

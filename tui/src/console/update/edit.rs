@@ -208,6 +208,7 @@ fn close_commit(state: &mut State) {
 /// The daemon made the commit.
 pub(super) fn committed(state: &mut State, sent: &SavedDraft, applied: &Applied, effects: &mut Vec<Effect>) {
     close_commit(state);
+    state.own_revision = Some(applied.revision);
     state.draft.committed(sent, applied.revision);
     save(state, effects);
     let text = match applied.edits.len() {

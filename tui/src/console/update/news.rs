@@ -104,7 +104,8 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
     match event.body {
         EventBody::Snapshot(status) => take_status(state, *status, effects),
         EventBody::Committed(commit) => {
-            let mine = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+            let sent = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+            let mine = sent || state.own_revision == Some(commit.revision);
             if !mine {
                 let count = commit.edits.len();
                 let text = format!("rev {} by {}: {count} edits", commit.revision, commit.author.user);
