@@ -2,23 +2,38 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::rig::Daemon;
 
-/// A stream that runs.
+/// A stream that has nothing to say for longer than this hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A stream that runs. It is killed when its test takes too long, so that reading from it ends.
 struct Stream {
     process: Child,
     lines: BufReader<ChildStdout>,
+    _leash: Sender<()>,
 }
 
 impl Stream {
     fn start(daemon: &Daemon, line: &str) -> Self {
         let mut process = daemon.command(line).spawn().expect("it starts");
         let lines = BufReader::new(process.stdout.take().expect("piped"));
-        Self { process, lines }
+        let (leash, held) = channel();
+        let pid = Pid::from_child(&process);
+        thread::spawn(move || {
+            if held.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                // It may have ended meanwhile.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+        Self { process, lines, _leash: leash }
     }
 
     fn line(&mut self) -> String {
@@ -44,7 +59,7 @@ impl Stream {
 
     /// Closes its standard output and waits for its end.
     fn abandoned(self) -> (Option<i32>, String) {
-        let Self { process, lines } = self;
+        let Self { process, lines, _leash } = self;
         drop(lines);
         let output = process.wait_with_output().expect("it ends");
         (output.status.code(), String::from_utf8(output.stderr).expect("text"))

@@ -41,6 +41,7 @@ pub(crate) enum Task {
 
 /// Options of every verb.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every verb")]
 pub(crate) struct Global {
     /// Socket of the daemon.
     #[arg(long, global = true, env = "POISE_SOCKET", hide_env_values = true, value_name = "PATH")]

@@ -94,7 +94,9 @@ impl Failure {
         if let Some(path) = self.path.as_deref().filter(|path| !self.message.contains(path)) {
             let _ = writeln!(text, "  at: {}", clean(path));
         }
-        for fault in &self.faults {
+        // The daemon's sentence about a single fault is that fault.
+        let told = |fault: &&Fault| self.faults.len() > 1 || !self.message.contains(&fault.to_string());
+        for fault in self.faults.iter().filter(told) {
             let line = match (&self.path, fault.place) {
                 (Some(file), Some(_)) => format!("{file}:{fault}"),
                 _ => fault.to_string(),

@@ -13,7 +13,7 @@ use super::stdout::print;
 use super::text::moment;
 use crate::exit::Exit;
 
-/// Changes of a commit that the table shows; `wide` shows all.
+/// Changes of a commit that the table shows; the other forms show all.
 const CHANGES_SHOWN_MAX: usize = 2;
 
 /// Show the newest commits, newest first.
@@ -33,16 +33,26 @@ const COLUMNS: &[Cell] = &[
     Cell::number("REVISION", |c| c.revision.to_string()),
     Cell::text("AT", |c| moment(c.at_ms)),
     Cell::text("USER", |c| c.author.user.clone()),
-    Cell::text("CHANGES", |c| changes(&c.edits, CHANGES_SHOWN_MAX)).raw(|c| changes(&c.edits, usize::MAX)),
+    Cell::text("CHANGES", |c| summary(&c.edits)).raw(|c| joined(c.edits.iter().map(Edit::to_string))),
     Cell::text("REASON", |c| c.reason.clone().unwrap_or_default()),
     Cell::number("PID", |c| c.author.pid.to_string()).wide(),
 ];
 
-fn changes(edits: &[Edit], shown_max: usize) -> String {
-    let shown: Vec<_> = edits.iter().take(shown_max).map(Edit::to_string).collect();
-    let more = edits.len() - shown.len();
-    let shown = shown.join("; ");
-    if more == 0 { shown } else { format!("{shown}; {more} more") }
+/// The first changes, whole objects without what is in them.
+fn summary(edits: &[Edit]) -> String {
+    let brief = |edit: &Edit| match edit {
+        Edit::Set { path, value } if value.starts_with('{') => format!("{path} = {{ ... }}"),
+        other => other.to_string(),
+    };
+    let shown = joined(edits.iter().take(CHANGES_SHOWN_MAX).map(brief));
+    match edits.len().saturating_sub(CHANGES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown}; {more} more"),
+    }
+}
+
+fn joined(edits: impl Iterator<Item = String>) -> String {
+    edits.collect::<Vec<_>>().join("; ")
 }
 
 /// A commit in JSON.

@@ -43,6 +43,8 @@ impl Source {
     fn of(name: &str, text: String) -> Result<Self, Failure> {
         let start: String = text.chars().filter(|c| !c.is_whitespace()).take(2).collect();
         let edits = match start.as_str() {
+            // The end of a pipe whose beginning failed; as a configuration it would remove everything.
+            "" => return Err(Failure::new(Exit::Invalid, format!("{name} is empty")).at(name)),
             "[{" | "[]" => serde_json::from_str(&text),
             _ if start.starts_with('{') => serde_json::from_str(&text).map(|holder: Holder| holder.edits),
             _ => {

@@ -72,3 +72,11 @@ fn outside_text_cannot_write_to_the_terminal() {
 fn a_quiet_end_says_nothing() {
     assert_eq!(Failure::quiet(Exit::Ok).report(Format::Json), "");
 }
+
+#[test]
+fn a_single_fault_that_is_the_sentence_is_not_said_twice() {
+    let fault = Fault::new("groups.app.scheduler", "\"fast\" is not known here").allowed("rr, wrr, wlc");
+    let sentence = "groups.app.scheduler: \"fast\" is not known here; allowed: rr, wrr, wlc";
+    let reply = ErrorReply { faults: vec![fault], ..ErrorReply::new(ErrorCode::Invalid, sentence) };
+    assert_eq!(Failure::from(reply).report(Format::Table), format!("poise: {sentence}\n"));
+}

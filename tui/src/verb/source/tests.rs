@@ -49,3 +49,9 @@ fn edits_to_what_is_not_there_are_invalid() {
     assert_eq!(failure.exit, Exit::Invalid);
     assert_eq!(failure.faults.len(), 1);
 }
+
+#[test]
+fn nothing_at_all_is_refused_rather_than_taken_as_an_empty_configuration() {
+    let failure = Source::of("standard input", " \n".to_owned()).unwrap_err();
+    assert_eq!((failure.exit, failure.message.as_str()), (Exit::Invalid, "standard input is empty"));
+}
