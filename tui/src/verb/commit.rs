@@ -15,9 +15,9 @@ use super::link::Link;
 use super::stdout::print;
 use crate::exit::Exit;
 
-/// How often edits are made anew after a conflict; enough for a handful of loops that step the same
-/// weight at the same time.
-const TRIES_MAX: u32 = 8;
+/// How often edits are made anew after a conflict. Every conflict means that somebody else's commit
+/// went through, so a crowd of loops that step the same weight gets done; this ends a hopeless one.
+const TRIES_MAX: u32 = 100;
 
 /// Options of every verb that changes the configuration.
 #[derive(Args, Clone, Debug, Default)]
