@@ -26,7 +26,9 @@ fn on_a_terminal(daemon: &Daemon, line: &str) -> String {
 #[test]
 fn a_terminal_and_a_pipe_get_the_same_bytes() {
     let daemon = Daemon::start();
-    for line in ["get groups", "get groups -o tsv", "get groups -o json", "config show", "get groups.app", "history"] {
+    for line in
+        ["get listeners", "get listeners -o tsv", "get listeners -o json", "config show", "get groups.app", "history"]
+    {
         assert_eq!(on_a_terminal(&daemon, line), daemon.ok(line), "poise {line}");
     }
 }
