@@ -12,6 +12,7 @@ pub mod l7;
 pub mod listen;
 mod log;
 pub mod options;
+mod platform;
 pub mod probe;
 mod program;
 pub mod published;

@@ -22,9 +22,12 @@ use poise_core::plan::ListenerId;
 use poise_ipc::model::Protocol;
 use tokio::sync::{mpsc, oneshot};
 
-use self::budget::{Budget, raise_descriptors};
+pub(crate) use self::budget::Budget;
+use self::budget::raise_descriptors;
 pub use self::clock::Clock;
 use self::context::Shared;
+#[cfg(test)]
+pub(crate) use self::context::tests::context_within;
 pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
 use self::throttle::Throttle;
 use crate::published::Published;

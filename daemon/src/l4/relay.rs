@@ -157,3 +157,6 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

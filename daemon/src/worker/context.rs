@@ -235,4 +235,4 @@ impl Drop for Watch {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +21,17 @@ use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
 use super::{Purpose, WorkerContext};
+use crate::platform::defer_accept;
 use crate::{l4, l7};
 
 /// Pause after an error that the next accept would meet again. Recovery is due within 2 s; ten
 /// tries a second cost nothing.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time that the kernel keeps a silent connection to itself, in seconds: the shortest there is,
+/// since the time that clients have for a head begins behind it. Saves one wake-up per connection
+/// (1.14 times the new connections a second).
+const DEFER_S: u8 = 1;
 
 /// An open door; dropping it closes the socket with what is queued in it.
 pub(super) struct Door {
@@ -46,6 +53,7 @@ impl Door {
     /// # Errors
     /// When the runtime cannot watch the socket.
     pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: std::net::TcpListener) -> io::Result<Self> {
+        defer(&socket, purpose.protocol);
         let socket = TcpListener::from_std(socket)?;
         let (address, ctx) = (socket.local_addr()?, Rc::clone(ctx));
         let entrance = Rc::new(Entrance { ctx, purpose: Cell::new(purpose), address, socket });
@@ -55,7 +63,10 @@ impl Door {
 
     /// What is accepted from now on is for somebody else.
     pub(super) fn assign(&self, purpose: Purpose) {
-        self.entrance.purpose.set(purpose);
+        let before = self.entrance.purpose.replace(purpose);
+        if before.protocol != purpose.protocol {
+            defer(&self.entrance.socket, purpose.protocol);
+        }
     }
 
     /// Takes what the kernel has already accepted, then closes the socket: when this returns,
@@ -79,6 +90,17 @@ impl Drop for Door {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// A client of an `http` listener speaks first, so its connection may wait in the kernel until it
+/// does; one of a `tcp` listener may wait for the backend to speak.
+fn defer(socket: impl AsFd, protocol: Protocol) {
+    let seconds = match protocol {
+        Protocol::Http => DEFER_S,
+        Protocol::Tcp => 0,
+    };
+    // Without it everything works, a little slower.
+    let _ = defer_accept(socket, seconds);
 }
 
 async fn accept(entrance: Rc<Entrance>) {
@@ -165,3 +187,6 @@ impl Drop for Open {
         self.ctx.closed();
     }
 }
+
+#[cfg(test)]
+mod tests;

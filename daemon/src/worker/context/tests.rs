@@ -7,13 +7,14 @@ use crate::published::Publisher;
 use crate::records::ring;
 
 fn context() -> Rc<WorkerContext> {
+    context_within(Budget::of(1_024, 1))
+}
+
+/// A context of an empty plan, with no thread around it.
+pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
     let (records, _) = ring(1);
-    let shared = Shared {
-        published: Publisher::new().published(),
-        start: Instant::now(),
-        budget: Budget::of(1_024, 1),
-        accept_log: Throttle::default(),
-    };
+    let published = Publisher::new().published();
+    let shared = Shared { published, start: Instant::now(), budget, accept_log: Throttle::default() };
     Rc::new(WorkerContext::new(0, records, &shared))
 }
 

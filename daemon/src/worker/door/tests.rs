@@ -1,0 +1,54 @@
+//! Doors and the bounds of their worker.
+
+use std::collections::{BTreeMap, HashMap};
+
+use poise_core::plan::{Compile, Identities, Plan, compile};
+use poise_core::token::TokenKey;
+use poise_ipc::Name;
+use poise_ipc::model::{Backend, Config, Group, Listener};
+use tokio::io::AsyncReadExt;
+
+use super::*;
+use crate::worker::{Budget, context_within};
+
+/// A plan of one TCP listener in front of this backend.
+fn plan(bind: SocketAddr, backend: SocketAddr) -> Plan {
+    let name = |text: &str| Name::new(text).expect("a plain name");
+    let group = Group { backends: BTreeMap::from([(name("b"), Backend::new(backend))]), ..Group::default() };
+    let config = Config {
+        listeners: BTreeMap::from([(name("front"), Listener::new(bind, Protocol::Tcp, name("app")))]),
+        groups: BTreeMap::from([(name("app"), group)]),
+    };
+    let identities = Identities::default().follow(&config);
+    let (health, key) = (HashMap::new(), TokenKey::new([1; 16]));
+    compile(
+        &Compile { config: &config, identities: &identities, health: &health, revision: 1, workers: 1, key: &key },
+        None,
+    )
+}
+
+fn listening() -> (std::net::TcpListener, SocketAddr) {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.set_nonblocking(true).expect("an open socket");
+    let address = socket.local_addr().expect("it is bound");
+    (socket, address)
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_connection_beyond_the_budget_is_refused_and_counted() {
+    let (front, address) = listening();
+    let (_backend, behind) = listening();
+    let ctx = context_within(Budget { connections_max: 1, pipes_max: 0 });
+    ctx.published.store(Arc::new(plan(address, behind)));
+    let plan = ctx.published.load_full();
+    let front_plan = plan.listeners.values().next().expect("one listener");
+    let (listener, live) = (front_plan.id, Arc::clone(&front_plan.live));
+    let purpose = Purpose { listener, bind: address, protocol: Protocol::Tcp };
+    let _door = Door::open(&ctx, purpose, front).expect("a runtime");
+    let _first = TcpStream::connect(address).await.expect("it listens");
+    let mut second = TcpStream::connect(address).await.expect("it listens");
+    assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "it is closed");
+    let causes = live.totals().causes;
+    assert_eq!(causes, [(Cause::ConnectionLimit, 1)]);
+    assert_eq!(live.totals().connections_open, 1);
+}
