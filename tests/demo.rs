@@ -100,4 +100,5 @@ fn nothing_it_started_outlives_it_when_it_is_killed() {
     demo.wait().expect("it ends");
     let deadline = Instant::now() + END_MAX;
     assert!(children.iter().all(|child| has_ended(child, deadline)));
+    assert!(is_empty(directory.path()));
 }

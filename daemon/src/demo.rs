@@ -10,14 +10,23 @@ mod traffic;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::store::StateDir;
+
 /// Bytes of the line that names the listeners.
 const LINE_LEN_MAX: u64 = 4_096;
+/// What the name of a demo's directory begins with.
+pub const DIRECTORY_PREFIX: &str = "poise-demo-";
+/// The daemon's state within it.
+pub const STATE: &str = "state";
+/// Time between two looks whether the daemon has ended.
+const RETRY: Duration = Duration::from_millis(25);
 /// Time that work gets to end by itself once its input has ended.
 const STOP_MS: u64 = 5_000;
 
@@ -37,11 +46,33 @@ pub struct Listeners {
     pub tcp: SocketAddr,
 }
 
-/// Runs backends and traffic until standard input ends.
+/// Runs backends and traffic until standard input ends, then clears up behind the whole demo: the
+/// process that started it may be gone without having done so.
 ///
 /// # Errors
 /// When no port can be bound on loopback, or standard output is closed.
-pub fn world() -> io::Result<()> {
+pub fn world(directory: &Path) -> io::Result<()> {
+    let outcome = play();
+    remove(directory);
+    outcome
+}
+
+/// Removes the demo's directory once the daemon has let go of its state there.
+fn remove(directory: &Path) {
+    let ours =
+        directory.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(DIRECTORY_PREFIX.as_bytes()));
+    if !ours {
+        return;
+    }
+    let deadline = Instant::now() + Duration::from_millis(STOP_MS) + RETRY;
+    while StateDir::hold(&directory.join(STATE)).is_err() && directory.exists() && Instant::now() < deadline {
+        thread::sleep(RETRY);
+    }
+    // Gone already where the demo ended in order.
+    let _ = std::fs::remove_dir_all(directory);
+}
+
+fn play() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let (told, listeners) = oneshot::channel();
     let (closed, end) = oneshot::channel::<()>();

@@ -11,6 +11,7 @@ mod stage;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ use anyhow::Context;
 use poise_ipc::client::Client;
 use poise_ipc::message::{Reply, Verb};
 use poise_ipc::status::Status;
-use poised::demo::{Backends, Listeners};
-use tokio::signal::unix::{SignalKind, signal};
+use poised::demo::{Backends, DIRECTORY_PREFIX, Listeners, STATE};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::plain::Balance;
 use self::stage::Stage;
+use crate::console;
 
 /// The hidden verb that is `poised`.
 const DAEMON_VERB: &str = "__daemon";
@@ -40,7 +42,7 @@ pub struct Args {
     /// Print the balance once a second instead of opening the console
     #[arg(long)]
     pub plain: bool,
-    /// Print the balance for this long, as in 10s, then end [default without a terminal: 10s]
+    /// Print the balance for this long, as in 10s, and end [default without a terminal: 10s]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub span: Option<Duration>,
     /// Worker threads of the daemon [default: one per core]
@@ -57,7 +59,7 @@ pub fn hidden(args: &[OsString]) -> Option<ExitCode> {
     let (verb, rest) = args.split_first()?;
     match verb.to_str()? {
         DAEMON_VERB => Some(daemon(rest)),
-        WORLD_VERB => Some(outcome(&poised::demo::world())),
+        WORLD_VERB => Some(outcome(&poised::demo::world(Path::new(rest.first()?)))),
         _ => None,
     }
 }
@@ -73,29 +75,37 @@ fn outcome(result: &io::Result<()>) -> ExitCode {
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the demo to its end.
+/// Runs the demo to its end: with the console on a terminal, else with lines.
 ///
 /// # Errors
-/// When the daemon or the world around it does not come up, or the terminal cannot be written to.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+/// When the daemon or the world around it does not come up, or the terminal cannot be used.
+pub fn run(args: &Args, console: &console::Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut stop = Stop::listen().context("listen for signals")?;
+        let mut stage = Stage::open(args.workers)?;
+        let up = tokio::select! {
+            up = start(&mut stage) => up?,
+            // A demo that a signal has ended has ended well: that is how one ends it.
+            () = stop.asked() => return Ok(ExitCode::SUCCESS),
+        };
+        if !args.plain && args.span.is_none() && console::is_present() {
+            // The console ends at signals by itself, with the terminal given back.
+            let status = console::show(&stage.socket(), console).await?;
+            return Ok(ExitCode::from(status.code()));
+        }
+        let socket = stage.socket();
         tokio::select! {
-            done = show(args) => done,
-            stopped = stop_signal() => stopped.map(|()| ExitCode::SUCCESS).context("listen for signals"),
+            done = print(up, &socket, args.span) => done.map(|()| ExitCode::SUCCESS),
+            () = stop.asked() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn show(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut stage = Stage::open(args.workers)?;
-    let (mut client, status) = stage.daemon_up().await?;
+async fn start(stage: &mut Stage) -> anyhow::Result<(Client, Status)> {
+    let (client, status) = stage.daemon_up().await?;
     stage.start_traffic(&listeners(&status)?)?;
-    if !written(plain::print(&plain::opening(&status, &stage.socket())))? {
-        return Ok(ExitCode::SUCCESS);
-    }
-    balance(&mut client, args).await?;
-    Ok(ExitCode::SUCCESS)
+    Ok((client, status))
 }
 
 /// Where the daemon accepts: the kernel chose the ports.
@@ -107,10 +117,13 @@ fn listeners(status: &Status) -> anyhow::Result<Listeners> {
     Ok(Listeners { http: bind(config::HTTP_LISTENER)?, tcp: bind(config::TCP_LISTENER)? })
 }
 
-/// Prints the balance once a second.
-async fn balance(client: &mut Client, args: &Args) -> anyhow::Result<()> {
-    let endless = args.span.is_none() && io::stdout().is_terminal();
-    let end = Instant::now() + args.span.unwrap_or(PLAIN_DEFAULT);
+/// Prints where the demo can be reached, then its balance once a second for `span`.
+async fn print((mut client, status): (Client, Status), socket: &Path, span: Option<Duration>) -> anyhow::Result<()> {
+    if !written(plain::print(&plain::opening(&status, socket)))? {
+        return Ok(());
+    }
+    let endless = span.is_none() && io::stdout().is_terminal();
+    let end = Instant::now() + span.unwrap_or(PLAIN_DEFAULT);
     let mut beat = interval(BLOCK_INTERVAL);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut balance = Balance::default();
@@ -136,15 +149,28 @@ fn written(outcome: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// Returns at SIGINT, SIGTERM or SIGHUP.
-async fn stop_signal() -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+/// The signals that end the demo, listened to before there is anything to clean up.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Returns at the first signal. Cancel safe.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let context = cli.global.context();
     match cli.task {
-        Some(Task::Demo(args)) => demo::run(&args).unwrap_or_else(|error| {
+        Some(Task::Demo(args)) => demo::run(&args, &cli.console).unwrap_or_else(|error| {
             verb::complain(&Failure::new(Exit::Failed, format!("{error:#}")), context.format);
             Exit::Failed.into()
         }),

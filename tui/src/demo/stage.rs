@@ -22,7 +22,7 @@ use poise_ipc::message::{Reply, Verb};
 use poise_ipc::status::Status;
 
 use self::directory::Directory;
-use super::{Backends, DAEMON_VERB, Listeners, WORLD_VERB, config};
+use super::{Backends, DAEMON_VERB, Listeners, STATE, WORLD_VERB, config};
 
 /// Time in which the world and the daemon come up.
 const UP_MAX: Duration = Duration::from_secs(20);
@@ -38,9 +38,10 @@ const LOG_LINES_MAX: usize = 5;
 /// A demo that runs; all of it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Stage {
-    // In the order in which they end.
-    world: Leashed,
+    // In the order in which they end. The world removes the directory as well, for the case that
+    // this process ends without dropping anything.
     daemon: Leashed,
+    world: Leashed,
     directory: Directory,
 }
 
@@ -48,12 +49,13 @@ impl Stage {
     /// Starts the world, writes the configuration, starts the daemon on it.
     pub(super) fn open(workers: Option<u16>) -> anyhow::Result<Self> {
         let directory = Directory::create()?;
-        let mut world = Leashed::start([WORLD_VERB], Stdio::null()).context("start the demo's backends")?;
+        let mut world = Leashed::start([OsStr::new(WORLD_VERB), directory.path().as_os_str()], Stdio::null())
+            .context("start the demo's backends")?;
         let backends = world.backends()?;
         fs::write(directory.path().join("poise.toml"), config::text(&backends.addresses)?)
             .context("write the demo's configuration")?;
         let daemon = start_daemon(directory.path(), workers)?;
-        Ok(Self { world, daemon, directory })
+        Ok(Self { daemon, world, directory })
     }
 
     /// The daemon's control socket.
@@ -107,7 +109,7 @@ fn socket(directory: &Path) -> PathBuf {
 fn start_daemon(directory: &Path, workers: Option<u16>) -> anyhow::Result<Leashed> {
     let log = File::create(directory.join("poised.log")).context("create the daemon's log")?;
     let mut args = vec![DAEMON_VERB.into(), "--config".into(), directory.join("poise.toml").into_os_string()];
-    args.extend(["--state-dir".into(), directory.join("state").into_os_string()]);
+    args.extend(["--state-dir".into(), directory.join(STATE).into_os_string()]);
     args.extend(["--socket".into(), socket(directory).into_os_string(), "--drain-time".into(), "0s".into()]);
     if let Some(workers) = workers {
         args.extend(["--workers".into(), workers.to_string().into()]);

@@ -9,6 +9,8 @@ use std::{fs, io, process};
 
 use anyhow::Context;
 
+use crate::demo::DIRECTORY_PREFIX;
+
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +40,7 @@ impl Directory {
 
     fn create_in(root: &Path) -> io::Result<Self> {
         for attempt in 0..ATTEMPTS_MAX {
-            let path = root.join(format!("poise-demo-{}-{attempt}", process::id()));
+            let path = root.join(format!("{DIRECTORY_PREFIX}{}-{attempt}", process::id()));
             if path.as_os_str().len() > PATH_LEN_MAX {
                 return Err(io::ErrorKind::InvalidFilename.into());
             }
