@@ -112,6 +112,21 @@ fn shares_stay_right_under_an_edit_at_every_seventh_pick() {
 }
 
 #[test]
+fn too_many_who_are_owed_at_once_do_not_break_the_bound() {
+    // Found by the property below: serving everybody by credit alone would miss deadlines here.
+    let edits: [(&[u32], usize); 7] = [
+        (&[5, 10, 3, 2, 12], 23),
+        (&[1, 1, 5], 52),
+        (&[11, 4, 9, 7], 53),
+        (&[11, 5, 1], 18),
+        (&[4], 22),
+        (&[0, 7, 9, 6, 4, 10], 9),
+        (&[1, 11, 3, 2, 7, 2], 27),
+    ];
+    check(&edits.map(|(weights, picks)| (weights.to_vec(), picks))).expect("deviations stay within one");
+}
+
+#[test]
 fn a_thousand_backends_are_exact() {
     let weights: Vec<u32> = (0..1_000).map(|n| 1 + n * 7_919 % 100).collect();
     let walk = Walk::new(entrants(&weights), None);
