@@ -73,16 +73,9 @@ impl Iterator for Groups<'_> {
         let before = self.previous.and_then(|plan| plan.group(name));
         let known = self.known(name, group);
         let outlook = Outlook::of(group.fail_open, &known);
-        let backends: Vec<_> = known
-            .iter()
-            .map(|known| {
-                let before = before.and_then(|group| group.backend(known.id));
-                known.compile(outlook, before, self.input.workers)
-            })
-            .collect();
         match before {
-            Some(before) if before.is(group, outlook, &backends) => Some(Arc::clone(before)),
-            _ => Some(Arc::new(GroupPlan::new((name, group), outlook, backends, before))),
+            Some(before) if before.is(group, outlook, &known) => Some(Arc::clone(before)),
+            _ => Some(Arc::new(GroupPlan::new((name, group), outlook, &known, (before, self.input.workers)))),
         }
     }
 }
@@ -102,24 +95,33 @@ impl Known<'_> {
         self.backend.state == AdminState::Enabled && self.backend.weight > 0
     }
 
+    fn usable(&self, outlook: Outlook) -> bool {
+        self.health != Health::Down || outlook.failing_open
+    }
+
+    fn effective_weight(&self, outlook: Outlook) -> u32 {
+        if self.usable(outlook) && self.takes_new() { u32::from(self.backend.weight) } else { 0 }
+    }
+
+    fn accepts_pinned(&self, outlook: Outlook) -> bool {
+        self.usable(outlook) && self.backend.state != AdminState::Disabled
+    }
+
     fn compile(&self, outlook: Outlook, before: Option<&Arc<BackendPlan>>, workers: usize) -> Arc<BackendPlan> {
-        let &Self { id, name, backend, health } = self;
-        let usable = health != Health::Down || outlook.failing_open;
-        let fresh = BackendPlan {
-            id,
-            name: name.clone(),
-            address: backend.address,
-            weight: backend.weight,
-            effective_weight: if usable && self.takes_new() { u32::from(backend.weight) } else { 0 },
-            accepts_pinned: usable && backend.state != AdminState::Disabled,
-            state: backend.state,
-            health,
-            live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
-        };
-        match before {
-            Some(before) if before.same(&fresh) => Arc::clone(before),
-            _ => Arc::new(fresh),
+        if let Some(before) = before.filter(|before| before.is(self, outlook)) {
+            return Arc::clone(before);
         }
+        Arc::new(BackendPlan {
+            id: self.id,
+            name: self.name.clone(),
+            address: self.backend.address,
+            weight: self.backend.weight,
+            effective_weight: self.effective_weight(outlook),
+            accepts_pinned: self.accepts_pinned(outlook),
+            state: self.backend.state,
+            health: self.health,
+            live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
+        })
     }
 }
 
@@ -127,9 +129,11 @@ impl GroupPlan {
     fn new(
         (name, group): (&Name, &Group),
         outlook: Outlook,
-        backends: Vec<Arc<BackendPlan>>,
-        before: Option<&Arc<Self>>,
+        known: &[Known<'_>],
+        (before, workers): (Option<&Arc<Self>>, usize),
     ) -> Self {
+        let before_of = |known: &Known<'_>| before.and_then(|group| group.backend(known.id));
+        let backends: Vec<_> = known.iter().map(|known| known.compile(outlook, before_of(known), workers)).collect();
         let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
         let shares = Shares::new(weights.clone());
         // wlc has no sequence: nobody takes part in its walk, which then only keeps the phase.
@@ -157,13 +161,13 @@ impl GroupPlan {
     }
 
     /// Whether compiling would give the same again.
-    fn is(&self, group: &Group, outlook: Outlook, backends: &[Arc<BackendPlan>]) -> bool {
+    fn is(&self, group: &Group, outlook: Outlook, known: &[Known<'_>]) -> bool {
         self.scheduler == group.scheduler
             && self.health_check == group.health_check
             && self.failing_open == outlook.failing_open
             && self.none == outlook.none
-            && self.backends.len() == backends.len()
-            && self.backends.iter().zip(backends).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.backends.len() == known.len()
+            && self.backends.iter().zip(known).all(|(backend, known)| backend.is(known, outlook))
     }
 }
 
@@ -176,14 +180,15 @@ fn weight(scheduler: Scheduler, backend: &BackendPlan) -> u32 {
 }
 
 impl BackendPlan {
-    fn same(&self, other: &Self) -> bool {
-        self.id == other.id
-            && self.name == other.name
-            && self.address == other.address
-            && self.weight == other.weight
-            && self.effective_weight == other.effective_weight
-            && self.accepts_pinned == other.accepts_pinned
-            && self.state == other.state
-            && self.health == other.health
+    /// Whether compiling would give the same again.
+    fn is(&self, known: &Known<'_>, outlook: Outlook) -> bool {
+        self.id == known.id
+            && self.name == *known.name
+            && self.address == known.backend.address
+            && self.weight == known.backend.weight
+            && self.effective_weight == known.effective_weight(outlook)
+            && self.accepts_pinned == known.accepts_pinned(outlook)
+            && self.state == known.backend.state
+            && self.health == known.health
     }
 }
