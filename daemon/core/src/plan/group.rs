@@ -1,7 +1,7 @@
 //! Compiling groups: who is eligible, with which weight, and what stays shared.
 //!
 //! The policy of effective weight and fail-open lives here. A backend or a group of which nothing
-//! changed is the very one of the plan before; [`compile`](super::compile) calls this.
+//! changed is the very one of the plan before; [`compile`](super::compile()) calls this.
 
 use std::collections::btree_map;
 use std::iter::Peekable;

@@ -2,7 +2,7 @@
 //!
 //! Counters, health and persistence follow the identity, never a name, an address or a weight.
 //! Ids are never given twice, so a name that is removed and added again is a newcomer. Control
-//! keeps the identities in its store and hands them to [`compile`](super::compile).
+//! keeps the identities in its store and hands them to [`compile`](super::compile()).
 
 use std::collections::BTreeMap;
 

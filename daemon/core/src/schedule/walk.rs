@@ -57,7 +57,8 @@ impl Walk {
         let ties = rule.ties(|at| -credits.owed(entrants[at].id));
         let (first, met) = Chunk::new(&rule, place, 0, &ties);
         // Seldom, after drastic edits, too many are behind at once for all of them to catch up in
-        // time: then the order of deadlines decides who has been served, and credits stay open.
+        // time: then the order of deadlines decides who has been served, and credits stay open. The
+        // first chunk tells; of a longer cycle the rest has more room.
         let first = if met { first } else { Chunk::new(&rule, rule.safe_place(slot), 0, &Ties::default()).0 };
         let advances: Vec<_> =
             rule.jobs(first.start()).map(|(at, _, done)| (entrants[at].id, f64::from(done) - due(at))).collect();
