@@ -16,6 +16,9 @@ mod reply;
 mod stream;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -98,8 +101,6 @@ pub fn serve(
     client: TcpStream,
     peer: SocketAddr,
 ) -> impl Future<Output = ()> {
-    // A response goes out when it is written; a socket that cannot be told so still works.
-    let _ = client.set_nodelay(true);
     let mut relay = Relay::new(ctx, listener, client, peer);
     async move { relay.run().await }
 }

@@ -33,12 +33,13 @@ pub(super) struct Appetite(usize);
 impl Appetite {
     const LEAST: usize = 16 << 10;
 
-    fn bytes(self) -> usize {
+    /// Bytes of one read.
+    pub(super) fn bytes(self) -> usize {
         self.0
     }
 
     /// The client's socket took so much of what it was given.
-    fn took(&mut self, sent: usize, given: usize) {
+    pub(super) fn took(&mut self, sent: usize, given: usize) {
         if sent < given {
             self.0 = Self::LEAST;
         } else if sent * 2 > self.0 {

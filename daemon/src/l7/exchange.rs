@@ -172,10 +172,8 @@ impl<'r> Exchange<'r> {
             Wait::Backend | Wait::Nothing => listener.response_timeout_ms,
             Wait::Client | Wait::Tunnel => listener.idle_timeout_ms,
             Wait::Body => {
-                let earned_ms = BODY_GRACE_MS + self.upload.body_bytes * 1_000 / BODY_RATE_MIN;
                 let spent_ms = u64::try_from(self.course.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let left_ms = u32::try_from(earned_ms.saturating_sub(spent_ms)).unwrap_or(u32::MAX);
-                listener.idle_timeout_ms.min(left_ms)
+                listener.idle_timeout_ms.min(body_patience_ms(self.upload.body_bytes, spent_ms))
             }
         }
     }
@@ -199,6 +197,12 @@ impl<'r> Exchange<'r> {
     pub(super) fn is_reusable(&self) -> bool {
         self.course.reuses && !self.course.is_tunnel && self.upload.is_sent() && self.download.is_exact()
     }
+}
+
+/// How much longer a body of which so much has come in so much time may take to go on.
+pub(super) fn body_patience_ms(body_bytes: u64, spent_ms: u64) -> u32 {
+    let earned_ms = BODY_GRACE_MS.saturating_add(body_bytes.saturating_mul(1_000) / BODY_RATE_MIN);
+    u32::try_from(earned_ms.saturating_sub(spent_ms)).unwrap_or(u32::MAX)
 }
 
 /// What a final head is answered with.

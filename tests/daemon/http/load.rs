@@ -40,7 +40,7 @@ fn no_get_is_lost_when_a_backend_closes_idle_connections_under_requests() {
             }
             send(&mut stream, &ok("a"));
         }
-        if lives % 2 == 0 {
+        if lives.is_multiple_of(2) {
             let _ = read_message(&mut stream);
             reset(stream);
         }

@@ -15,12 +15,15 @@ use super::refusal::Refusal;
 /// Options of the `Connection` fields of one message: each listed name costs a pass over the fields.
 pub const OPTIONS_MAX: usize = 16;
 
-/// Room for the fields of one head, so that parsing allocates nothing.
-pub struct FieldStore<'b>(pub(super) [MaybeUninit<Header<'b>>; FIELDS_MAX]);
+/// Room for the fields of one head, so that parsing allocates nothing and moves little.
+pub struct FieldStore<'b> {
+    pub(super) headers: [MaybeUninit<Header<'b>>; FIELDS_MAX],
+    pub(super) classes: [Class; FIELDS_MAX],
+}
 
 impl Default for FieldStore<'_> {
     fn default() -> Self {
-        Self([const { MaybeUninit::uninit() }; FIELDS_MAX])
+        Self { headers: [const { MaybeUninit::uninit() }; FIELDS_MAX], classes: [Class::Plain; FIELDS_MAX] }
     }
 }
 
@@ -101,28 +104,24 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// What the `Connection` fields of a message say.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'b> {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Options {
     /// `close` is among them.
-    pub close: bool,
+    pub(super) close: bool,
     /// `keep-alive` is among them.
-    pub keep_alive: bool,
+    pub(super) keep_alive: bool,
     /// `upgrade` is among them.
-    pub upgrade: bool,
-    listed: [&'b [u8]; OPTIONS_MAX],
+    pub(super) upgrade: bool,
+    /// How many others there are: names of fields that are for one hop only.
     listed_count: usize,
 }
 
-impl<'b> Options<'b> {
-    /// Those of a message without `Connection`.
-    pub(super) const NONE: Self =
-        Self { close: false, keep_alive: false, upgrade: false, listed: [&[]; OPTIONS_MAX], listed_count: 0 };
-
+impl Options {
     /// Reads one `Connection` field.
     ///
     /// # Errors
     /// [`Refusal::Options`] when there are more than [`OPTIONS_MAX`] names.
-    pub(super) fn read(&mut self, value: &'b [u8]) -> Result<(), Refusal> {
+    fn read(&mut self, value: &[u8]) -> Result<(), Refusal> {
         for member in members(value) {
             if member.eq_ignore_ascii_case(b"close") {
                 self.close = true;
@@ -130,26 +129,23 @@ impl<'b> Options<'b> {
                 self.keep_alive = true;
             } else if member.eq_ignore_ascii_case(b"upgrade") {
                 self.upgrade = true;
+            } else if self.listed_count == OPTIONS_MAX {
+                return Err(Refusal::Options);
             } else {
-                *self.listed.get_mut(self.listed_count).ok_or(Refusal::Options)? = member;
                 self.listed_count += 1;
             }
         }
         Ok(())
     }
-
-    /// Whether a plain field of this name is for one hop only. Fields with a meaning of their own
-    /// are not asked about: a peer cannot have `Host` or `Content-Length` removed by listing them.
-    pub(super) fn lists(&self, name: &[u8]) -> bool {
-        self.listed[..self.listed_count].iter().any(|listed| listed.eq_ignore_ascii_case(name))
-    }
 }
 
 /// The fields of one head with their classes and what decides its framing.
 pub(super) struct Fields<'h, 'b> {
-    pub(super) all: &'h [Header<'b>],
-    pub(super) classes: [Class; FIELDS_MAX],
-    pub(super) options: Options<'b>,
+    /// The head that they stand in.
+    head: &'b [u8],
+    all: &'h [Header<'b>],
+    classes: &'h [Class],
+    pub(super) options: Options,
     /// `Content-Length`, if there is one.
     pub(super) length: Option<u64>,
     /// The `Transfer-Encoding`, if there is one.
@@ -163,41 +159,69 @@ impl<'h, 'b> Fields<'h, 'b> {
     ///
     /// # Errors
     /// [`Refusal`] for repeated or malformed framing fields.
-    pub(super) fn read(all: &'h [Header<'b>]) -> Result<Self, Refusal> {
-        let mut fields = Self {
-            all,
-            classes: [Class::Plain; FIELDS_MAX],
-            options: Options::NONE,
-            length: None,
-            coding: None,
-            upgrade: None,
-        };
+    pub(super) fn read(
+        head: &'b [u8],
+        all: &'h [Header<'b>],
+        classes: &'h mut [Class; FIELDS_MAX],
+    ) -> Result<Self, Refusal> {
+        let (mut options, mut length, mut coding, mut upgrade) = (Options::default(), None, None, None);
         let mut upgrades = 0;
-        for (header, class) in all.iter().zip(&mut fields.classes) {
+        for (header, class) in all.iter().zip(&mut *classes) {
             *class = Class::of(header.name.as_bytes());
             match class {
-                Class::ContentLength if fields.length.is_some() => return Err(Refusal::LengthRepeated),
-                Class::ContentLength => fields.length = Some(length(header.value)?),
-                Class::TransferEncoding if fields.coding.is_some() => return Err(Refusal::Coding),
-                Class::TransferEncoding => fields.coding = Some(header.value),
+                Class::ContentLength if length.is_some() => return Err(Refusal::LengthRepeated),
+                Class::ContentLength => length = Some(number(header.value)?),
+                Class::TransferEncoding if coding.is_some() => return Err(Refusal::Coding),
+                Class::TransferEncoding => coding = Some(header.value),
                 Class::LookAlike => return Err(Refusal::FieldName),
-                Class::Connection => fields.options.read(header.value)?,
+                Class::Connection => options.read(header.value)?,
                 Class::Upgrade => {
                     upgrades += 1;
-                    fields.upgrade = (upgrades == 1).then_some(header.value);
+                    upgrade = (upgrades == 1).then_some(header.value);
                 }
                 _ => {}
             }
         }
-        if fields.length.is_some() && fields.coding.is_some() {
+        if length.is_some() && coding.is_some() {
             return Err(Refusal::LengthAndCoding);
         }
-        Ok(fields)
+        Ok(Self { head, all, classes, options, length, coding, upgrade })
+    }
+
+    /// Whether a plain field of this name is for one hop only. Fields with a meaning of their own
+    /// are not asked about: a peer cannot have `Host` or `Content-Length` removed by listing them.
+    pub(super) fn is_listed(&self, name: &[u8]) -> bool {
+        let mut listed = self.values(Class::Connection).flat_map(members);
+        self.options.listed_count > 0 && listed.any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
+    /// Appends the lines of the fields that pass, as they came: their bytes were scanned, and rows of
+    /// neighbours go in one piece.
+    pub(super) fn write(&self, out: &mut Vec<u8>, passes: impl Fn(Class, &Header<'b>) -> bool) {
+        let start = |index: usize| self.all.get(index).map_or(self.head.len() - 2, |header| self.offset(header));
+        let mut row = 0..0;
+        for (index, (class, header)) in self.iter().enumerate() {
+            if !passes(class, header) {
+                continue;
+            }
+            let line = start(index)..start(index + 1);
+            if row.end == line.start {
+                row.end = line.end;
+            } else {
+                out.extend_from_slice(&self.head[std::mem::replace(&mut row, line)]);
+            }
+        }
+        out.extend_from_slice(&self.head[row]);
+    }
+
+    /// Where in the head a field begins. Its name is a part of the head's bytes.
+    fn offset(&self, header: &Header<'b>) -> usize {
+        header.name.as_ptr().addr() - self.head.as_ptr().addr()
     }
 
     /// Every field with its class.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Class, &'h Header<'b>)> {
-        self.all.iter().zip(self.classes).map(|(header, class)| (class, header))
+        self.all.iter().zip(self.classes).map(|(header, class)| (*class, header))
     }
 
     /// The values of the fields of one class, in order.
@@ -217,10 +241,16 @@ impl<'h, 'b> Fields<'h, 'b> {
 }
 
 /// One plain decimal number: no sign, no list, no padding, and within what signed parsers hold.
-fn length(value: &[u8]) -> Result<u64, Refusal> {
-    let plain = matches!(value, [b'0'] | [b'1'..=b'9', ..]) && value.iter().all(u8::is_ascii_digit);
-    let number = plain.then(|| std::str::from_utf8(value).ok()?.parse::<i64>().ok()).flatten();
-    number.and_then(|number| u64::try_from(number).ok()).ok_or(Refusal::Length)
+fn number(value: &[u8]) -> Result<u64, Refusal> {
+    if !matches!(value, [b'0'] | [b'1'..=b'9', ..]) {
+        return Err(Refusal::Length);
+    }
+    let add = |number: i64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    let number = value.iter().try_fold(0, add).ok_or(Refusal::Length)?;
+    u64::try_from(number).map_err(|_| Refusal::Length)
 }
 
 /// Turns what httparse found wrong into our words.

@@ -92,18 +92,14 @@ impl RequestHead<'_, '_> {
         if let Some(host) = self.host {
             field(out, b"Host", host);
         }
-        for (class, header) in self.fields.iter() {
-            let passes = match class {
-                Class::Plain => !self.fields.options.lists(header.name.as_bytes()),
-                Class::Cookie | Class::CacheControl | Class::ContentLength | Class::TransferEncoding => true,
-                Class::Expect => self.expects_continue,
-                Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
-                _ => false,
-            };
-            if passes {
-                field(out, header.name.as_bytes(), header.value);
-            }
-        }
+        self.fields.write(out, |class, header| match class {
+            Class::Plain => !self.fields.is_listed(header.name.as_bytes()),
+            Class::Cookie | Class::CacheControl => true,
+            Class::Expect => self.expects_continue,
+            Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
+            _ => false,
+        });
+        write_framing(self.framing, out);
         self.write_forwarded(forwarded, out);
         self.write_connection(out);
         out.extend_from_slice(b"\r\n");
@@ -151,21 +147,12 @@ impl ResponseHead<'_, '_> {
         out.push(b' ');
         out.extend_from_slice(self.reason);
         out.extend_from_slice(b"\r\n");
-        for (class, header) in self.fields.iter() {
-            let passes = match class {
-                Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
-                Class::ContentLength => self.status != 204,
-                Class::TransferEncoding => self.framing != Framing::Chunked,
-                _ => !self.fields.options.lists(header.name.as_bytes()),
-            };
-            if passes {
-                field(out, header.name.as_bytes(), header.value);
-            }
-        }
-        if self.framing == Framing::Chunked {
-            // Written, not copied: `Chunked` in any case was accepted, one case is sent.
-            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-        }
+        self.fields.write(out, |class, header| match class {
+            Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
+            Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
+            _ => !self.fields.is_listed(header.name.as_bytes()),
+        });
+        write_framing(self.framing, out);
         self.write_cookie(returned.cookie, out);
         out.extend_from_slice(match returned.connection {
             _ if self.switches() => b"Connection: upgrade\r\nUpgrade: websocket\r\n".as_slice(),
@@ -189,6 +176,35 @@ impl ResponseHead<'_, '_> {
             out.extend_from_slice(b"Cache-Control: private\r\n");
         }
     }
+}
+
+/// Framing fields are written from what was decided, so that no reader finds them ambiguous.
+fn write_framing(framing: Framing, out: &mut Vec<u8>) {
+    match framing {
+        Framing::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            write_number(length, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::None | Framing::UntilClose => {}
+    }
+}
+
+/// Decimal digits, without the machinery of `fmt`: nearly every message needs them.
+fn write_number(number: u64, out: &mut Vec<u8>) {
+    const DIGITS_MAX: usize = 20;
+    let mut text = [0; DIGITS_MAX];
+    let (mut rest, mut at) = (number, DIGITS_MAX);
+    loop {
+        at -= 1;
+        text[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[at..]);
 }
 
 fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

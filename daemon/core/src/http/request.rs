@@ -47,7 +47,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
     /// [`Refusal`] for everything that is malformed, ambiguous or not served.
     pub fn parse(head: &'b [u8], store: &'h mut FieldStore<'b>) -> Result<Self, Refusal> {
         let mut parsed = httparse::Request::new(&mut []);
-        let status = parsed.parse_with_uninit_headers(head, &mut store.0).map_err(refusal)?;
+        let status = parsed.parse_with_uninit_headers(head, &mut store.headers).map_err(refusal)?;
         let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(Refusal::StartLine);
         };
@@ -57,7 +57,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         }
         let method = method.as_bytes();
         let target = Target::parse(method, path.as_bytes())?;
-        let fields = Fields::read(parsed.headers)?;
+        let fields = Fields::read(head, parsed.headers, &mut store.classes)?;
         let is_http11 = version == 1;
         let host = checked_host(&fields, &target, is_http11)?;
         let framing = framing(&fields, is_http11)?;

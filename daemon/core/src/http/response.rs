@@ -44,7 +44,8 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
     pub fn parse(head: &'b [u8], store: &'h mut FieldStore<'b>, asked: Asked) -> Result<Self, Refusal> {
         let mut parsed = httparse::Response::new(&mut []);
         let parser = httparse::ParserConfig::default();
-        let outcome = parser.parse_response_with_uninit_headers(&mut parsed, head, &mut store.0).map_err(refusal)?;
+        let outcome =
+            parser.parse_response_with_uninit_headers(&mut parsed, head, &mut store.headers).map_err(refusal)?;
         let (Some(status), Some(reason), Some(version)) = (parsed.code, parsed.reason, parsed.version) else {
             return Err(Refusal::StartLine);
         };
@@ -54,7 +55,7 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
         if !(100..=599).contains(&status) {
             return Err(Refusal::StatusCode);
         }
-        let fields = Fields::read(parsed.headers)?;
+        let fields = Fields::read(head, parsed.headers, &mut store.classes)?;
         let is_http11 = version == 1;
         let framing = framing(&fields, status, is_http11, asked)?;
         let keep_alive = is_http11 && !fields.options.close && framing != Framing::UntilClose;

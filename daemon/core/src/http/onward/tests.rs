@@ -127,3 +127,11 @@ fn the_cookie_is_set_whatever_the_status_and_guarded_against_shared_caches() {
     let interim = give_back("HTTP/1.1 100 Continue\r\n\r\n", Asked::default(), Connection::Persist, cookie);
     assert!(!interim.contains("Set-Cookie"), "{interim}");
 }
+
+#[test]
+fn lengths_are_written_as_they_were_read() {
+    for length in [0, 1, 9, 10, 1_234_567_890, u64::MAX >> 1] {
+        let head = format!("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(give_back(&head, Asked::default(), Connection::Persist, None), head);
+    }
+}
