@@ -17,7 +17,8 @@ use crate::{console, demo};
 ///
 /// Without a verb it opens the console, or prints `poise status` when there is no terminal. What is
 /// asked for goes to standard output, the same bytes on a terminal and in a pipe; everything else goes
-/// to standard error, with -o json as one JSON object.
+/// to standard error, with -o json as one JSON object. Every JSON document carries its `schema_version`;
+/// within a version fields are only added.
 #[derive(Parser, Debug)]
 #[command(name = "poise", version, after_help = Exit::help(), infer_subcommands = false, max_term_width = 100)]
 pub struct Cli {

@@ -3,10 +3,13 @@
 //! Used by everything that changes the configuration or compares two of them. Pure: the outcome is
 //! text or JSON for `stdout`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use poise_ipc::Config;
 use poise_ipc::apply::{apply, get};
 use poise_ipc::edit::Edit;
 use poise_ipc::message::Applied;
+use poise_ipc::model::Group;
 use serde::Serialize;
 
 use super::format::{Column, Format, json, jsonl, tsv};
@@ -26,19 +29,31 @@ const COLUMNS: &[Column<Change>] = &[
     Column::text("TO", |c| c.to.clone().unwrap_or_default()),
 ];
 
-/// What edits change in a configuration.
+/// What edits change in a configuration. A whole group is its settings and, one by one, its backends.
 pub(super) fn changes(before: &Config, edits: &[Edit]) -> Vec<Change> {
-    let after = apply(before, edits).ok();
-    let change = |edit: &Edit| {
-        let path = edit.path();
-        let then = after.as_ref().and_then(|after| get(after, path));
-        let to = match edit {
-            Edit::Set { value, .. } => then.or_else(|| Some(value.clone())),
-            Edit::Remove { .. } => then,
-        };
-        Change { path: path.to_owned(), from: get(before, path), to }
-    };
-    edits.iter().map(change).collect()
+    let after = apply(before, edits).unwrap_or_else(|_| before.clone());
+    let paths = edits.iter().flat_map(|edit| paths(edit.path(), [before, &after]));
+    paths.map(|path| Change { from: shown(before, &path), to: shown(&after, &path), path }).collect()
+}
+
+/// The path of an edit, and for a whole group those of its backends.
+fn paths(path: &str, configs: [&Config; 2]) -> Vec<String> {
+    let groups = configs.into_iter().filter_map(|config| whole_group(config, path));
+    let backends: BTreeSet<_> = groups.flat_map(|group| group.backends.keys()).collect();
+    let backends = backends.into_iter().map(|name| format!("{path}.backends.{name}"));
+    std::iter::once(path.to_owned()).chain(backends).collect()
+}
+
+fn whole_group<'c>(config: &'c Config, path: &str) -> Option<&'c Group> {
+    config.groups.get(path.strip_prefix("groups.")?)
+}
+
+/// The value at a path; a group without its backends.
+fn shown(config: &Config, path: &str) -> Option<String> {
+    let Some(group) = whole_group(config, path) else { return get(config, path) };
+    let name = path.strip_prefix("groups.")?.parse().ok()?;
+    let bare = Group { backends: BTreeMap::new(), ..group.clone() };
+    get(&Config { listeners: BTreeMap::new(), groups: BTreeMap::from([(name, bare)]) }, path)
 }
 
 fn line(change: &Change) -> String {

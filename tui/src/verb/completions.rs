@@ -50,6 +50,10 @@ enum Kind {
 /// Verbs whose first argument is a backend.
 const BACKEND_VERBS: [&str; 4] = ["weight", "drain", "enable", "disable"];
 
+/// Options whose value is a name, and the kind of it. The same words name a kind before a name, as in
+/// `poise rm backend`.
+const NAMING_OPTIONS: [(&str, &str); 3] = [("backend", "backends"), ("group", "groups"), ("listener", "listeners")];
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     print(&script(args.shell))?;
     Ok(Exit::Ok)
@@ -75,7 +79,7 @@ fn script(shell: Shell) -> String {
     match shell {
         Shell::Bash => format!("{}{}", generated(Generator::Bash), bash()),
         Shell::Zsh => zsh(&generated(Generator::Zsh)),
-        Shell::Fish => format!("{}{}", generated(Generator::Fish), fish()),
+        Shell::Fish => fish(&generated(Generator::Fish)),
     }
 }
 
@@ -112,25 +116,40 @@ complete -F _poise_live -o bashdefault -o default poise
     )
 }
 
-fn fish() -> String {
-    let mut script = String::new();
-    let line = |condition: &str, kind: &str| {
-        format!("complete -c poise -n \"{condition}\" -f -a \"(poise __complete {kind} 2>/dev/null)\"\n")
+/// In fish what stands behind an option is said in that option's own line.
+fn fish(generated: &str) -> String {
+    let ask = |kind: &str| format!("-f -a \"(poise __complete {kind} 2>/dev/null)\"\n");
+    let live = |line: &str| {
+        let option = NAMING_OPTIONS.iter().find(|(option, _)| line.contains(&format!(" -l {option} ")));
+        let kind = option.filter(|_| line.ends_with(" -r")).map(|(_, kind)| kind);
+        kind.map_or_else(|| format!("{line}\n"), |kind| format!("{line} {}", ask(kind)))
     };
-    script.push_str(&line(&format!("__fish_seen_subcommand_from {}", BACKEND_VERBS.join(" ")), "backends"));
-    script.push_str(&line("__fish_prev_arg_in -b --backend backend", "backends"));
-    script.push_str(&line("__fish_prev_arg_in -g --group group", "groups"));
-    script.push_str(&line("__fish_prev_arg_in -l --listener listener", "listeners"));
+    let mut script: String = generated.lines().map(live).collect::<Vec<_>>().concat();
+    let mut when = |condition: &str, kind| {
+        script.extend(["complete -c poise -n \"", condition, "\" ", &ask(kind)]);
+    };
+    when(&format!("__fish_seen_subcommand_from {}", BACKEND_VERBS.join(" ")), "backends");
+    for (word, kind) in NAMING_OPTIONS {
+        when(&format!("__fish_prev_arg_in {word}"), kind);
+    }
     script
 }
 
-/// zsh has an action per argument: those of backends get one of ours.
+/// In zsh every argument has an action of its own: those of names get ours.
 fn zsh(generated: &str) -> String {
-    let functions = "
-_poise_backends() { local -a names; names=(${(f)\"$(poise __complete backends 2>/dev/null)\"}); compadd -a names }
-";
-    let live = generated.replace("as GROUP/NAME:_default", "as GROUP/NAME:_poise_backends");
-    live.replacen("\n_poise() {", &format!("{functions}\n_poise() {{"), 1)
+    let names = r#"
+_poise_names() { local -a names; names=(${(f)"$(poise __complete ${@[-1]} 2>/dev/null)"}); compadd -a names }
+"#;
+    let live = |line: &str| {
+        let starts = |option: &str| line.starts_with(&format!("'--{option}=["));
+        let option = NAMING_OPTIONS.iter().find(|(option, _)| starts(option)).map(|(_, kind)| *kind);
+        let kind = option.or_else(|| line.contains("as GROUP/NAME").then_some("backends"));
+        kind.map_or_else(|| line.to_owned(), |kind| line.replace(":_default'", &format!(":_poise_names {kind}'")))
+    };
+    // zsh cannot tell the backends from the weight behind them, and there is nothing to complete in it.
+    let lines = generated.lines().filter(|line| !line.starts_with("':weight --"));
+    let script = lines.map(live).collect::<Vec<_>>().join("\n");
+    script.replacen("\n_poise() {", &format!("{names}\n_poise() {{"), 1)
 }
 
 #[cfg(test)]

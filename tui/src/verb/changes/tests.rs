@@ -70,3 +70,18 @@ fn a_removed_setting_shows_the_default_it_returns_to() {
     let edits = [Edit::remove("groups.app.backends.app-2.weight")];
     assert_eq!(comparison(Format::Table, 412, &config(), &edits), "groups.app.backends.app-2.weight: 50 -> 100\n");
 }
+
+#[test]
+fn a_whole_group_is_told_backend_by_backend() {
+    let value =
+        "{ scheduler = \"rr\", backends = { a = { address = \"10.0.0.1:80\" }, b = { address = \"10.0.0.2:80\" } } }";
+    assert_eq!(
+        comparison(Format::Table, 412, &config(), &[Edit::set("groups.new", value)]),
+        "groups.new: added { scheduler = \"rr\" }\n\
+         groups.new.backends.a: added { address = \"10.0.0.1:80\" }\n\
+         groups.new.backends.b: added { address = \"10.0.0.2:80\" }\n"
+    );
+    let gone = [Edit::remove("listeners.db"), Edit::remove("groups.data")];
+    let text = comparison(Format::Table, 412, &config(), &gone);
+    assert!(text.ends_with("groups.data: removed {}\ngroups.data.backends.data-1: removed { address = \"10.0.1.1:5432\", weight = 0 }\n"), "{text}");
+}

@@ -14,7 +14,12 @@ fn every_shell_knows_the_verbs_and_asks_for_names() {
             assert!(known, "{shell:?} lacks {part}");
         }
     }
-    assert!(script(Shell::Zsh).contains("as GROUP/NAME:_poise_backends"));
+    let zsh = script(Shell::Zsh);
+    for line in ["as GROUP/NAME:_poise_names backends'", "'--group=[Only this group]:NAME:_poise_names groups'"] {
+        assert!(zsh.contains(line), "zsh lacks {line}");
+    }
+    let option = "-s b -l backend -d 'Only this backend, as GROUP/NAME' -r -f -a \"(poise __complete backends";
+    assert!(script(Shell::Fish).contains(option), "fish lacks {option}");
 }
 
 #[test]
