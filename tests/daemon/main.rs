@@ -14,6 +14,7 @@ mod script;
 mod durability;
 mod edits;
 mod http;
+mod journey;
 mod probe;
 mod program;
 mod socket;

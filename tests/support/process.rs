@@ -9,7 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    Apply, Commit, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic, Verb,
+    Apply, Commit, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic,
+    Transition, Verb,
 };
 use poise_ipc::status::Status;
 use rustix::process::{Pid, Signal, kill_process};
@@ -61,9 +62,18 @@ impl Place {
 
     /// The command line of a daemon with its socket elsewhere.
     pub fn command_at(&self, socket: &Path) -> Command {
+        self.command_with(socket, "0s")
+    }
+
+    /// The command line of a daemon that drains for so long.
+    pub fn command_draining(&self, drain_time: &str) -> Command {
+        self.command_with(&self.socket(), drain_time)
+    }
+
+    fn command_with(&self, socket: &Path, drain_time: &str) -> Command {
         let mut command = command();
         command.arg("--config").arg(self.file()).arg("--state-dir").arg(self.state());
-        command.arg("--socket").arg(socket).args(["--workers", "1", "--drain-time", "0s"]);
+        command.arg("--socket").arg(socket).args(["--workers", "1", "--drain-time", drain_time]);
         command
     }
 
@@ -117,10 +127,11 @@ impl Daemon {
         }
     }
 
-    /// Subscribes to commits.
+    /// Subscribes to commits and transitions.
     pub fn subscribe(&self) -> Events {
         let mut stream = self.connect();
-        let subscribe = Subscribe { topics: vec![Topic::Config], interval_ms: 1_000, filter: LogFilter::default() };
+        let topics = vec![Topic::Config, Topic::Health];
+        let subscribe = Subscribe { topics, interval_ms: 1_000, filter: LogFilter::default() };
         send(&mut stream, Verb::Subscribe(subscribe));
         let mut events = Events(BufReader::new(stream));
         while !matches!(events.next(), ServerMessage::Event(Event { body: EventBody::Snapshot(_), .. })) {}
@@ -160,6 +171,15 @@ impl Events {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("it tells");
         serde_json::from_str(&line).expect("a message")
+    }
+
+    /// The next change of health.
+    pub fn transition(&mut self) -> Transition {
+        loop {
+            if let ServerMessage::Event(Event { body: EventBody::Transition(transition), .. }) = self.next() {
+                return transition;
+            }
+        }
     }
 
     /// The next commit.

@@ -94,7 +94,10 @@ impl<P: Ports + 'static> Reconcile<P> {
             },
             FileTask::Reload { take, author, asker } => match self.file_config(read) {
                 Ok((text, config)) => self.reload(text, config, take, author, asker),
-                Err(error) => answer(asker, Err(error)),
+                Err(error) => {
+                    self.differs();
+                    answer(asker, Err(error));
+                }
             },
         }
     }
@@ -119,7 +122,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         let standing = file::standing(self.file.taken_config().as_ref(), &config, &self.state.config);
         match file::step(standing, take) {
             Step::Mark => self.begin_marking(text, Some(asker)),
-            Step::Refuse => answer(asker, Err(self.diverged(&config))),
+            Step::Refuse => {
+                self.differs();
+                answer(asker, Err(self.diverged(&config)));
+            }
             Step::Commit => {
                 let reason = self.file_name().map(|file| format!("configuration file {file}"));
                 let source = Source::Config(Box::new(config));
@@ -127,6 +133,12 @@ impl<P: Ports + 'static> Reconcile<P> {
                 self.begin_change(change, asker);
             }
         }
+    }
+
+    /// From now on the file counts as changed.
+    fn differs(&mut self) {
+        self.file.drift = true;
+        self.snapshot = None;
     }
 
     fn file_config(&self, read: io::Result<String>) -> Result<(String, Config), ErrorReply> {

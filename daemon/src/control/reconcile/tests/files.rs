@@ -86,6 +86,7 @@ fn when_both_have_changed_the_running_configuration_stays_until_a_side_is_chosen
         writer.apply(vec![set(EDIT, "7")]).await.expect("valid");
         place.write_weight(60);
         let error = writer.ask(Verb::Reload { take: None }).await.expect_err("both have changed");
+        assert_eq!(seen(&writer).await, (7, 2, true));
         assert_eq!((error.code, error.edits), (ErrorCode::Drift, vec![set(EDIT, "60")]));
         writer.stop().await;
 
