@@ -5,17 +5,24 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
 
-/// Connects, with small writes sent at once.
+/// Connects, with small writes sent at once. With `data` at hand that is written as soon as this
+/// returns, the handshake's last acknowledgement waits for it and travels with it: a packet less.
+/// Without, a backend that speaks first must hear of us at once.
 ///
 /// # Errors
 /// Those of the system, and a refusal where the connection would be to itself.
 ///
 /// # Cancel safety
 /// Dropping it closes the socket.
-pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+pub(crate) async fn connect(address: SocketAddr, data: bool) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if data {
+        SockRef::from(&socket).set_tcp_quickack(false)?;
+    }
+    let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     // On one host the kernel may give the dial the very port that it dials: a backend that is not
     // there would seem to answer, with an echo, and could not come back.

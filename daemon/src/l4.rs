@@ -44,7 +44,7 @@ impl WorkerState {
 /// panic; everything else is counted here.
 pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, peer: SocketAddr) {
     let watch = ctx.watch(listener.connect_timeout_ms);
-    let Dialed { backend, stream, inflight } = match dial(&ctx, &listener, peer, &watch).await {
+    let Dialed { backend, stream, inflight } = match dial(&ctx, &listener, (&client, peer), &watch).await {
         Ok(dialed) => dialed,
         Err(failure) => {
             ctx.ended(&listener, failure.backend, peer, failure.cause);

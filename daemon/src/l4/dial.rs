@@ -12,6 +12,7 @@ use poise_core::live::Inflight;
 use poise_core::persistence::{PersistencePlan, SourceTable};
 use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
 use poise_ipc::cause::Cause;
+use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
 use crate::connect::connect;
@@ -47,9 +48,10 @@ struct Miss {
 pub(super) async fn dial(
     ctx: &Rc<WorkerContext>,
     listener: &ListenerPlan,
-    peer: SocketAddr,
+    (client, peer): (&TcpStream, SocketAddr),
     watch: &Watch,
 ) -> Result<Dialed, Failure> {
+    let spoken = has_spoken(client);
     let table = match &listener.persistence {
         PersistencePlan::Source(table) => Some(&**table),
         PersistencePlan::Off | PersistencePlan::CookieInsert(_) => None,
@@ -65,7 +67,7 @@ pub(super) async fn dial(
         cells.picks.add(1);
         let inflight = Inflight::start(&backend);
         watch.rearm(listener.connect_timeout_ms);
-        let miss = match watch.bound(connect(backend.address)).await {
+        let miss = match watch.bound(connect(backend.address, spoken)).await {
             Ok(Ok(stream)) => {
                 if let Some(table) = table.filter(|_| pinned.is_none_or(|pinned| pinned.id != backend.id)) {
                     table.bind(peer.ip(), backend.id, ctx.clock.now_ms());
@@ -108,4 +110,10 @@ fn chosen(choice: Choice<'_>, last: Option<Failure>) -> Result<Arc<BackendPlan>,
         Choice::Backend(backend) => Ok(Arc::clone(backend)),
         Choice::NoneEligible(cause) => Err(last.unwrap_or(Failure { cause, backend: None })),
     }
+}
+
+/// Whether a client has already sent something.
+fn has_spoken(client: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(recv(client, &mut [0_u8; 1], flags), Ok((n, _)) if n > 0)
 }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use poise_core::live::Cell;
+use rustix::net::{SendFlags, send};
 use rustix::pipe::{SpliceFlags, splice};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -48,6 +49,15 @@ pub(super) struct Ends<'a> {
     pub(super) to: &'a mut TcpStream,
     pub(super) read: &'a Cell,
     pub(super) written: &'a Cell,
+    /// The other direction is done: with this one both sockets close, which tells the end.
+    pub(super) last: bool,
+}
+
+/// What a read has brought.
+struct Read {
+    len: usize,
+    /// Whether the source has ended behind it.
+    ended: bool,
 }
 
 /// The state of one direction.
@@ -138,8 +148,10 @@ impl Direction {
         ready!(self.flush(cx, ctx, ends)).map_err(|error| (Fault::Write, error))?;
         if self.stage == Stage::Ending {
             self.stage = Stage::Done;
-            // The destination may have closed meanwhile; then there is nobody to tell.
-            let _ = ready!(Pin::new(&mut *ends.to).poll_shutdown(cx));
+            if !ends.last {
+                // The destination may have closed meanwhile; then there is nobody to tell.
+                let _ = ready!(Pin::new(&mut *ends.to).poll_shutdown(cx));
+            }
             return Poll::Ready(Ok(()));
         }
         if self.full_reads < FULL_READS {
@@ -173,14 +185,9 @@ impl Direction {
         let bulk = self.full_reads >= FULL_READS && ctx.l4.refused_bytes.get() < REFUSED_BYTES_MAX;
         ctx.scratch.with(|scratch| {
             let read_max = if bulk { scratch.len() } else { FULL_BYTES };
-            let mut buf = ReadBuf::new(&mut scratch[..read_max]);
-            ready!(Pin::new(&mut *ends.from).poll_read(cx, &mut buf)).map_err(|error| (Fault::Read, error))?;
-            let bytes = buf.filled();
-            if bytes.is_empty() {
-                return Poll::Ready(self.end_of_source().map_err(|error| (Fault::Read, error)));
-            }
-            self.has_read(bytes.len(), ends);
-            let sent = match Pin::new(&mut *ends.to).poll_write(cx, bytes) {
+            let read = ready!(self.read(cx, &mut scratch[..read_max], ends)).map_err(|error| (Fault::Read, error))?;
+            let bytes = &scratch[..read.len];
+            let sent = match write(cx, bytes, ends.to, read.ended) {
                 Poll::Ready(sent) => sent.map_err(|error| (Fault::Write, error))?,
                 Poll::Pending => 0,
             };
@@ -188,8 +195,33 @@ impl Direction {
             if sent < bytes.len() {
                 self.keep(ctx, &bytes[sent..]);
             }
+            if read.ended {
+                self.end_of_source().map_err(|error| (Fault::Read, error))?;
+            }
             Poll::Ready(Ok(()))
         })
+    }
+
+    /// Reads once, and once more where the runtime knows that there is something: most often the
+    /// end behind the last bytes, which then travel together.
+    fn read(&mut self, cx: &mut Context<'_>, into: &mut [u8], ends: &mut Ends<'_>) -> Poll<io::Result<Read>> {
+        let mut buf = ReadBuf::new(into);
+        ready!(Pin::new(&mut *ends.from).poll_read(cx, &mut buf))?;
+        let mut len = buf.filled().len();
+        let mut ended = len == 0;
+        if !ended && len < into.len() {
+            match ends.from.try_read(&mut into[len..]) {
+                Ok(0) => ended = true,
+                Ok(more) => len += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // What came before the failure is still delivered.
+                Err(_) => self.source_failed = true,
+            }
+        }
+        if len > 0 {
+            self.has_read(len, ends);
+        }
+        Poll::Ready(Ok(Read { len, ended }))
     }
 
     fn has_read(&mut self, n: usize, ends: &Ends<'_>) {
@@ -281,6 +313,23 @@ impl Direction {
             }
             Poll::Ready(Ok(()))
         })
+    }
+}
+
+/// Writes what the socket takes. The last bytes wait for the end that follows at once, so that
+/// both leave in one packet.
+fn write(cx: &mut Context<'_>, bytes: &[u8], to: &mut TcpStream, ends: bool) -> Poll<io::Result<usize>> {
+    if bytes.is_empty() {
+        return Poll::Ready(Ok(0));
+    }
+    if !ends {
+        return Pin::new(to).poll_write(cx, bytes);
+    }
+    let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    match to.try_io(Interest::WRITABLE, || Ok(send(&*to, bytes, flags)?)) {
+        // Kept, and written when the socket is ready.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        sent => Poll::Ready(sent),
     }
 }
 

@@ -88,6 +88,7 @@ impl Pair {
             to: &mut self.backend,
             read: &listener.bytes_in,
             written: &backend.bytes_out,
+            last: self.down.is_done(),
         };
         let up = self.up.poll(cx, &self.ctx, up);
         match up {
@@ -101,6 +102,7 @@ impl Pair {
             to: &mut self.client,
             read: &backend.bytes_in,
             written: &listener.bytes_out,
+            last: self.up.is_done(),
         };
         let down = self.down.poll(cx, &self.ctx, down);
         match (up, down) {
