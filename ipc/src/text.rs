@@ -1,4 +1,4 @@
-//! The configuration as operators write it: TOML text to [`Config`] and back.
+//! The configuration as operators write it: TOML text to [`Config`](crate::Config) and back.
 //!
 //! Every setting is defined once, in `fields`, and read, checked, printed, suggested and documented
 //! from there. Reading collects every fault with its place before it says anything. This module

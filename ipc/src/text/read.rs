@@ -76,13 +76,13 @@ fn is_duplicate(error: &Error) -> bool {
     error.message() == "duplicate key"
 }
 
-/// The byte where what `path` names stands, or as much of it as there is.
+/// The byte where the value that `path` names stands, or as much of it as there is.
 fn locate(table: &DeTable<'_>, path: &str) -> usize {
     let mut at = 0;
     let mut within = Some(table);
     for key in path.split('.') {
-        let Some((key, value)) = within.and_then(|table| table.get_key_value(key)) else { break };
-        at = key.span().start;
+        let Some(value) = within.and_then(|table| table.get(key)) else { break };
+        at = value.span().start;
         within = value.get_ref().as_table();
     }
     at

@@ -26,7 +26,7 @@ app-1 = { address = "localhost:80", weight = 1001 }
         [
             "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080; write \"0.0.0.0:8080\"",
             "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http; did you mean \"http\"?",
-            "5:1: listeners.web.group: no group ap; did you mean app?",
+            "5:9: listeners.web.group: no group ap; did you mean app?",
             "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, backends; did you mean scheduler?",
             "8:48: groups.app.health_check.interval: the number 2 stands where a duration is due; allowed: 100ms to 1h; write \"2s\"",
             "8:58: groups.app.health_check.fall: 0 is out of range; allowed: 1 to 100",
