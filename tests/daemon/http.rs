@@ -314,4 +314,5 @@ fn shares_are_exact_over_keep_alive_clients() {
 
 mod load;
 mod refusals;
+mod sequences;
 mod troubles;

@@ -12,8 +12,10 @@ use poise_ipc::limits::FIELDS_MAX;
 use super::framing::Framing;
 use super::refusal::Refusal;
 
-/// Options of the `Connection` fields of one message: each listed name costs a pass over the fields.
+/// Options of the `Connection` fields of one message, beside those that a relay knows.
 pub const OPTIONS_MAX: usize = 16;
+/// Bytes of the `Connection` fields of one message: all are read again for every other field.
+const OPTIONS_LEN_MAX: usize = 512;
 
 /// Room for the fields of one head, so that parsing allocates nothing and moves little.
 pub struct FieldStore<'b> {
@@ -114,14 +116,19 @@ pub(super) struct Options {
     pub(super) upgrade: bool,
     /// How many others there are: names of fields that are for one hop only.
     listed_count: usize,
+    len: usize,
 }
 
 impl Options {
     /// Reads one `Connection` field.
     ///
     /// # Errors
-    /// [`Refusal::Options`] when there are more than [`OPTIONS_MAX`] names.
+    /// [`Refusal::Options`] when there are more than [`OPTIONS_MAX`] names, or too many bytes.
     fn read(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        self.len += value.len();
+        if self.len > OPTIONS_LEN_MAX {
+            return Err(Refusal::Options);
+        }
         for member in members(value) {
             if member.eq_ignore_ascii_case(b"close") {
                 self.close = true;

@@ -68,7 +68,7 @@ pub enum Refusal {
     /// A length or coding where no body may be (1xx, 204).
     #[error("a body is announced where none may be")]
     BodyForbidden,
-    /// A `Connection` field with more options than [`crate::http::fields::OPTIONS_MAX`].
+    /// `Connection` with more options than [`crate::http::fields::OPTIONS_MAX`], or too long.
     #[error("the connection field has too many options")]
     Options,
     /// An expectation other than `100-continue`.

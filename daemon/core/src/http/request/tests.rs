@@ -119,6 +119,7 @@ fn a_bad_host_is_refused() {
 fn other_refusals_have_causes_of_their_own() {
     assert_eq!(refused(&with("Expect: 200-ok\r\n")).map(Refusal::of_request), Some(Cause::ExpectationFailed));
     assert_eq!(refused(&with(&format!("Connection: {}\r\n", "a,".repeat(17)))), Some(Refusal::Options));
+    assert_eq!(refused(&with(&format!("Connection: close{}\r\n", " ,".repeat(300)))), Some(Refusal::Options));
     assert_eq!(Refusal::Connect.of_request(), Cause::NotImplemented);
     assert_eq!(Refusal::TargetTooLong.of_request(), Cause::TargetTooLong);
     assert_eq!(Refusal::TooManyFields.of_request(), Cause::HeadTooLarge);
