@@ -30,7 +30,7 @@ impl Place {
             writeln!(config, "app-{number} = {{ address = \"{address}\" }}").expect("a text takes text");
         }
         std::fs::write(folder.path().join("poise.toml"), config).expect("written");
-        Self { folder, backends: backends }
+        Self { folder, backends }
     }
 
     pub fn socket(&self) -> PathBuf {
