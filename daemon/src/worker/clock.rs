@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-/// A coarse clock. While a connection is open it is at most [`super::sweep::TICK_MS`] behind.
+/// A coarse clock. While a connection is open it is at most `sweep::TICK_MS` behind.
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
