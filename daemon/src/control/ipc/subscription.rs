@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use poise_ipc::Name;
 use poise_ipc::message::{BackendMoved, Counters, Event, EventBody, ListenerMoved, Subscribe, Topic};
-use poise_ipc::status::{BackendStatus, ListenerStatus, Status};
+use poise_ipc::status::{BackendStatus, HealthStatus, ListenerStatus, Status};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -170,7 +170,17 @@ fn backends(status: &Status) -> impl Iterator<Item = &BackendStatus> {
 }
 
 fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
-    was.counters == is.counters && was.health == is.health && was.effective_weight == is.effective_weight
+    was.counters == is.counters && was.effective_weight == is.effective_weight && same_health(&was.health, &is.health)
+}
+
+/// Whether the health says the same. One more pass is no news: it comes with every probe, and a reader
+/// that wants each verdict subscribes to them. A growing streak of failures is.
+fn same_health(was: &HealthStatus, is: &HealthStatus) -> bool {
+    let verdict = |health: &HealthStatus| health.last.as_ref().map(|last| last.verdict.clone());
+    let failing = is.last.as_ref().is_some_and(|last| !last.verdict.passed());
+    (was.health, was.since_ms, was.transitions_10min) == (is.health, is.since_ms, is.transitions_10min)
+        && verdict(was) == verdict(is)
+        && (!failing || was.streak == is.streak)
 }
 
 fn listener_moved(listener: &ListenerStatus) -> ListenerMoved {

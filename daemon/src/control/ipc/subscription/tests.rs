@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use poise_ipc::message::LogFilter;
 use poise_ipc::model::{AdminState, FailOpen, HealthCheck, Persistence, Protocol, Scheduler};
-use poise_ipc::status::{BackendCounters, DaemonStatus, GroupStatus, HealthStatus, ListenerCounters};
+use poise_ipc::status::{
+    BackendCounters, DaemonStatus, GroupStatus, HealthStatus, LastVerdict, ListenerCounters, Phase, Reason, Verdict,
+};
 
 use super::*;
 use crate::control::bus::{Bus, EVENTS_MAX};
@@ -129,6 +131,24 @@ async fn only_rows_that_moved_are_told() {
     let EventBody::Counters(moved) = event.body else { panic!("counters") };
     let names: Vec<_> = moved.backends.iter().map(|b| b.name.as_str()).collect();
     assert_eq!((moved.listeners.len(), names), (1, vec!["b1", "b3"]), "a new weight and a new backend");
+}
+
+#[tokio::test]
+async fn one_more_pass_is_no_news_and_one_more_failure_is() {
+    let (bus, mut numbers) = (Bus::new(), Numbers::default());
+    let mut subscription = subscription(&bus, &[Topic::Counters]);
+    let probed = |verdict: Verdict, streak: u32| {
+        let last = LastVerdict { at_ms: u64::from(streak), verdict, latency_us: u64::from(streak) };
+        let health = HealthStatus { streak, last: Some(last), ..HealthStatus::default() };
+        status(0, vec![BackendStatus { health, ..backend(1, 0) }])
+    };
+    let fail = || Verdict::Fail { phase: Phase::Connect, reason: Reason::Refused, code: None };
+    let mut is_told = |status| subscription.moved(status, &mut numbers).is_some();
+    is_told(probed(Verdict::Pass { code: Some(200) }, 1));
+    assert!(!is_told(probed(Verdict::Pass { code: Some(200) }, 2)));
+    assert!(is_told(probed(Verdict::Pass { code: Some(204) }, 3)));
+    assert!(is_told(probed(fail(), 1)));
+    assert!(is_told(probed(fail(), 2)));
 }
 
 #[tokio::test]
