@@ -155,6 +155,9 @@ impl Model {
         if let Some(backend) = find_backend(&mut self.status, group, backend) {
             backend.health.health = to;
             backend.health.since_ms = at_ms;
+            // The daemon's own word follows with the next counters.
+            let serves = backend.state == AdminState::Enabled && to != Health::Down;
+            backend.effective_weight = if serves { u32::from(backend.weight) } else { 0 };
         }
     }
 

@@ -11,11 +11,14 @@ use super::{frame, time};
 use crate::console::layout::{self, Area};
 use crate::console::state::State;
 use crate::console::state::log::Look;
+use crate::console::state::model::Model;
 
 /// Width from which on the address that was probed is shown.
 const ADDRESS_FROM: u16 = 104;
 /// Width from which on thousandths of a second and the latency are shown.
 const EXACT_FROM: u16 = 72;
+/// Columns for names at the least.
+const NAME_WIDTH_MIN: u16 = 8;
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>> {
     let parts = layout::health(state.size.0, state.size.1);
@@ -70,7 +73,7 @@ pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u
     let time = if wide { exact.as_str() } else { exact.get(..8).unwrap_or("-") };
     let column = canvas.text(area, (1, line), time, Role::Muted);
     let name = format!("{}/{}", row.group, row.backend);
-    let name_width = (area.width / 4).clamp(8, 26);
+    let name_width = name_width(state, area.width);
     let cell = Area { width: (column + 1 + name_width).min(area.width), ..area };
     let name_end = canvas.text(cell, (column + 1, line), &name, Role::Plain);
     let mut column = column + 2 + name_width;
@@ -90,6 +93,14 @@ pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u
     name_end
 }
 
+/// Columns for names: as many as the longest takes, within a third of the width.
+fn name_width(state: &State, width: u16) -> u16 {
+    let longest =
+        |model: &Model| model.backends().map(|(g, b)| g.name.as_str().len() + b.name.as_str().len() + 1).max();
+    let longest = state.model.as_ref().and_then(longest).unwrap_or(0);
+    u16::try_from(longest).unwrap_or(u16::MAX).clamp(NAME_WIDTH_MIN, NAME_WIDTH_MIN.max(width / 3))
+}
+
 /// A change of health, then the length of the run or the streak towards a change.
 fn tail(canvas: &mut Canvas<'_>, (area, line): (Area, u16), mut column: u16, row: &CheckRow) {
     if let Some(to) = row.transition {
@@ -103,7 +114,7 @@ fn tail(canvas: &mut Canvas<'_>, (area, line): (Area, u16), mut column: u16, row
     if row.count > 1 {
         let run = format!("x{} in {}", row.count, span(row.last_ms.saturating_sub(row.first_ms)));
         canvas.text(area, (column, line), &run, Role::Muted);
-    } else if row.streak < u32::from(row.threshold) {
+    } else if row.transition.is_none() && row.streak < u32::from(row.threshold) {
         canvas.text(area, (column, line), &format!("{}/{}", row.streak, row.threshold), Role::Muted);
     }
 }
