@@ -10,7 +10,7 @@ use poise_ipc::fault::Fault;
 use poise_ipc::message::{ErrorCode, ErrorReply};
 use serde::Serialize;
 
-use super::format::{Format, SCHEMA_VERSION};
+use super::format::{Format, jsonl};
 use super::text::clean;
 use crate::exit::Exit;
 
@@ -124,16 +124,12 @@ impl Failure {
             faults: &self.faults,
             edits: &self.edits,
         };
-        let document = ErrorDocument { schema_version: SCHEMA_VERSION, error };
-        let mut line = serde_json::to_string(&document).expect("strings and integers always become JSON");
-        line.push('\n');
-        line
+        jsonl(&ErrorDocument { error })
     }
 }
 
 #[derive(Serialize)]
 struct ErrorDocument<'a> {
-    schema_version: u32,
     error: ErrorObject<'a>,
 }
 

@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::text::clean;
+use super::text::{clean, escaped};
 
 /// Version of everything that `-o json` and `-o jsonl` print. Fields are only ever added; a change
 /// that breaks a reader raises it.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -86,17 +86,15 @@ pub(super) fn listing<'a, T, R: Serialize>(
 /// A JSON document of several lines, headed by the schema version.
 pub(super) fn json<R: Serialize>(document: &R) -> String {
     let versioned = Versioned { schema_version: SCHEMA_VERSION, document };
-    let mut text = serde_json::to_string_pretty(&versioned).expect("what is printed has string keys");
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(&versioned).expect("what is printed has string keys");
+    escaped(text + "\n")
 }
 
 /// A JSON object on one line, headed by the schema version.
 pub(super) fn jsonl<R: Serialize>(document: &R) -> String {
     let versioned = Versioned { schema_version: SCHEMA_VERSION, document };
-    let mut text = serde_json::to_string(&versioned).expect("what is printed has string keys");
-    text.push('\n');
-    text
+    let text = serde_json::to_string(&versioned).expect("what is printed has string keys");
+    escaped(text + "\n")
 }
 
 /// One row, its raw values separated by tabs.

@@ -3,6 +3,8 @@
 //! Times are RFC 3339 in UTC wherever they appear, so that a row means the same in a ticket, in a
 //! pipe and on another machine. JSON carries integers instead; it is made elsewhere.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::safe;
@@ -16,6 +18,28 @@ pub(super) fn clean(text: &str) -> String {
         let end = rest.char_indices().nth(safe::LINE_LEN_MAX).map_or(rest.len(), |(at, _)| at);
         out.push_str(&safe::line(&rest[..end]));
         rest = &rest[end..];
+    }
+    out
+}
+
+/// JSON in which everything that is not safe on a terminal is written as `\uXXXX`: such characters stand
+/// within strings only, so it means the same.
+pub(super) fn escaped(document: String) -> String {
+    if document.bytes().all(|byte| byte == b'\n' || (0x20..0x7F).contains(&byte)) {
+        return document;
+    }
+    let mut out = String::with_capacity(document.len());
+    let mut bytes = [0; 4];
+    for c in document.chars() {
+        let text: &str = c.encode_utf8(&mut bytes);
+        if c == '\n' || safe::line(text) == text {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
     }
     out
 }

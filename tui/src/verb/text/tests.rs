@@ -1,6 +1,6 @@
 //! Values read the same everywhere and nothing of a text is lost.
 
-use super::{clean, count, latency, moment, size, span};
+use super::{clean, count, escaped, latency, moment, size, span};
 
 #[test]
 fn moments_are_utc_with_milliseconds() {
@@ -33,4 +33,13 @@ fn text_from_outside_is_made_safe_and_never_cut() {
     assert_eq!(clean("a\x1b[31mb\tc\n"), "a^[[31mb^Ic^J");
     let long = "ä".repeat(5_000);
     assert_eq!(clean(&long), long);
+}
+
+#[test]
+fn json_keeps_its_meaning_and_cannot_write_to_the_terminal() {
+    let texts = ["plain", "\u{1b}[2J", "\u{9b}2J", "\u{7f}", "\u{202e}abc", "\u{e0041}", "größer", "世界"];
+    let json = escaped(serde_json::to_string(&texts).unwrap());
+    assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), texts);
+    assert_eq!(clean(&json), json, "nothing is left to make safe");
+    assert!(json.contains(r"\u009b2J") && json.contains(r"\udb40\udc41") && json.contains("größer"), "{json}");
 }
