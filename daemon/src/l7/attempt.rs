@@ -11,6 +11,8 @@ use poise_core::live::BackendCells;
 use poise_core::plan::BackendId;
 use poise_ipc::cause::Cause;
 
+use tracing::debug;
+
 use super::client::{Relay, Request};
 use super::dial::dial;
 use super::download::Loss;
@@ -98,6 +100,11 @@ impl Relay {
                     return Ok(());
                 }
                 Err(Loss::Because(cause)) => return Err(self.lost(&exchange, cause)),
+                Err(Loss::Refused(refusal)) => {
+                    let backend = &attempt.pick.backend.name;
+                    debug!(listener = %self.listener.name, %backend, reason = %refusal, "response refused");
+                    return Err(self.lost(&exchange, refusal.of_response()));
+                }
                 Err(Loss::Silent) => {
                     drop(exchange);
                     self.begin_again(attempt, reused).map_err(Failure::Told)?;

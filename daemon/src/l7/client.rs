@@ -23,6 +23,7 @@ use poise_ipc::cause::Cause;
 use poise_ipc::limits::HEAD_TIMEOUT_MS;
 use poise_ipc::model::Protocol;
 use tokio::net::TcpStream;
+use tracing::debug;
 
 use super::download::Appetite;
 use super::exchange::Course;
@@ -68,8 +69,10 @@ pub(super) struct Request {
 /// What a client does next.
 enum Next {
     Request(Request),
-    /// It asks for something that is refused, or too slowly.
-    Refused(Cause),
+    /// It asks for something that is refused.
+    Refused(Refusal),
+    /// It does not come to the end of its head.
+    Slow,
     /// It is done, or time to part.
     Gone,
 }
@@ -102,11 +105,8 @@ impl Relay {
         loop {
             match poll_fn(|cx| self.poll_next(cx)).await {
                 Next::Gone => return,
-                Next::Refused(cause) => {
-                    self.ended(None, cause);
-                    Box::pin(self.answer(cause, false, false)).await;
-                    return;
-                }
+                Next::Refused(refusal) => return Box::pin(self.refuse(refusal.of_request(), Some(refusal))).await,
+                Next::Slow => return Box::pin(self.refuse(Cause::RequestTimeout, None)).await,
                 Next::Request(request) => {
                     // On the heap, so that a connection at rest does not hold the room for it.
                     if !Box::pin(self.carry_out(request)).await {
@@ -164,7 +164,7 @@ impl Relay {
             return self.watch.poll_rest(cx).map(|_| Next::Gone);
         }
         self.watch.poll_alarm(cx).map(|alarm| match alarm {
-            Alarm::Due => Next::Refused(Cause::RequestTimeout),
+            Alarm::Due => Next::Slow,
             Alarm::Draining | Alarm::Cut => Next::Gone,
         })
     }
@@ -173,7 +173,7 @@ impl Relay {
     fn read_head(&mut self, bytes: &[u8]) -> Option<Next> {
         let begins = self.scanner.is_new();
         match self.scanner.scan(bytes) {
-            Err(refusal) => Some(Next::Refused(refusal.of_request())),
+            Err(refusal) => Some(Next::Refused(refusal)),
             Ok(None) => {
                 self.carry.put(bytes);
                 if begins {
@@ -185,7 +185,7 @@ impl Relay {
                 self.scanner = Scanner::default();
                 Some(match self.begin(bytes, len) {
                     Ok(request) => Next::Request(request),
-                    Err(refusal) => Next::Refused(refusal.of_request()),
+                    Err(refusal) => Next::Refused(refusal),
                 })
             }
         }
@@ -233,13 +233,26 @@ impl Relay {
         }
     }
 
+    /// Says why a request is not served, and ends the connection.
+    async fn refuse(&mut self, cause: Cause, refusal: Option<Refusal>) {
+        self.ended(None, cause);
+        if let Some(refusal) = refusal {
+            debug!(listener = %self.listener.name, client = %self.peer, reason = %refusal, "request refused");
+        }
+        if let Some(reply) = reply(cause, refusal, false, false)
+            && self.write(reply).await
+        {
+            self.linger().await;
+        }
+    }
+
     /// Answers for poise itself; true when the connection may live on.
     pub(super) async fn answer(&mut self, cause: Cause, keep_alive: bool, head_only: bool) -> bool {
         let keep_alive = keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
-        let Some(reply) = reply(cause, keep_alive, head_only) else { return false };
+        let Some(reply) = reply(cause, None, keep_alive, head_only) else { return false };
         let sent = self.write(reply).await;
         if sent && !keep_alive {
-            Box::pin(self.linger()).await;
+            self.linger().await;
         }
         sent && keep_alive
     }

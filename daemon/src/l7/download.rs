@@ -88,6 +88,9 @@ pub(super) trait Steer {
     /// What of the request bears on the response.
     fn asked(&self) -> Asked;
 
+    /// Whether the client's connection ends with the response.
+    fn closes(&self) -> bool;
+
     /// A final head has arrived: what is the client told with it?
     fn final_head(&mut self, head: &ResponseHead<'_, '_>) -> Returned<'_>;
 }
@@ -97,6 +100,8 @@ pub(super) trait Steer {
 pub(super) enum Loss {
     /// The backend closed or reset before the first byte.
     Silent,
+    /// What the backend sent is refused.
+    Refused(Refusal),
     /// This.
     Because(Cause),
 }
@@ -107,8 +112,10 @@ impl From<Cause> for Loss {
     }
 }
 
-fn refused(refusal: Refusal) -> Loss {
-    Loss::Because(refusal.of_response())
+impl From<Refusal> for Loss {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl Download {
@@ -191,13 +198,13 @@ impl Download {
             scratch[HEAD_ROOM..kept].copy_from_slice(self.part.bytes());
             let end = kept + count;
             if let Stage::Body(body, _) = &mut self.stage {
-                let used = body.push(&scratch[kept..end]).map_err(refused)?;
+                let used = body.push(&scratch[kept..end])?;
                 self.has_excess = used < count;
-                return self.send(cx, sides, &scratch[kept..kept + used]);
+                return self.send(cx, sides, &scratch[kept..kept + used], steer.closes());
             }
             let mut out = ctx.l7.buffer();
             let outcome = self.read_heads(&mut scratch[..end], &mut out, steer);
-            let sent = outcome.and_then(|range| self.send(cx, sides, &scratch[range]));
+            let sent = outcome.and_then(|range| self.send(cx, sides, &scratch[range], steer.closes()));
             ctx.l7.reuse(out);
             sent
         })
@@ -206,7 +213,7 @@ impl Download {
     /// The stream has ended: only a body without another end may end so.
     fn ended(&mut self, is_error: bool) -> Result<bool, Loss> {
         match &mut self.stage {
-            Stage::Body(body, _) if !is_error => body.end().map(|()| true).map_err(refused),
+            Stage::Body(body, _) if !is_error => body.end().map(|()| true).map_err(Loss::from),
             Stage::Head if self.part.is_empty() && self.interim_count == 0 => Err(Loss::Silent),
             Stage::Head | Stage::Body(..) => Err(Loss::Because(Cause::BackendClosed)),
         }
@@ -224,9 +231,9 @@ impl Download {
         let mut body_len = 0;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
-            let Some(len) = self.scanner.scan(&scratch[at..]).map_err(refused)? else {
+            let Some(len) = self.scanner.scan(&scratch[at..])? else {
                 if !ResponseHead::may_begin(&scratch[at..]) {
-                    return Err(Loss::Because(Cause::BadResponse));
+                    return Err(Loss::Refused(Refusal::StartLine));
                 }
                 self.part = Held::new(scratch[at..].to_vec());
                 break;
@@ -237,7 +244,7 @@ impl Download {
             self.part = Held::default();
         }
         if let Stage::Body(body, _) = &mut self.stage {
-            body_len = body.push(&scratch[at..]).map_err(refused)?;
+            body_len = body.push(&scratch[at..])?;
             self.has_excess = at + body_len < scratch.len();
         }
         let start = at.checked_sub(out.len()).ok_or(Cause::Internal)?;
@@ -248,7 +255,7 @@ impl Download {
     fn read_head(&mut self, bytes: &[u8], out: &mut Vec<u8>, steer: &mut impl Steer) -> Result<(), Loss> {
         let mut store = FieldStore::default();
         let asked = steer.asked();
-        let head = ResponseHead::parse(bytes, &mut store, asked).map_err(refused)?;
+        let head = ResponseHead::parse(bytes, &mut store, asked)?;
         if head.is_interim() {
             self.interim_count += 1;
             if self.interim_count > INTERIM_MAX {
@@ -265,8 +272,10 @@ impl Download {
         Ok(())
     }
 
-    fn send(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, bytes: &[u8]) -> Result<bool, Loss> {
-        let sent = stream::write(cx, sides.client, bytes).map_err(|_| Cause::ClientClosed)?;
+    fn send(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, bytes: &[u8], closes: bool) -> Result<bool, Loss> {
+        let is_last = closes && matches!(&self.stage, Stage::Body(body, _) if body.is_complete());
+        let write = if is_last { stream::write_last } else { stream::write };
+        let sent = write(cx, sides.client, bytes).map_err(|_| Cause::ClientClosed)?;
         self.sent_bytes += sent as u64;
         self.held.put(&bytes[sent..]);
         sides.appetite.took(sent, bytes.len());

@@ -221,6 +221,10 @@ impl Steer for Steering<'_> {
         self.course.asked
     }
 
+    fn closes(&self) -> bool {
+        self.course.closes
+    }
+
     fn final_head(&mut self, head: &ResponseHead<'_, '_>) -> Returned<'_> {
         self.count(head);
         let course = &mut *self.course;

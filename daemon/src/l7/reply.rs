@@ -3,14 +3,17 @@
 //!
 //! The status derives from the cause. It writes no socket and counts nothing. Called by `client`.
 
+use poise_core::http::refusal::Refusal;
 use poise_ipc::cause::Cause;
 
-/// The reply for a cause, head and body; `None` where no answer is possible.
-pub(super) fn reply(cause: Cause, keep_alive: bool, head_only: bool) -> Option<Vec<u8>> {
+/// The reply for a cause, head and body; `None` where no answer is possible. A refusal says more than
+/// its cause: whoever wrote the client can find the fault by it.
+pub(super) fn reply(cause: Cause, refusal: Option<Refusal>, keep_alive: bool, head_only: bool) -> Option<Vec<u8>> {
     let status = cause.status()?;
     let reason = reason(status);
     let connection = if keep_alive { "" } else { "Connection: close\r\n" };
-    let body = format!("{status} {reason}: {cause}\n");
+    let why = refusal.map_or_else(String::new, |refusal| format!(": {refusal}"));
+    let body = format!("{status} {reason}: {cause}{why}\n");
     let mut reply = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{connection}\r\n",

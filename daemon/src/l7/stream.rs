@@ -7,7 +7,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use rustix::net::{SendFlags, send};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes that one direction of one connection moves before the others of the worker get their turn:
@@ -32,6 +33,18 @@ pub(super) fn write(cx: &mut Context<'_>, stream: &mut TcpStream, bytes: &[u8]) 
         }
     }
     Ok(taken)
+}
+
+/// As [`write`], for the last bytes before the connection is closed or finished, which must follow
+/// at once: the kernel holds them back so that the end travels in the same packet.
+pub(super) fn write_last(cx: &mut Context<'_>, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let taken = match stream.try_io(Interest::WRITABLE, || Ok(send(&*stream, bytes, flags)?)) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        outcome => outcome?,
+    };
+    // What is left waits for the socket in the usual way.
+    write(cx, stream, &bytes[taken..]).map(|rest| taken + rest)
 }
 
 /// Tells the peer that nothing more will be written.
