@@ -312,6 +312,7 @@ fn shares_are_exact_over_keep_alive_clients() {
     assert_eq!(backends.map(|backend| backend.requests().len()), [300, 100]);
 }
 
+mod garbage;
 mod load;
 mod refusals;
 mod sequences;
