@@ -1,8 +1,9 @@
-//! The one system call that no safe wrapper offers: deferring the accept of a listening socket.
+//! What no safe wrapper offers: deferring the accept of a listening socket, and giving freed memory
+//! back to the system.
 //!
-//! All unsafe code of poised is here. It decides nothing; the doors of the workers call it.
+//! All unsafe code of poised is here. It decides nothing; the workers call it.
 
-#![expect(unsafe_code, reason = "setsockopt of an option that neither socket2 nor rustix knows")]
+#![expect(unsafe_code, reason = "calls that neither socket2 nor rustix knows")]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -27,6 +28,14 @@ pub(crate) fn defer_accept(socket: impl AsFd, seconds: u8) -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives memory that was freed back to the system, of all threads. Takes some milliseconds after a
+/// flood and stops whoever allocates meanwhile.
+pub(crate) fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointer and may be called at any time from any thread.
+    let _ = unsafe { libc::malloc_trim(0) };
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod budget;
 mod clock;
 mod context;
 mod door;
+mod flood;
 mod run;
 mod sweep;
 mod throttle;

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::context::WorkerContext;
+use super::flood::Flood;
+use crate::platform;
 
 /// Time between two sweeps, in milliseconds: the shortest configurable timeout, so that none is
 /// more than two ticks late. The sweep rests while no connection is open.
@@ -110,12 +112,17 @@ impl Sweep {
 
 /// Sweeps until it is aborted.
 pub(super) async fn run(ctx: Rc<WorkerContext>) {
+    let mut flood = Flood::default();
     loop {
-        while ctx.sweep.is_empty() {
+        while ctx.sweep.is_empty() && !flood.is_ebbing(ctx.open.get()) {
             ctx.sweep.taken.notified().await;
         }
         tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
-        ctx.sweep.wake_due(ctx.clock.refresh());
+        let now_ms = ctx.clock.refresh();
+        ctx.sweep.wake_due(now_ms);
+        if flood.observe(ctx.open.get(), now_ms) {
+            platform::release_memory();
+        }
     }
 }
 
