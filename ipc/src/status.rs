@@ -87,12 +87,16 @@ pub struct ListenerCounters {
     pub bytes_out_total: u64,
     /// Connections or requests that ended badly, by cause; causes that never occurred are absent.
     pub causes: Vec<(Cause, u64)>,
+    /// `http`: responses of backends passed on, by class, 1xx to 5xx.
+    pub responses_total: [u64; 5],
 }
 
 impl ListenerCounters {
-    /// Connections and requests that failed by the backend's or poised's doing (5xx causes).
+    /// Connections and requests that failed by the backend's or poised's doing: 5xx causes, and 5xx
+    /// responses that a backend gave itself.
     pub fn errors_total(&self) -> u64 {
-        self.causes.iter().filter(|(cause, _)| cause.status().is_some_and(|s| s >= 500)).map(|&(_, n)| n).sum()
+        let failed = self.causes.iter().filter(|(cause, _)| cause.status().is_some_and(|s| s >= 500));
+        failed.map(|&(_, n)| n).sum::<u64>() + self.responses_total[4]
     }
 }
 

@@ -131,6 +131,7 @@ pub struct ListenerCells {
     pub requests: Cell,
     pub bytes_in: Cell,
     pub bytes_out: Cell,
+    pub responses: [Cell; 5],
     causes: [Cell; Cause::ALL.len()],
 }
 
@@ -173,6 +174,7 @@ impl ListenerLive {
             bytes_in_total: sum(|w| &w.bytes_in),
             bytes_out_total: sum(|w| &w.bytes_out),
             causes: causes.collect(),
+            responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
         }
     }
 }

@@ -110,6 +110,7 @@ fn listener(text: &str, bind: &str, protocol: Protocol, group: &str, total: u64)
         bytes_in_total: total * 500,
         bytes_out_total: total * 20_000,
         causes: Vec::new(),
+        responses_total: [0, total, 0, 0, 0],
     };
     let (name, group) = (name(text), name(group));
     ListenerStatus { name, bind: address(bind), protocol, group, persistence: Persistence::Off, counters }

@@ -74,6 +74,7 @@ pub(super) fn status() -> Status {
             bytes_in_total: 4_096,
             bytes_out_total: 1_536,
             causes: vec![(Cause::ConnectFailed, 2), (Cause::ClientClosed, 5)],
+            responses_total: [0, 1_190, 0, 8, 0],
         },
     });
     Status {

@@ -62,6 +62,7 @@ struct ListenerNumbers {
     bytes_in_total: u64,
     bytes_out_total: u64,
     errors_total: u64,
+    responses_total: [u64; 5],
     causes: BTreeMap<&'static str, u64>,
 }
 
@@ -81,6 +82,7 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             bytes_in_total: counters.bytes_in_total,
             bytes_out_total: counters.bytes_out_total,
             errors_total: counters.errors_total(),
+            responses_total: counters.responses_total,
             causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
         },
     }
