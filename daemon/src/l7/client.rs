@@ -54,8 +54,9 @@ pub(super) struct Relay {
     pub(super) appetite: Appetite,
     /// The listener is gone: the connection ends after the request under way.
     pub(super) leaves: bool,
+    /// Number of the plan that `listener` was taken from.
+    pub(super) generation: u64,
     scanner: Scanner,
-    generation: u64,
 }
 
 /// One request, read as far as it had arrived.

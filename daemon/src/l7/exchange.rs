@@ -12,7 +12,7 @@ use poise_core::http::onward::{Connection, Returned, SetCookie};
 use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::live::BackendCells;
 use poise_core::persistence::PersistencePlan;
-use poise_core::plan::{BackendId, ListenerPlan};
+use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
 
 use super::client::Relay;
@@ -130,11 +130,12 @@ impl<'r> Exchange<'r> {
 
     fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
         let is_final = !self.upload.is_received() || relay.leaves;
-        let Relay { ctx, client, listener, appetite, .. } = relay;
+        let Relay { ctx, client, listener, appetite, generation, .. } = relay;
         let id = self.link.backend;
         let (backend, cells) = self.link.parts();
         let course = &mut *self.course;
-        let mut steering = Steering { course, ctx, listener, backend: id, cells, is_final };
+        let generation = *generation;
+        let mut steering = Steering { course, ctx, listener, generation, backend: id, cells, is_final };
         self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite }, &mut steering)
     }
 
@@ -210,6 +211,8 @@ struct Steering<'a> {
     course: &'a mut Course,
     ctx: &'a WorkerContext,
     listener: &'a Arc<ListenerPlan>,
+    /// Number of the plan that the listener was taken from.
+    generation: u64,
     backend: BackendId,
     cells: &'a BackendCells,
     /// The client's connection cannot live on, whatever was agreed.
@@ -233,7 +236,8 @@ impl Steer for Steering<'_> {
         course.closes = self.is_final
             || !course.keep_alive
             || head.framing == Framing::UntilClose
-            || self.ctx.phase() != Phase::Serving;
+            || self.ctx.phase() != Phase::Serving
+            || is_gone(self.ctx, self.listener.id, self.generation);
         let connection = match (course.closes, course.asked.http10) {
             (true, _) => Connection::Close,
             (false, true) => Connection::KeepAlive,
@@ -242,6 +246,12 @@ impl Steer for Steering<'_> {
         let cookie = (course.is_unbound && !course.is_tunnel).then(|| self.cookie()).flatten();
         Returned { connection, cookie }
     }
+}
+
+/// Whether a later plan than that of `generation` is in force and has no such listener any more.
+fn is_gone(ctx: &WorkerContext, listener: ListenerId, generation: u64) -> bool {
+    let plan = ctx.published.load();
+    plan.generation != generation && !plan.listeners.contains_key(&listener)
 }
 
 impl Steering<'_> {

@@ -27,7 +27,7 @@ pub(super) struct Upload {
     held: Held,
     /// The backend takes no more; its response may still come.
     is_broken: bool,
-    /// The client has ended its side of a tunnel.
+    /// The end of the client's side is passed on, not a fault.
     is_tunnel: bool,
     /// Bytes of the body so far.
     pub(super) body_bytes: u64,

@@ -299,6 +299,23 @@ fn the_request_after_its_listener_is_gone_is_served_and_is_the_last() {
 }
 
 #[test]
+fn the_request_under_way_when_its_listener_goes_is_the_last() {
+    let backend = Scripted::new(|mut stream| {
+        while let Ok((_, body)) = read_message(&mut stream) {
+            send(&mut stream, &ok(&body));
+        }
+    });
+    let mut rig = http(&[backend.address]);
+    let mut client = rig.connect();
+    send(&mut client, &POST[..POST.len() - 1]);
+    until("the request is under way", || rig.counters().requests_total == 1);
+    rig.edit(|config| config.listeners.clear());
+    let (head, body) = ask(&mut client, "i");
+    assert_eq!((field(&head, "connection"), body.as_str()), (Some("close"), "hi"));
+    assert_eq!(read_to_end(&mut client).expect("an orderly end"), b"");
+}
+
+#[test]
 fn a_worker_that_stops_finishes_requests_and_leaves_the_idle() {
     let backend = Scripted::new(|mut stream| {
         while let Ok((head, _)) = read_message(&mut stream) {

@@ -60,7 +60,7 @@ impl Scanner {
         }
     }
 
-    /// The scanned head of `len` bytes ends a line here.
+    /// A line that is not empty ends at `self.at`.
     fn line(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         if bytes[self.line_start] == b' ' {
             return Err(if self.lines == 0 { Refusal::LeadingBlank } else { Refusal::Fold });
