@@ -96,7 +96,7 @@ impl End {
     fn cause(self) -> Option<Cause> {
         match self {
             Self::Complete => None,
-            Self::Failed(Side::Client) => Some(Cause::ClientClosed),
+            Self::Abandoned | Self::Failed(Side::Client) => Some(Cause::ClientClosed),
             Self::Failed(Side::Backend) => Some(Cause::BackendClosed),
             Self::Idle => Some(Cause::IdleTimeout),
             Self::Cut => Some(Cause::Shutdown),

@@ -24,8 +24,11 @@ const FULL_BYTES: usize = 16 << 10;
 const FULL_READS: u8 = 2;
 /// Refused bytes of a worker above which no direction reads more than a full read at once.
 const REFUSED_BYTES_MAX: usize = 64 << 20;
-/// Reads of one direction within one poll, 4 MiB at most, before others have their turn.
-const ROUNDS_MAX: usize = 16;
+/// Reads of one direction within one poll, 1 MiB at most, before others have their turn.
+const ROUNDS_MAX: usize = 4;
+/// Bytes thrown away for a source that has not noticed that nobody reads: more than what is on
+/// its way when the destination closes.
+const DISCARD_BYTES_MAX: usize = 8 << 20;
 
 /// Which peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,8 @@ pub(super) struct Direction {
     moved: bool,
     /// Whether the source is known to have failed: what it sent before is still read.
     source_failed: bool,
+    /// Whether the destination closed, in good order, before it had everything.
+    cut_short: bool,
     held: Held,
 }
 
@@ -93,7 +98,9 @@ enum Stage {
     Ending,
     /// The destination reads no more: what comes is thrown away, so that closing the source does
     /// not destroy what it has yet to receive.
-    Discarding,
+    Discarding {
+        bytes: usize,
+    },
     Done,
 }
 
@@ -103,9 +110,14 @@ impl Direction {
         self.stage == Stage::Done
     }
 
-    /// Whether the destination reads no more.
-    pub(super) fn is_discarding(&self) -> bool {
-        self.stage == Stage::Discarding
+    /// Whether nothing more will be written: the end was passed on, or what comes is thrown away.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Done | Stage::Discarding { .. })
+    }
+
+    /// Whether the destination closed before it had everything.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// Whether bytes have moved since the last call.
@@ -128,7 +140,7 @@ impl Direction {
         for _ in 0..ROUNDS_MAX {
             match self.stage {
                 Stage::Done => return Poll::Ready(Ok(())),
-                Stage::Discarding => ready!(self.discard(cx, ctx, ends))?,
+                Stage::Discarding { bytes } => ready!(self.discard(cx, ctx, ends, bytes))?,
                 Stage::Open | Stage::Ending => match ready!(self.step(cx, ctx, ends)) {
                     Err((Fault::Write, error)) if error.kind() == io::ErrorKind::BrokenPipe => self.stop(ctx),
                     other => other.map_err(|(fault, _)| fault)?,
@@ -301,16 +313,24 @@ impl Direction {
     /// The destination has closed in good order and wants no more.
     fn stop(&mut self, ctx: &WorkerContext) {
         self.release(ctx);
-        self.stage = if self.stage == Stage::Ending { Stage::Done } else { Stage::Discarding };
+        self.cut_short = true;
+        self.stage = if self.stage == Stage::Ending { Stage::Done } else { Stage::Discarding { bytes: 0 } };
     }
 
-    fn discard(&mut self, cx: &mut Context<'_>, ctx: &WorkerContext, ends: &mut Ends<'_>) -> Poll<Result<(), Fault>> {
+    fn discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        ctx: &WorkerContext,
+        ends: &mut Ends<'_>,
+        before: usize,
+    ) -> Poll<Result<(), Fault>> {
         ctx.scratch.with(|scratch| {
             let mut buf = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *ends.from).poll_read(cx, &mut buf)).map_err(|_| Fault::Read)?;
-            if buf.filled().is_empty() {
-                self.stage = Stage::Done;
-            }
+            let (n, bytes) = (buf.filled().len(), before + buf.filled().len());
+            self.moved = true;
+            let over = n == 0 || bytes > DISCARD_BYTES_MAX;
+            self.stage = if over { Stage::Done } else { Stage::Discarding { bytes } };
             Poll::Ready(Ok(()))
         })
     }

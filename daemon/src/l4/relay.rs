@@ -15,15 +15,17 @@ use super::direction::{Direction, Ends, Fault, Side};
 use super::reset;
 use crate::worker::{Alarm, Watch, WorkerContext};
 
-/// How long a peer may go on sending to one that has closed, in milliseconds, before it is cut
-/// off: time for it to receive the last bytes and the end.
-const LINGER_MS: u32 = 2_000;
+/// Silence that ends a pair of which one peer has closed and the other only sends, in
+/// milliseconds: time for that one to receive the last bytes and the end.
+const LINGER_MS: u32 = 5_000;
 
 /// How a pair ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Both directions have passed on their end.
     Complete,
+    /// The client closed, in good order, before it had the whole answer.
+    Abandoned,
     /// This peer failed.
     Failed(Side),
     /// Nothing moved for the idle timeout.
@@ -74,7 +76,7 @@ impl Pair {
             }
             self.rearm(watch, idle_timeout_ms, backend);
             watch.poll_alarm(cx).map(|alarm| match alarm {
-                Alarm::Due if self.lingering => End::Complete,
+                Alarm::Due if self.lingering => self.over(),
                 Alarm::Due => End::Idle,
                 Alarm::Draining | Alarm::Cut => End::Cut,
             })
@@ -108,24 +110,24 @@ impl Pair {
         match (up, down) {
             (_, Poll::Ready(Err(Fault::Read))) => Poll::Ready(End::Failed(Side::Backend)),
             (_, Poll::Ready(Err(Fault::Write))) => Poll::Ready(End::Failed(Side::Client)),
-            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(End::Complete),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(self.over()),
             _ => Poll::Pending,
         }
     }
 
-    /// Bytes that moved put off the deadline, except when all that is left is to let go.
+    /// The end of a pair in which no peer has failed.
+    fn over(&self) -> End {
+        if self.down.was_cut_short() { End::Abandoned } else { End::Complete }
+    }
+
+    /// Bytes that moved put off the deadline, which is near when all that is left is to let go.
     fn rearm(&mut self, watch: &Watch, idle_timeout_ms: u32, backend: &BackendCells) {
         let (up, down) = (self.up.take_moved(), self.down.take_moved());
         self.answer.note(up, down, backend);
-        let half =
-            |open: &Direction, other: &Direction| open.is_discarding() && (other.is_done() || other.is_discarding());
-        if half(&self.up, &self.down) || half(&self.down, &self.up) {
-            if !self.lingering {
-                self.lingering = true;
-                watch.rearm(LINGER_MS);
-            }
-        } else if up || down {
-            watch.rearm(idle_timeout_ms);
+        let lets_go = self.up.is_over() && self.down.is_over();
+        if up || down || lets_go != self.lingering {
+            self.lingering = lets_go;
+            watch.rearm(if lets_go { LINGER_MS } else { idle_timeout_ms });
         }
     }
 
