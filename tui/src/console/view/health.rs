@@ -66,12 +66,13 @@ fn summary(state: &State, canvas: &mut Canvas<'_>, area: Area) {
     }
 }
 
-/// Paints one row; says where the name ends.
+/// Paints one row; says where the name ends. Only failures and changes have a look of their own: a busy
+/// log must not cost more than its text.
 pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u16), row: &CheckRow) -> u16 {
     let wide = area.width >= EXACT_FROM;
     let exact = time::exact(row.first_ms, &state.zone);
     let time = if wide { exact.as_str() } else { exact.get(..8).unwrap_or("-") };
-    let column = canvas.text(area, (1, line), time, Role::Muted);
+    let column = canvas.text(area, (1, line), time, Role::Plain);
     let name = format!("{}/{}", row.group, row.backend);
     let name_width = name_width(state, area.width);
     let cell = Area { width: (column + 1 + name_width).min(area.width), ..area };
@@ -79,14 +80,14 @@ pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u
     let mut column = column + 2 + name_width;
     if area.width >= ADDRESS_FROM {
         let cell = Area { width: column + 28, ..area };
-        canvas.text(cell, (column, line), &format!("{} {}", row.protocol, row.address), Role::Muted);
+        canvas.text(cell, (column, line), &format!("{} {}", row.protocol, row.address), Role::Plain);
         column += 29;
     }
     let role = if row.verdict.passed() { Role::Plain } else { Role::Fail };
     let verdict_end = canvas.text(area, (column, line), &row.verdict.to_string(), role);
     column = verdict_end.max(column + if wide { 21 } else { 0 }) + 1;
     if wide {
-        canvas.right(area, (column + 7, line), &format!("{} ms", latency(row.latency_us_max)), Role::Muted);
+        canvas.right(area, (column + 7, line), &format!("{} ms", latency(row.latency_us_max)), Role::Plain);
         column += 9;
     }
     tail(canvas, (area, line), column, row);
@@ -113,8 +114,8 @@ fn tail(canvas: &mut Canvas<'_>, (area, line): (Area, u16), mut column: u16, row
     }
     if row.count > 1 {
         let run = format!("x{} in {}", row.count, span(row.last_ms.saturating_sub(row.first_ms)));
-        canvas.text(area, (column, line), &run, Role::Muted);
+        canvas.text(area, (column, line), &run, Role::Plain);
     } else if row.transition.is_none() && row.streak < u32::from(row.threshold) {
-        canvas.text(area, (column, line), &format!("{}/{}", row.streak, row.threshold), Role::Muted);
+        canvas.text(area, (column, line), &format!("{}/{}", row.streak, row.threshold), Role::Plain);
     }
 }

@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use poise_ipc::message::EventBody;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::view;
 use crate::console::caps::{Caps, Level};
-use crate::console::fixture::{Bench, NOW_MS};
+use crate::console::emit::Emitter;
+use crate::console::fixture::{Bench, NOW_MS, check_row, event};
 use crate::console::msg::Msg;
 
 const SIZES: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 40), (160, 45)];
@@ -138,6 +140,34 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
                 "the selected row shows without colour: {name} {size:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_busy_log_costs_no_more_bytes_than_its_lines_as_text() {
+    for (width, height) in &SIZES[1..] {
+        let (width, height) = (*width, *height);
+        let mut bench = scene((width, height), "3");
+        let mut emitter = Emitter::new(LOOKS[0].1);
+        let (mut sent, mut text) = (0, 0);
+        for frame in 0..40u64 {
+            for row in 0..10 {
+                let seq = 100 + frame * 10 + row;
+                bench.tell(event(NOW_MS, EventBody::Checked(check_row(seq, "app-1", seq % 3 != 0, 1))));
+            }
+            let (width, height) = bench.state.size;
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+            let log = view(&bench.state, LOOKS[0].1, &mut buffer);
+            let newest = buffer.content.chunks(usize::from(width)).rev().skip(3).take(10);
+            let lengths = newest.map(|line| line.iter().map(Cell::symbol).collect::<String>().trim_end().len() + 2);
+            let lines: usize = lengths.sum();
+            let bytes = emitter.frame(buffer, log).len();
+            // The first frames fill the screen.
+            if frame > 4 {
+                (sent, text) = (sent + bytes, text + lines);
+            }
+        }
+        assert!(sent <= text, "{width}x{height}: {sent} bytes for {text} bytes of text");
     }
 }
 
