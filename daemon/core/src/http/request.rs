@@ -105,8 +105,8 @@ impl<'b> Target<'b> {
             return Err(Refusal::TargetTooLong);
         }
         // A fragment is never sent (RFC 9112 §3.2), and readers differ on where it would begin; the
-        // other three are in no URI and refused by hyper.
-        if !text.iter().all(|&byte| byte.is_ascii_graphic() && !b"#<>`".contains(&byte)) {
+        // others are in no URI and refused by hyper.
+        if !text.iter().all(|&byte| byte.is_ascii_graphic() && !b"#<>`\"".contains(&byte)) {
             return Err(Refusal::Target);
         }
         match text {

@@ -79,6 +79,8 @@ fn a_bad_start_line_is_refused() {
         ("GET * HTTP/1.1", Refusal::Target),
         ("GET a HTTP/1.1", Refusal::Target),
         ("GET /#a HTTP/1.1", Refusal::Target),
+        ("GET /?\"a HTTP/1.1", Refusal::Target),
+        ("GET /<a> HTTP/1.1", Refusal::Target),
         ("GET /é HTTP/1.1", Refusal::Target),
         ("GET https://a/ HTTP/1.1", Refusal::Target),
         ("GET http:// HTTP/1.1", Refusal::HostInvalid),
