@@ -11,6 +11,7 @@ mod rig;
 #[path = "../support/script.rs"]
 mod script;
 
+mod descriptors;
 mod durability;
 mod edits;
 mod http;

@@ -52,3 +52,20 @@ async fn a_connection_beyond_the_budget_is_refused_and_counted() {
     assert_eq!(causes, [(Cause::ConnectionLimit, 1)]);
     assert_eq!(live.totals().connections_open, 1);
 }
+
+#[tokio::test(flavor = "local")]
+async fn a_panic_ends_one_connection_and_is_counted() {
+    let (_front, address) = listening();
+    let ctx = context_within(Budget { connections_max: 1, pipes_max: 0 });
+    let plan = plan(address, address);
+    let listener = plan.listeners.values().next().expect("one listener");
+    let open = Open::new(Rc::clone(&ctx), listener, address);
+    let connection = spawn_local(async move {
+        let _open = open;
+        panic!("as a fault of the relay would");
+    });
+    assert!(connection.await.expect_err("it panics").is_panic());
+    let counted = listener.live.totals();
+    assert_eq!((counted.causes, counted.connections_open), (vec![(Cause::Internal, 1)], 0));
+    assert_eq!(ctx.open.get(), 0);
+}
