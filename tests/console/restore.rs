@@ -55,13 +55,18 @@ fn ctrl_z_gives_the_terminal_back_and_fg_paints_again_without_asking_it_anything
     let state = tempfile::tempdir().unwrap();
     let mut console = console(state.path(), &[]);
     for _ in 0..3 {
-        console.types("\u{1a}");
+        // The stop also ends a message: what it leaves to paint must not reach the shell's screen.
+        console.types("p\u{1a}");
         console.is_stopped();
         console.is_whole();
         console.signal(Signal::CONT);
         console.is_up();
     }
     let bytes = console.bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    for away in text.split("\u{1b}[?1049l").skip(1).filter_map(|rest| rest.split_once("\u{1b}[?1049h")) {
+        assert_eq!(away.0, "");
+    }
     assert!(!bytes.windows(4).any(|w| w == b"\x1b[6n") && !bytes.windows(4).any(|w| w == b"\x1b[5n"));
     console.types("q");
     assert_eq!(console.ends(), 0);

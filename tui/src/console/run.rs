@@ -328,6 +328,7 @@ impl App {
     fn paint_due_ms(&self) -> Option<u64> {
         match self.state.paint {
             Paint::None => None,
+            _ if !self.terminal.is_taken() => None,
             // Until the terminal has taken the last frame no further one is made, unless for a key.
             _ if self.terminal.pending_bytes() > if self.pressed { PENDING_BYTES_MAX } else { 0 } => None,
             Paint::Data if self.state.paused => None,

@@ -145,6 +145,11 @@ impl Terminal {
         }
     }
 
+    /// Whether it is ours: not between a stop and the continuation, when the shell writes on it.
+    pub fn is_taken(&self) -> bool {
+        self.guard.active.load(Ordering::SeqCst)
+    }
+
     /// Bytes that the terminal has not taken yet.
     pub fn pending_bytes(&self) -> usize {
         self.pending.len()
