@@ -9,6 +9,7 @@ pub mod effect;
 pub mod filter;
 pub mod log;
 pub mod model;
+pub mod order;
 pub mod overlay;
 pub mod screen;
 pub mod series;

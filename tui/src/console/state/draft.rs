@@ -13,6 +13,7 @@ use poise_ipc::status::BackendStatus;
 use serde::{Deserialize, Serialize};
 
 use super::model::Model;
+use super::order::natural;
 
 /// Steps of undo that are kept.
 const STEPS_MAX: usize = 200;
@@ -135,7 +136,9 @@ impl Draft {
     /// Every staged edit, in the order of paths.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Staged)> {
         let mut all: Vec<_> = self.staged.iter().map(|(id, staged)| (*id, staged)).collect();
-        all.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
+        all.sort_by(|(_, Staged { path: a, .. }), (_, Staged { path: b, .. })| {
+            a.group.cmp(&b.group).then_with(|| natural(a.backend.as_str(), b.backend.as_str()))
+        });
         all.into_iter()
     }
 

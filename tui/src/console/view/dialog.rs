@@ -87,10 +87,11 @@ fn paper(canvas: &mut Canvas<'_>, screen: Area, paper: &Paper<'_>) {
         canvas.text(list, (0, line), text, *role);
     }
     let below = paper.lines.len().saturating_sub(top + usize::from(list.height));
-    if below > 0 {
-        canvas.right(keys, (keys.width, 0), &format!("{below} more below"), Role::Muted);
-    }
     key_line(canvas, keys, paper.keys);
+    let more = format!("{below} more below");
+    if below > 0 && paper.keys.len() + more.len() + 3 <= usize::from(keys.width) {
+        canvas.right(keys, (keys.width, 0), &more, Role::Muted);
+    }
 }
 
 /// The keys of a dialog; Cancel has the focus.

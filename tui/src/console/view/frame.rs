@@ -36,35 +36,40 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
 }
 
 fn crumb(state: &State, canvas: &mut Canvas<'_>, area: Area) {
-    let host = state.peer.as_ref().map_or("poise", |peer| peer.host.as_str());
-    let mut path = host.to_owned();
-    if state.screen == Screen::Balance {
-        path.push_str(" > ");
-        path.push_str(state.balance.scope.as_ref().map_or("all groups", |group| group.as_str()));
-    }
-    path.push_str(" > ");
-    path.push_str(&state.screen.title().to_lowercase());
-    let end = canvas.text(area, (1, 0), &path, Role::Accent);
     let (link, role) = link(state, canvas.caps.ascii);
-    let mut right = String::new();
-    if let Some(model) = &state.model {
-        right = format!("rev {} | ", model.status().revision);
-    }
-    right.push_str(if state.may_edit() { "WRITE | " } else { "READ-ONLY | " });
-    if !state.draft.is_empty() {
-        let _ = write!(right, "{} staged | ", state.draft.len());
-    }
-    if state.paused {
-        right.push_str("PAUSED | ");
-    }
     let link_width = u16::try_from(link.chars().count()).unwrap_or(u16::MAX);
     let link_at = area.width.saturating_sub(link_width + 1);
+    let facts = facts(state);
+    let room = usize::from(link_at.saturating_sub(2));
+    // The way here is shortened before what is staged, the revision before the way.
+    let paths = paths(state);
+    let both = |path: &String, facts: &str| path.len() + 1 + facts.len() <= room;
+    let fitting = |facts: &&str| paths.iter().any(|path| both(path, facts));
+    let shown = facts.iter().map(String::as_str).find(fitting).unwrap_or("");
+    let path = paths.iter().find(|path| both(path, shown)).or(paths.last()).map_or("", String::as_str);
+    let end = canvas.text(area, (1, 0), path, Role::Accent);
     canvas.text(area, (link_at.max(end + 1), 0), &link, role);
-    let room = link_at.saturating_sub(end + 1);
-    // What does not fit is left out from the left: the revision goes first.
-    let fits = right.match_indices("| ").map(|(at, _)| at + 2).chain([right.len()]);
-    let shown = std::iter::once(0).chain(fits).map(|at| &right[at..]).find(|rest| rest.len() <= usize::from(room));
-    canvas.right(area, (link_at, 0), shown.unwrap_or(""), Role::Plain);
+    canvas.right(area, (link_at, 0), shown, Role::Plain);
+}
+
+/// The way to the screen in front, ever shorter.
+fn paths(state: &State) -> [String; 3] {
+    let host = state.peer.as_ref().map_or("poise", |peer| peer.host.as_str());
+    let title = state.screen.title().to_lowercase();
+    let short = format!("{host} > {title}");
+    let scope = state.balance.scope.as_ref().map_or("all groups", |group| group.as_str());
+    let long = if state.screen == Screen::Balance { format!("{host} > {scope} > {title}") } else { short.clone() };
+    [long, short, title]
+}
+
+/// Revision, rights and draft, ever shorter.
+fn facts(state: &State) -> [String; 3] {
+    let staged = if state.draft.is_empty() { String::new() } else { format!("{} staged | ", state.draft.len()) };
+    let paused = if state.paused { "PAUSED | " } else { "" };
+    let rights = if state.may_edit() { "WRITE | " } else { "READ-ONLY | " };
+    let revision = state.model.as_ref().map_or_else(String::new, |model| format!("rev {} | ", model.status().revision));
+    let last = format!("{staged}{paused}");
+    [format!("{revision}{rights}{last}"), format!("{rights}{last}"), last]
 }
 
 fn link(state: &State, ascii: bool) -> (String, Role) {
