@@ -24,7 +24,8 @@ const FULL_BYTES: usize = 16 << 10;
 const FULL_READS: u8 = 2;
 /// Refused bytes of a worker above which no direction reads more than a full read at once.
 const REFUSED_BYTES_MAX: usize = 64 << 20;
-/// Reads of one direction within one poll, 1 MiB at most, before others have their turn.
+/// Reads of one direction within one poll before others have their turn: 4 MiB at most, some 2 ms
+/// of work where peers are that fast. Fewer cost a tenth more for bulk, more gain nothing.
 const ROUNDS_MAX: usize = 4;
 /// Bytes thrown away for a source that has not noticed that nobody reads: more than what is on
 /// its way when the destination closes.

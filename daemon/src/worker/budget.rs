@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const RESERVE_MAX: u64 = 512;
 
 /// Pipes of all workers. The kernel gives an unprivileged user 64 MiB of pipe pages by default,
-/// which is so many of 256 KiB.
-const PIPES_MAX: u64 = 256;
+/// which is so many of 1 MiB.
+const PIPES_MAX: u64 = 64;
 
 /// What one worker may hold open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,6 @@ fn all_workers_together_stay_within_the_limit() {
 
 #[test]
 fn a_usual_limit_serves_thousands_of_connections() {
-    assert_eq!(Budget::of(20_000, 2), Budget { connections_max: 4_744, pipes_max: 128 });
+    assert_eq!(Budget::of(20_000, 2), Budget { connections_max: 4_840, pipes_max: 32 });
     assert_eq!(Budget::of(1_024, 2), Budget { connections_max: 168, pipes_max: 24 });
 }
