@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, an environment variable or a socket: time, bytes and seeds
 //! are arguments, so every rule can be tested and simulated without the world.
 
+pub mod access;
 pub mod health;
 pub mod http;
 pub mod live;
