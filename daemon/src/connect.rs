@@ -4,9 +4,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
+use poise_core::plan::Target;
 use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 /// Connects, with small writes sent at once. With `data` at hand that is written as soon as this
 /// returns, the handshake's last acknowledgement waits for it and travels with it: a packet less.
@@ -17,7 +20,15 @@ use tokio::net::{TcpSocket, TcpStream};
 ///
 /// # Cancel safety
 /// Dropping it closes the socket.
-pub(crate) async fn connect(address: SocketAddr, data: bool) -> io::Result<TcpStream> {
+pub(crate) async fn connect(target: &Target, data: bool) -> io::Result<TcpStream> {
+    match target {
+        Target::Ip(address) => connect_ip(*address, data).await,
+        Target::Unix(path) => connect_unix(path).await,
+        Target::Unresolved => Err(io::Error::new(io::ErrorKind::HostUnreachable, "no answer to its name is known")),
+    }
+}
+
+async fn connect_ip(address: SocketAddr, data: bool) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if data {
         SockRef::from(&socket).set_tcp_quickack(false)?;
@@ -30,4 +41,11 @@ pub(crate) async fn connect(address: SocketAddr, data: bool) -> io::Result<TcpSt
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(stream)
+}
+
+/// A connected Unix stream, which from here on is used like one of TCP: reading, writing, ending
+/// and waiting are the same calls, and options of TCP fail harmlessly.
+async fn connect_unix(path: &Path) -> io::Result<TcpStream> {
+    let stream = UnixStream::connect(path).await?.into_std()?;
+    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(stream)))
 }

@@ -43,7 +43,7 @@ impl WorkerState {
 /// Serves a client until its connection ends. The worker counts the connection and notices a
 /// panic; everything else is counted here.
 pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, peer: SocketAddr) {
-    let watch = ctx.watch(listener.connect_timeout_ms);
+    let watch = ctx.watch(listener.settings.connect_timeout_ms);
     let Dialed { backend, stream, inflight } = match dial(&ctx, &listener, (&client, peer), &watch).await {
         Ok(dialed) => dialed,
         Err(failure) => {
@@ -54,7 +54,7 @@ pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: 
         }
     };
     // Only what the relay needs stays: an old plan must not live as long as its connections.
-    let (id, live, idle_timeout_ms) = (listener.id, Arc::clone(&listener.live), listener.idle_timeout_ms);
+    let (id, live, idle_timeout_ms) = (listener.id, Arc::clone(&listener.live), listener.settings.idle_timeout_ms);
     drop(listener);
     let (to_client, to_backend) = (live.worker(ctx.index), backend.live.worker(ctx.index));
     let reached = Reached::new(to_backend, inflight);

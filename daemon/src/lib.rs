@@ -26,10 +26,10 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
+use poise_ipc::model::Bind;
 use poise_ipc::transport::ListenError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
@@ -37,7 +37,7 @@ use tracing::info;
 use control::bus::Bus;
 use control::command::{Command, INBOX_MAX};
 use control::ipc::{Link, Server};
-use control::ports::{PortError, Ports, Wanted};
+use control::ports::{PortError, Ports, Want, Wanted};
 use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
 use control::records::Records;
 use listen::{Binder, Prepared};
@@ -143,12 +143,8 @@ impl Ports for Sockets {
     type Prepared = Prepared;
 
     fn prepare(&mut self, wanted: &Wanted) -> Result<Prepared, PortError> {
-        let wanted: BTreeMap<_, _> = wanted
-            .iter()
-            .map(|(&id, want)| {
-                (id, listen::Wanted { name: want.name.clone(), bind: want.bind, protocol: want.protocol })
-            })
-            .collect();
+        let want = |want: &Want| listen::Wanted { name: want.name.clone(), settings: want.settings.clone() };
+        let wanted: BTreeMap<_, _> = wanted.iter().map(|(&id, wanted)| (id, want(wanted))).collect();
         self.0.prepare(&wanted).map_err(|error| PortError {
             listener: error.listener,
             address: error.address,
@@ -160,7 +156,7 @@ impl Ports for Sockets {
         self.0.commit(prepared).await;
     }
 
-    fn address(&self, listener: ListenerId) -> Option<SocketAddr> {
-        self.0.address(listener)
+    fn address(&self, listener: ListenerId) -> Option<Bind> {
+        self.0.address(listener).map(Bind::Ip)
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use poise_core::plan::ListenerId;
 use poise_ipc::Name;
-use poise_ipc::model::Protocol;
+use poise_ipc::model::{Bind, Listener};
 use tokio::sync::{mpsc, oneshot};
 
 use self::socket::overlaps;
@@ -28,10 +28,17 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 pub struct Wanted {
     /// Its name, for errors.
     pub name: Name,
-    /// Where it accepts; port 0 lets the kernel choose once.
-    pub bind: SocketAddr,
-    /// What it speaks.
-    pub protocol: Protocol,
+    /// Its settings: where it accepts (port 0 lets the kernel choose once), and how.
+    pub settings: Listener,
+}
+
+impl Wanted {
+    /// The door it asks for, where it is one that can be had.
+    fn purpose(&self, listener: ListenerId) -> io::Result<Purpose> {
+        let protocol = self.settings.protocol;
+        let bind = self.settings.bind.ip().filter(|_| protocol.is_stream()).ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Purpose { listener, bind, protocol })
+    }
 }
 
 /// An address that cannot be had.
@@ -41,7 +48,7 @@ pub struct BindError {
     /// The listener that wants it.
     pub listener: Name,
     /// The address.
-    pub address: SocketAddr,
+    pub address: Bind,
     /// Why not.
     #[source]
     pub source: io::Error,
@@ -100,15 +107,15 @@ impl Binder {
     pub fn prepare(&self, wanted: &BTreeMap<ListenerId, Wanted>) -> Result<Prepared, BindError> {
         let mut prepared = Prepared { kept: self.staying(wanted), fresh: Vec::new() };
         for (&listener, want) in wanted {
-            let purpose = Purpose { listener, bind: want.bind, protocol: want.protocol };
             if prepared.kept.contains_key(&listener) {
                 continue;
             }
-            if let Some(inherited) = self.unclaimed(&prepared, want.bind) {
+            let fail = |source| BindError { listener: want.name.clone(), address: want.settings.bind.clone(), source };
+            let purpose = want.purpose(listener).map_err(fail)?;
+            if let Some(inherited) = self.unclaimed(&prepared, purpose.bind) {
                 prepared.kept.insert(listener, Opened { purpose, ..inherited });
                 continue;
             }
-            let fail = |source| BindError { listener: want.name.clone(), address: want.bind, source };
             prepared.fresh.push(self.bind(&prepared, purpose).map_err(fail)?);
         }
         Ok(prepared)
@@ -117,8 +124,8 @@ impl Binder {
     /// Listeners that keep their address, with what they are for now.
     fn staying(&self, wanted: &BTreeMap<ListenerId, Wanted>) -> BTreeMap<ListenerId, Opened> {
         let stays = |(&listener, opened): (&ListenerId, &Opened)| {
-            let want = wanted.get(&listener).filter(|want| opened.serves(want.bind))?;
-            let purpose = Purpose { listener, bind: want.bind, protocol: want.protocol };
+            let purpose =
+                wanted.get(&listener)?.purpose(listener).ok().filter(|purpose| opened.serves(purpose.bind))?;
             Some((listener, Opened { purpose, ..*opened }))
         };
         self.doors.iter().filter_map(stays).collect()

@@ -141,7 +141,7 @@ impl Probe {
             drop(turn);
             let report = ProbeReport {
                 backend: target.backend,
-                address: target.address,
+                address: target.address.clone(),
                 at_ms: wall::now_ms(),
                 verdict,
                 latency_us: micros(began.elapsed()),

@@ -3,9 +3,8 @@
 //! It travels through a bounded channel that `lib.rs` makes. It decides nothing: health is the
 //! rules' (`poise-core`), the log is control's.
 
-use std::net::SocketAddr;
-
 use poise_core::plan::BackendId;
+use poise_ipc::model::Address;
 use poise_ipc::status::Verdict;
 
 /// Reports that may wait for control. A second of probes of 1,000 backends at an interval of
@@ -18,7 +17,7 @@ pub struct ProbeReport {
     /// The backend that was probed.
     pub backend: BackendId,
     /// Where the probe went: a verdict on an address that an edit has replaced does not count.
-    pub address: SocketAddr,
+    pub address: Address,
     /// When the probe ended, in milliseconds since the epoch.
     pub at_ms: u64,
     /// What it found.

@@ -49,11 +49,33 @@ pub enum Cause {
     Internal,
     /// The worker holds as many connections as its descriptors allow.
     ConnectionLimit,
+    /// Every backend was full, and so was the group's queue.
+    QueueFull,
+    /// Every backend was full for as long as one may wait.
+    QueueTimeout,
+    /// The access list of the listener does not let the client in.
+    Denied,
+    /// The client's address has as many connections, or new ones per second, as it may have.
+    SourceLimit,
+    /// The listener has as many connections as it may have.
+    ListenerLimit,
+    /// The PROXY protocol header is missing, breaks the protocol or comes from where none is believed.
+    BadProxyHeader,
+    /// The connection came from poised itself: a backend leads back to its own listener.
+    Loop,
+    /// The backend that persistence remembers may not be used, and the listener does not redispatch.
+    Unusable,
+    /// The time of a drain was over.
+    Drained,
+    /// The table of UDP flows is full.
+    FlowLimit,
+    /// poised could not speak from the client's address.
+    TransparentFailed,
 }
 
 impl Cause {
     /// Every cause, in the order of its discriminant.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::TargetTooLong,
@@ -73,6 +95,17 @@ impl Cause {
         Self::Shutdown,
         Self::Internal,
         Self::ConnectionLimit,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::Denied,
+        Self::SourceLimit,
+        Self::ListenerLimit,
+        Self::BadProxyHeader,
+        Self::Loop,
+        Self::Unusable,
+        Self::Drained,
+        Self::FlowLimit,
+        Self::TransparentFailed,
     ];
 
     /// The word for counters, logs and screens.
@@ -97,23 +130,44 @@ impl Cause {
             Self::Shutdown => "shutdown",
             Self::Internal => "internal",
             Self::ConnectionLimit => "connection-limit",
+            Self::QueueFull => "queue-full",
+            Self::QueueTimeout => "queue-timeout",
+            Self::Denied => "denied",
+            Self::SourceLimit => "source-limit",
+            Self::ListenerLimit => "listener-limit",
+            Self::BadProxyHeader => "bad-proxy-header",
+            Self::Loop => "loop",
+            Self::Unusable => "unusable",
+            Self::Drained => "drained",
+            Self::FlowLimit => "flow-limit",
+            Self::TransparentFailed => "transparent-failed",
         }
     }
 
     /// The HTTP status that poised answers with, where an answer is still possible.
     pub const fn status(self) -> Option<u16> {
         match self {
-            Self::BadRequest => Some(400),
+            Self::BadRequest | Self::BadProxyHeader => Some(400),
+            Self::Denied => Some(403),
             Self::RequestTimeout => Some(408),
             Self::TargetTooLong => Some(414),
             Self::ExpectationFailed => Some(417),
+            Self::SourceLimit => Some(429),
             Self::HeadTooLarge => Some(431),
-            Self::Internal => Some(500),
+            Self::Internal | Self::TransparentFailed => Some(500),
             Self::NotImplemented => Some(501),
             Self::ConnectFailed | Self::BackendClosed | Self::BadResponse | Self::ResponseHeadTooLarge => Some(502),
-            Self::NoBackend | Self::AllDown | Self::Shutdown | Self::ConnectionLimit => Some(503),
+            Self::NoBackend
+            | Self::AllDown
+            | Self::Shutdown
+            | Self::ConnectionLimit
+            | Self::QueueFull
+            | Self::QueueTimeout
+            | Self::ListenerLimit
+            | Self::Unusable => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
-            Self::ClientClosed | Self::IdleTimeout => None,
+            Self::Loop => Some(508),
+            Self::ClientClosed | Self::IdleTimeout | Self::Drained | Self::FlowLimit => None,
         }
     }
 }

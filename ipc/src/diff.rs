@@ -42,13 +42,7 @@ fn objects<T: PartialEq>(
 }
 
 fn group(edits: &mut Vec<Edit>, path: &str, from: &Group, to: &Group) {
-    let bare = |group: &Group| Group {
-        scheduler: group.scheduler,
-        health_check: group.health_check.clone(),
-        fail_open: group.fail_open,
-        backends: BTreeMap::new(),
-    };
-    settings(edits, path, &bare(from), &bare(to));
+    settings(edits, path, &from.bare(), &to.bare());
     objects(edits, &format!("{path}.backends"), (&from.backends, &to.backends), object_text, settings);
 }
 

@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::model::{Bandwidth, Count, Mode};
+
 /// Characters of a name.
 pub const NAME_LEN_MAX: usize = 64;
 /// Listeners of one configuration.
@@ -30,6 +32,10 @@ pub const IDLE_TIMEOUT_MS: RangeInclusive<u32> = 1_000..=86_400_000;
 pub const TCP_IDLE_TIMEOUT_MS_DEFAULT: u32 = 900_000;
 /// Keep-alive time of an idle HTTP client connection.
 pub const HTTP_IDLE_TIMEOUT_MS_DEFAULT: u32 = 60_000;
+/// Life of a UDP flow without a datagram.
+pub const UDP_IDLE_TIMEOUT_MS_DEFAULT: u32 = 30_000;
+/// Datagrams of a backend that end a flow; 0: none does.
+pub const REPLIES: RangeInclusive<u16> = 0..=u16::MAX;
 /// Time to reach a backend.
 pub const CONNECT_TIMEOUT_MS: RangeInclusive<u32> = 100..=300_000;
 /// Two SYN retransmissions (1 s, 3 s) fit before the next backend is tried.
@@ -38,6 +44,53 @@ pub const CONNECT_TIMEOUT_MS_DEFAULT: u32 = 5_000;
 pub const RESPONSE_TIMEOUT_MS: RangeInclusive<u32> = 100..=86_400_000;
 /// S-56.
 pub const RESPONSE_TIMEOUT_MS_DEFAULT: u32 = 60_000;
+
+/// Silence before TCP asks for a sign of life (RFC 9293 §3.8.4, RFC 1122 §4.2.3.6).
+pub const KEEPALIVE_MS: RangeInclusive<u32> = 1_000..=7_200_000;
+/// Time that sent bytes may stay unacknowledged (RFC 5482).
+pub const USER_TIMEOUT_MS: RangeInclusive<u32> = 1_000..=3_600_000;
+/// Who may use a Unix socket that poised listens on.
+pub const SOCKET_MODE: RangeInclusive<u16> = 0..=0o777;
+/// The daemon's user and its group.
+pub const SOCKET_MODE_DEFAULT: Mode = Mode(0o660);
+/// Bytes of the path of a Unix socket: `sun_path` holds 108 with the zero at its end (unix(7)).
+pub const SOCKET_PATH_LEN_MAX: usize = 107;
+
+/// Connections or flows of a listener, or of one client address.
+pub const CONNECTIONS: RangeInclusive<Count> = Count(1)..=Count(10_000_000);
+/// New connections or flows per second of one client address.
+pub const SOURCE_RATE: RangeInclusive<Count> = Count(1)..=Count(1_000_000);
+/// Peak bandwidth of a listener, per direction (S-02).
+pub const BANDWIDTH: RangeInclusive<Bandwidth> = Bandwidth(64_000)..=Bandwidth(1_000_000_000_000);
+/// Networks of one list.
+pub const NETWORKS_MAX: usize = 1_000;
+/// Characters of a comment on a network.
+pub const COMMENT_LEN_MAX: usize = 100;
+
+/// Time in which a backend that comes back grows to its weight (behaviour.md §4.3: 30 s to 900 s
+/// elsewhere).
+pub const SLOW_START_MS: RangeInclusive<u32> = 1_000..=3_600_000;
+/// Connections or requests that wait for a backend of a group.
+pub const QUEUE: RangeInclusive<Count> = Count(0)..=Count(100_000);
+/// Enough for a moment's rush, little enough that the last one is served within the timeout.
+pub const QUEUE_DEFAULT: Count = Count(1_000);
+/// How long one may wait in a queue.
+pub const QUEUE_TIMEOUT_MS: RangeInclusive<u32> = 100..=3_600_000;
+/// As long as a dial may take.
+pub const QUEUE_TIMEOUT_MS_DEFAULT: u32 = 5_000;
+/// Time that a drain gives what is open.
+pub const DRAIN_TIMEOUT_MS: RangeInclusive<u32> = 0..=604_800_000;
+/// 300 s, as elsewhere (behaviour.md §4.5).
+pub const DRAIN_TIMEOUT_MS_DEFAULT: u32 = 300_000;
+
+/// Bits of an IPv4 address that make a client of source persistence (S-41).
+pub const PREFIX_V4: RangeInclusive<u16> = 1..=32;
+/// Every address is a client.
+pub const PREFIX_V4_DEFAULT: u16 = 32;
+/// Bits of an IPv6 address that make a client of source persistence (S-41).
+pub const PREFIX_V6: RangeInclusive<u16> = 1..=128;
+/// The network that a host chooses its addresses from (RFC 4291 §2.5.1).
+pub const PREFIX_V6_DEFAULT: u16 = 64;
 
 /// Persistence time: 1 s to 7 d (S-41, S-42, L-18).
 pub const PERSISTENCE_TIMEOUT_MS: RangeInclusive<u32> = 1_000..=604_800_000;
@@ -74,6 +127,9 @@ pub const CHECK_PATH_LEN_MAX: usize = 2_048;
 pub const CHECK_PATH_LEN_REFERENCE_MAX: usize = 80;
 /// Characters of a check host (RFC 1035 §2.3.4).
 pub const CHECK_HOST_LEN_MAX: usize = 253;
+
+/// Characters of a probe's payload, `send` or `receive`.
+pub const PAYLOAD_LEN_MAX: usize = 1_024;
 
 /// Bytes of an HTTP/1 head, request or response (L-05).
 pub const HEAD_LEN_MAX: usize = 32 << 10;

@@ -6,13 +6,16 @@
 //! the name says.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::advice::Finding;
 use crate::cause::Cause;
-use crate::model::{AdminState, CheckProtocol, FailOpen, HealthCheck, Persistence, Protocol, Scheduler};
+use crate::model::{
+    Address, AdminState, Backend, Bind, CheckProtocol, FailOpen, HealthCheck, Listener, Persistence, Protocol,
+    Scheduler,
+};
 use crate::name::Name;
 
 /// Everything at one moment.
@@ -61,7 +64,7 @@ pub struct ListenerStatus {
     /// Its name.
     pub name: Name,
     /// Where it accepts: the real port when the configured one is 0.
-    pub bind: SocketAddr,
+    pub bind: Bind,
     /// What it speaks.
     pub protocol: Protocol,
     /// The group that receives the traffic.
@@ -70,6 +73,34 @@ pub struct ListenerStatus {
     pub persistence: Persistence,
     /// What it has counted.
     pub counters: ListenerCounters,
+    /// Its access list with what each entry has decided, in the order of the configuration.
+    pub access: Vec<RuleHits>,
+}
+
+impl ListenerStatus {
+    /// What the settings say, before anything was counted.
+    pub fn of(name: Name, settings: &Listener) -> Self {
+        Self {
+            name,
+            bind: settings.bind.clone(),
+            protocol: settings.protocol,
+            group: settings.group.clone(),
+            persistence: settings.persistence.clone(),
+            counters: ListenerCounters::default(),
+            access: Vec::new(),
+        }
+    }
+}
+
+/// An entry of an access list with what it has decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleHits {
+    /// The network and its comment, as configured.
+    pub rule: String,
+    /// Whether it lets in.
+    pub allow: bool,
+    /// Clients that it let in or kept out.
+    pub hits_total: u64,
 }
 
 /// Counters of a listener.
@@ -89,6 +120,12 @@ pub struct ListenerCounters {
     pub causes: Vec<(Cause, u64)>,
     /// `http`: responses of backends passed on, by class, 1xx to 5xx.
     pub responses_total: [u64; 5],
+    /// `udp`: datagrams from clients.
+    pub datagrams_in_total: u64,
+    /// `udp`: datagrams to clients.
+    pub datagrams_out_total: u64,
+    /// `udp`: datagrams that went nowhere: no backend, no room, no bandwidth, or refused by the kernel.
+    pub datagrams_dropped_total: u64,
 }
 
 impl ListenerCounters {
@@ -127,7 +164,7 @@ pub struct BackendStatus {
     /// Internal id: given when added, kept by every edit.
     pub id: u64,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Configured weight.
     pub weight: u16,
     /// Weight after health and admin state: what the scheduler uses.
@@ -138,6 +175,61 @@ pub struct BackendStatus {
     pub health: HealthStatus,
     /// What it has counted.
     pub counters: BackendCounters,
+    /// Where its name leads: the last answer.
+    pub resolved: Option<SocketAddr>,
+    /// The address that poised speaks to it from, once known (S-08).
+    pub source: Option<IpAddr>,
+    /// Whether it serves only while no other backend can.
+    pub backup: bool,
+    /// Connections or requests that wait for it.
+    pub queued: u64,
+    /// Clients that source persistence binds to it.
+    pub pinned_entries: u64,
+    /// How far its drain has come.
+    pub drain: Option<DrainStatus>,
+    /// How much of its weight slow start gives it, in thousandths; absent when it has all.
+    pub ramp_permille: Option<u16>,
+}
+
+impl BackendStatus {
+    /// What the settings say, before anything is known or counted.
+    pub fn of(group: Name, name: Name, settings: &Backend) -> Self {
+        Self {
+            group,
+            name,
+            id: 0,
+            address: settings.address.clone(),
+            weight: settings.weight,
+            effective_weight: 0,
+            state: settings.state,
+            health: HealthStatus::default(),
+            counters: BackendCounters::default(),
+            resolved: None,
+            source: None,
+            backup: settings.backup,
+            queued: 0,
+            pinned_entries: 0,
+            drain: None,
+            ramp_permille: None,
+        }
+    }
+}
+
+/// How far a drain has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// When it began, in milliseconds since the epoch.
+    pub since_ms: u64,
+    /// When its time is over, in milliseconds since the epoch.
+    pub deadline_ms: u64,
+    /// Connections, flows and requests still open.
+    pub open: u64,
+    /// Connections and requests that wait for it.
+    pub queued: u64,
+    /// Clients that source persistence still binds to it.
+    pub pinned: u64,
+    /// When it will be empty at the rate seen so far, in milliseconds since the epoch.
+    pub estimated_end_ms: Option<u64>,
 }
 
 /// Whether a backend can serve.
@@ -338,8 +430,8 @@ pub struct CheckRow {
     pub group: Name,
     /// The backend's name.
     pub backend: Name,
-    /// Address and port that were probed.
-    pub address: SocketAddr,
+    /// What was probed.
+    pub address: Address,
     /// What the probe spoke.
     pub protocol: CheckProtocol,
     /// What it found.

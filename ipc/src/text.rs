@@ -5,13 +5,15 @@
 //! opens no file; `poised`, `poise config` and the store hand it the text. Durations become numbers
 //! here and nowhere else.
 
-mod address;
+pub(crate) mod address;
 mod codes;
 mod duration;
 mod fault;
 mod field;
 mod fields;
 mod nearest;
+pub(crate) mod networks;
+mod numbers;
 mod path;
 mod print;
 mod read;

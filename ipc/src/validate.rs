@@ -5,19 +5,23 @@
 //! for edits, and by the daemon for what it loads.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::fault::Fault;
 use crate::limits::{BACKENDS_MAX, CONFIG_LEN_MAX, GROUPS_MAX, LISTENERS_MAX};
-use crate::model::{Listener, Persistence, Protocol};
+use crate::model::{
+    Address, Bind, CheckProtocol, ClientAddress, Group, Listener, PersistenceKind, Protocol, ProxyMode,
+};
 use crate::text::{Entry, Object, nearest, print};
 use crate::{Config, Name};
 
 #[cfg(test)]
 mod tests;
 
-/// Bytes that no printed backend, listener or group without its path exceeds.
-const OBJECT_LEN_MAX: usize = 1_024;
+/// Bytes that no printed backend, listener or group exceeds, but for its path, payloads and networks.
+const OBJECT_LEN_MAX: usize = 2_048;
+/// Bytes that no printed network with its comment exceeds.
+const NETWORK_LEN_MAX: usize = 160;
 
 /// Every fault of a configuration: values out of range, and what does not fit together.
 pub fn validate(config: &Config) -> Vec<Fault> {
@@ -63,6 +67,18 @@ pub(crate) fn whole(config: &Config, broken: &HashSet<String>) -> Vec<Fault> {
         if sound("protocol") && sound("persistence") && sound("persistence.kind") {
             faults.extend(persistence(&path, listener));
         }
+        if sound("protocol") && sound("bind") {
+            faults.extend(unix_datagrams(config, &path, listener));
+        }
+        if sound("protocol") && sound("client_address") {
+            faults.extend(client_address(&path, listener));
+        }
+        if sound("protocol") && sound("accept_proxy") && sound("accept_proxy.mode") && sound("accept_proxy.from") {
+            faults.extend(accept_proxy(&path, listener));
+        }
+    }
+    for (name, group) in &config.groups {
+        faults.extend(datagram_probes(&format!("groups.{name}"), group));
     }
     let sound = |name: &Name| !broken.contains(&format!("listeners.{name}.bind"));
     faults.extend(shared_addresses(config.listeners.iter().filter(|(name, _)| sound(name))));
@@ -81,8 +97,14 @@ fn counts(config: &Config) -> Vec<Fault> {
     let mut bytes = OBJECT_LEN_MAX * (config.listeners.len() + config.groups.len());
     for (name, group) in &config.groups {
         count(format!("groups.{name}.backends"), group.backends.len(), BACKENDS_MAX, "backends");
-        bytes += group.health_check.path.len() + OBJECT_LEN_MAX * group.backends.len();
+        let check = &group.health_check;
+        let payloads = [&check.send, &check.receive].into_iter().flatten().map(String::len).sum::<usize>();
+        bytes += check.path.len() + payloads + OBJECT_LEN_MAX * group.backends.len();
     }
+    let networks = |listener: &Listener| {
+        listener.access.allow.len() + listener.access.deny.len() + listener.accept_proxy.from.len()
+    };
+    bytes += config.listeners.values().map(networks).sum::<usize>() * NETWORK_LEN_MAX;
     // Printing is worth its time only where the text could be too long.
     if bytes > CONFIG_LEN_MAX {
         count("groups".to_owned(), print(config).len(), CONFIG_LEN_MAX, "bytes of configuration text");
@@ -102,32 +124,106 @@ fn group(config: &Config, path: &str, listener: &Listener) -> Option<Fault> {
 }
 
 fn persistence(path: &str, listener: &Listener) -> Option<Fault> {
-    let (found, hint) = match (listener.protocol, &listener.persistence) {
-        (Protocol::Tcp, Persistence::CookieInsert { .. }) => ("cookie-insert", "use kind = \"source\""),
-        (Protocol::Http, Persistence::Source { .. }) => ("source", "use kind = \"cookie-insert\""),
+    let hint = match (listener.protocol, listener.persistence.kind) {
+        (Protocol::Tcp | Protocol::Udp, PersistenceKind::CookieInsert) => "use kind = \"source\"",
+        (Protocol::Http, PersistenceKind::Source) => "use kind = \"cookie-insert\"",
         _ => return None,
     };
-    let message = format!("{found} does not work on a listener of protocol {}", listener.protocol);
+    let (kind, protocol) = (listener.persistence.kind, listener.protocol);
+    let message = format!("{kind} does not work on a listener of protocol {protocol}");
     Some(Fault::new(format!("{path}.persistence.kind"), message).hint(hint))
+}
+
+/// Datagrams do not pass through Unix sockets here.
+fn unix_datagrams(config: &Config, path: &str, listener: &Listener) -> Option<Fault> {
+    if listener.protocol != Protocol::Udp {
+        return None;
+    }
+    let fault = |key: &str, what: String| Fault::new(format!("{path}.{key}"), what);
+    if let Bind::Unix(_) = listener.bind {
+        return Some(fault("bind", "a udp listener on a Unix socket".to_owned()).hint("use an address and port"));
+    }
+    let group = config.groups.get(&listener.group)?;
+    let (name, _) = group.backends.iter().find(|(_, backend)| matches!(backend.address, Address::Unix(_)))?;
+    let what = format!("backend {name} of group {} is a Unix socket, which takes no datagrams", listener.group);
+    Some(fault("group", what).hint("use another group"))
+}
+
+fn datagram_probes(path: &str, group: &Group) -> Option<Fault> {
+    let unix = |(_, backend): &(&Name, &crate::model::Backend)| matches!(backend.address, Address::Unix(_));
+    let (name, _) = group.backends.iter().find(unix).filter(|_| group.health_check.protocol == CheckProtocol::Udp)?;
+    let fault = Fault::new(format!("{path}.health_check.protocol"), format!("backend {name} is a Unix socket"));
+    Some(fault.hint("use protocol = \"tcp\" or \"http\""))
+}
+
+fn client_address(path: &str, listener: &Listener) -> Option<Fault> {
+    let hint = match (listener.protocol, listener.client_address) {
+        (Protocol::Http, ClientAddress::ProxyV1 | ClientAddress::ProxyV2 | ClientAddress::Transparent) => {
+            "http sends X-Forwarded-For: see forwarded_for"
+        }
+        (Protocol::Udp, ClientAddress::ProxyV1) => "use proxy-v2: version 1 has no form for udp",
+        _ => return None,
+    };
+    let message = format!("{} does not work on a listener of protocol {}", listener.client_address, listener.protocol);
+    Some(Fault::new(format!("{path}.client_address"), message).hint(hint))
+}
+
+fn accept_proxy(path: &str, listener: &Listener) -> Option<Fault> {
+    let fault = |key: &str, what: &str| Fault::new(format!("{path}.accept_proxy.{key}"), what);
+    match listener.accept_proxy.mode {
+        ProxyMode::Optional | ProxyMode::Required if !listener.protocol.is_stream() => {
+            Some(fault("mode", "a udp listener reads no PROXY header").hint("use mode = \"off\""))
+        }
+        ProxyMode::Optional | ProxyMode::Required if listener.accept_proxy.from.is_empty() => Some(
+            fault("from", "nobody would be believed")
+                .hint("list the networks of the proxies in front, as in from = [\"10.0.0.0/8\"]"),
+        ),
+        ProxyMode::Off | ProxyMode::Optional | ProxyMode::Required => None,
+    }
 }
 
 /// Listeners whose addresses another one holds already, be it by listening on every address.
 fn shared_addresses<'c>(listeners: impl Iterator<Item = (&'c Name, &'c Listener)>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut held: HashMap<u16, Vec<(&Name, SocketAddr)>> = HashMap::new();
-    for (name, listener) in listeners.filter(|(_, listener)| listener.bind.port() != 0) {
-        let others = held.entry(listener.bind.port()).or_default();
-        if let Some((other, address)) = others.iter().find(|(_, address)| overlap(address.ip(), listener.bind.ip())) {
-            let message = format!("{} overlaps {address} of listener {other}", listener.bind);
+    let mut held: HashMap<Place<'_>, Vec<(&Name, &Listener)>> = HashMap::new();
+    for (name, listener) in listeners {
+        let Some(place) = Place::of(listener) else { continue };
+        let others = held.entry(place).or_default();
+        if let Some((other, holder)) = others.iter().find(|(_, holder)| overlap(holder, listener)) {
+            let message = format!("{} overlaps {} of listener {other}", listener.bind, holder.bind);
             let fault = Fault::new(format!("listeners.{name}.bind"), message);
-            faults.push(fault.hint("give one of them another port"));
+            let hint = if listener.bind.ip().is_some() { "another port" } else { "another path" };
+            faults.push(fault.hint(format!("give one of them {hint}")));
         }
-        others.push((name, listener.bind));
+        others.push((name, listener));
     }
     faults
 }
 
-/// Whether listening on both at one port would collide; a listener on `[::]` takes IPv6 alone.
-fn overlap(a: IpAddr, b: IpAddr) -> bool {
-    a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+/// What listeners of different addresses may still share.
+#[derive(PartialEq, Eq, Hash)]
+enum Place<'c> {
+    Port { port: u16, stream: bool },
+    Path(&'c str),
+}
+
+impl<'c> Place<'c> {
+    /// Where a listener accepts, unless the kernel chooses.
+    fn of(listener: &'c Listener) -> Option<Self> {
+        match &listener.bind {
+            Bind::Ip(address) if address.port() == 0 => None,
+            Bind::Ip(address) => Some(Self::Port { port: address.port(), stream: listener.protocol.is_stream() }),
+            Bind::Unix(path) => Some(Self::Path(path)),
+        }
+    }
+}
+
+/// Whether two listeners at one place would collide; one on `[::]` takes IPv6 alone unless it is
+/// dual.
+fn overlap(a: &Listener, b: &Listener) -> bool {
+    let (Some(x), Some(y)) = (a.bind.ip(), b.bind.ip()) else { return true };
+    let holds = |listener: &Listener, of: SocketAddr, other: SocketAddr| {
+        of.ip().is_unspecified() && (of.is_ipv4() == other.is_ipv4() || of.is_ipv6() && listener.dual_stack)
+    };
+    x.ip() == y.ip() || holds(a, x, y) || holds(b, y, x)
 }

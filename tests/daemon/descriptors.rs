@@ -33,7 +33,7 @@ fn limited(descriptors: u32) -> Limited {
     shell.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
     shell.arg(program.get_program()).args(program.get_args());
     let daemon = place.start_by(&mut shell);
-    let address = daemon.status().listeners[0].bind;
+    let address = daemon.status().listeners[0].bind.ip().expect("an address and port");
     Limited { _place: place, _backend: backend, daemon, address }
 }
 

@@ -1,7 +1,7 @@
 //! Listeners that are added, renamed, moved and removed under traffic, and workers that stop.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ fn speak(client: &mut TcpStream) {
 /// A listener at an address of its own, so that nobody else takes its port when it is free again.
 fn alone(host: u8, backend: &Scripted) -> Rig {
     let mut config = front(Protocol::Tcp, &[backend.address]);
-    config.listeners.get_mut(&name("front")).expect("it was made").bind = ([127, 0, 0, host], 0).into();
+    config.listeners.get_mut(&name("front")).expect("it was made").bind =
+        SocketAddr::from(([127, 0, 0, host], 0)).into();
     Rig::with_workers(config, 2)
 }
 
@@ -54,7 +55,7 @@ fn no_connection_is_refused_or_lost_while_an_address_changes_hands() {
             let before = served.load(Ordering::SeqCst);
             rig.edit(|config| {
                 let (_, mut listener) = config.listeners.pop_first().expect("one listener");
-                listener.bind = address;
+                listener.bind = address.into();
                 config.listeners.insert(name(&format!("front-{round}")), listener);
             });
             until("somebody is served under the new name", || served.load(Ordering::SeqCst) > before);

@@ -272,7 +272,7 @@ fn a_cookie_binds_a_client_to_its_backend() {
     let backends = [Named::new("a"), Named::new("b"), Named::new("c")];
     let mut config = front(Protocol::Http, &backends.each_ref().map(|backend| backend.address));
     let listener = config.listeners.get_mut(&name("front")).expect("the listener");
-    listener.persistence = Persistence::CookieInsert { cookie: "SRV".to_owned(), timeout_ms: 5_000 };
+    listener.persistence = Persistence::cookie_insert("SRV", 5_000);
     let rig = Rig::new(config);
     let mut client = rig.connect();
     for _ in 0..3 {

@@ -19,7 +19,7 @@ fn config(backends: &[(&str, SocketAddr)]) -> String {
 }
 
 fn front(daemon: &Daemon) -> SocketAddr {
-    daemon.status().listeners[0].bind
+    daemon.status().listeners[0].bind.ip().expect("an address and port")
 }
 
 /// What a new connection hears.

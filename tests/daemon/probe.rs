@@ -93,7 +93,7 @@ fn a_tcp_check_passes_without_bothering_the_application() {
     let mut checks = Checks::new(check(CheckProtocol::Tcp), &[address]);
     for _ in 0..5 {
         let report = checks.next();
-        assert_eq!((report.verdict, report.address), (Verdict::Pass { code: None }, address));
+        assert_eq!((report.verdict, report.address), (Verdict::Pass { code: None }, address.into()));
     }
     listener.set_nonblocking(true).expect("an open socket");
     assert!(listener.accept().is_err(), "the application saw a probe");
@@ -202,7 +202,7 @@ fn the_port_of_the_check_replaces_that_of_the_backend() {
     let (backend, checked) = (Refusing::new(), Scripted::echo());
     let elsewhere = HealthCheck { port: Some(checked.address.port()), ..check(CheckProtocol::Tcp) };
     let report = Checks::new(elsewhere, &[backend.address]).next();
-    assert_eq!((report.verdict, report.address), (Verdict::Pass { code: None }, checked.address));
+    assert_eq!((report.verdict, report.address), (Verdict::Pass { code: None }, checked.address.into()));
 }
 
 #[test]

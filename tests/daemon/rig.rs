@@ -86,7 +86,7 @@ impl Plans {
         edit(&mut self.config);
         self.identities = self.identities.follow(&self.config);
         let listeners = self.config.listeners.iter().map(|(name, listener)| {
-            let want = Wanted { name: name.clone(), bind: listener.bind, protocol: listener.protocol };
+            let want = Wanted { name: name.clone(), settings: listener.clone() };
             (self.identities.listeners[name], want)
         });
         listeners.collect()
@@ -103,6 +103,8 @@ impl Plans {
             config: &self.config,
             identities: &self.identities,
             health: &self.health,
+            resolved: &HashMap::new(),
+            ramps: &HashMap::new(),
             revision: 1,
             workers: self.workers_count,
             key: &TokenKey::new([7; 16]),

@@ -273,8 +273,7 @@ fn turns_are_exact_over_all_workers() {
 fn a_client_stays_with_its_backend_while_that_one_may_be_used() {
     let backends = [Scripted::saying("0"), Scripted::saying("1"), Scripted::saying("2")];
     let mut config = front(Protocol::Tcp, &backends.each_ref().map(|b| b.address));
-    config.listeners.get_mut(&name("front")).expect("it was made").persistence =
-        Persistence::Source { timeout_ms: 60_000 };
+    config.listeners.get_mut(&name("front")).expect("it was made").persistence = Persistence::source(60_000);
     let mut rig = Rig::with_workers(config, 2);
     let served =
         |rig: &Rig| String::from_utf8(read_to_end(&mut rig.connect()).expect("an orderly end")).expect("a digit");
@@ -296,7 +295,7 @@ fn a_remembered_backend_that_refuses_is_replaced_in_the_memory() {
     let (gone, living) = (Refusing::new(), Scripted::saying("1"));
     let mut config = front(Protocol::Tcp, &[gone.address, living.address]);
     let listener = config.listeners.get_mut(&name("front")).expect("it was made");
-    listener.persistence = Persistence::Source { timeout_ms: 60_000 };
+    listener.persistence = Persistence::source(60_000);
     let rig = Rig::new(config);
     for _ in 0..6 {
         assert_eq!(read_to_end(&mut rig.connect()).expect("an orderly end"), b"1");

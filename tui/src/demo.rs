@@ -112,7 +112,7 @@ async fn start(stage: &mut Stage) -> anyhow::Result<(Client, Status)> {
 fn listeners(status: &Status) -> anyhow::Result<Listeners> {
     let bind = |name: &str| {
         let listener = status.listeners.iter().find(|listener| listener.name.as_str() == name);
-        listener.map(|listener| listener.bind).with_context(|| format!("the daemon shows no listener {name}"))
+        listener.and_then(|listener| listener.bind.ip()).with_context(|| format!("the daemon shows no listener {name}"))
     };
     Ok(Listeners { http: bind(config::HTTP_LISTENER)?, tcp: bind(config::TCP_LISTENER)? })
 }

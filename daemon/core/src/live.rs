@@ -132,6 +132,9 @@ pub struct ListenerCells {
     pub bytes_in: Cell,
     pub bytes_out: Cell,
     pub responses: [Cell; 5],
+    pub datagrams_in: Cell,
+    pub datagrams_out: Cell,
+    pub datagrams_dropped: Cell,
     causes: [Cell; Cause::ALL.len()],
 }
 
@@ -175,6 +178,9 @@ impl ListenerLive {
             bytes_out_total: sum(|w| &w.bytes_out),
             causes: causes.collect(),
             responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
+            datagrams_in_total: sum(|w| &w.datagrams_in),
+            datagrams_out_total: sum(|w| &w.datagrams_out),
+            datagrams_dropped_total: sum(|w| &w.datagrams_dropped),
         }
     }
 }

@@ -9,11 +9,12 @@ mod identity;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use poise_ipc::Name;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, ForwardedFor, HealthCheck, Protocol, Scheduler};
+use poise_ipc::model::{Address, AdminState, Backend, Group, Listener, Protocol, Scheduler};
 use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
@@ -50,20 +51,10 @@ pub struct ListenerPlan {
     pub id: ListenerId,
     /// Its name.
     pub name: Name,
-    /// The configured address.
-    pub bind: SocketAddr,
-    /// What it speaks.
-    pub protocol: Protocol,
+    /// Its settings, as configured.
+    pub settings: Listener,
     /// The group that receives the traffic.
     pub group: Arc<GroupPlan>,
-    /// Silence that ends a connection, in milliseconds.
-    pub idle_timeout_ms: u32,
-    /// Time to reach a backend, in milliseconds.
-    pub connect_timeout_ms: u32,
-    /// Silence of a backend that ends in 504, in milliseconds.
-    pub response_timeout_ms: u32,
-    /// What happens to `X-Forwarded-For`.
-    pub forwarded_for: ForwardedFor,
     /// How it remembers its clients.
     pub persistence: PersistencePlan,
     /// Its counters.
@@ -75,10 +66,8 @@ pub struct ListenerPlan {
 pub struct GroupPlan {
     /// Its name.
     pub name: Name,
-    /// How a backend is chosen.
-    pub scheduler: Scheduler,
-    /// How its backends are probed.
-    pub health_check: HealthCheck,
+    /// Its settings, as configured, without its backends.
+    pub settings: Group,
     /// Whether backends are used although all are down.
     pub failing_open: bool,
     /// Its backends, sorted by name.
@@ -102,20 +91,78 @@ pub struct BackendPlan {
     pub id: BackendId,
     /// Its name.
     pub name: Name,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Configured weight.
-    pub weight: u16,
+    /// Its settings, as configured.
+    pub settings: Backend,
+    /// Where connections to it go.
+    pub target: Target,
     /// Weight after health and admin state; 0 takes nothing new.
     pub effective_weight: u32,
     /// Whether clients that persistence binds to it may still come.
     pub accepts_pinned: bool,
-    /// What the operator wants of it.
-    pub state: AdminState,
     /// What the probes say.
     pub health: Health,
     /// Its counters.
     pub live: Arc<BackendLive>,
+}
+
+/// Where connections to a backend go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An address and port.
+    Ip(SocketAddr),
+    /// A Unix socket.
+    Unix(Arc<Path>),
+    /// Nowhere: no answer to its name is known.
+    Unresolved,
+}
+
+impl Target {
+    /// Where an address leads, given the last answer to its name.
+    pub fn of(address: &Address, resolved: Option<SocketAddr>) -> Self {
+        match address {
+            Address::Ip(address) => Self::Ip(*address),
+            Address::Name { .. } => resolved.map_or(Self::Unresolved, Self::Ip),
+            Address::Unix(path) => Self::Unix(Path::new(path).into()),
+        }
+    }
+
+    /// The address and port, if it has one.
+    pub const fn ip(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ip(address) => Some(*address),
+            Self::Unix(_) | Self::Unresolved => None,
+        }
+    }
+
+    /// The same host at another port; a Unix socket stays itself.
+    #[must_use]
+    pub fn at_port(&self, port: u16) -> Self {
+        match self {
+            Self::Ip(address) => Self::Ip(SocketAddr::new(address.ip(), port)),
+            Self::Unix(_) | Self::Unresolved => self.clone(),
+        }
+    }
+}
+
+impl ListenerPlan {
+    /// What it speaks.
+    pub const fn protocol(&self) -> Protocol {
+        self.settings.protocol
+    }
+}
+
+impl GroupPlan {
+    /// How a backend is chosen.
+    pub const fn scheduler(&self) -> Scheduler {
+        self.settings.scheduler
+    }
+}
+
+impl BackendPlan {
+    /// What the operator wants of it.
+    pub const fn state(&self) -> AdminState {
+        self.settings.state
+    }
 }
 
 /// The outcome of a choice.

@@ -5,13 +5,12 @@
 //! what each verdict brought about.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 
 use poise_core::plan::BackendId;
 use poise_ipc::BackendPath;
 use poise_ipc::limits::CHECK_ROWS_REPLY_MAX;
 use poise_ipc::message::{LogFilter, LogLevel, LogQuery};
-use poise_ipc::model::CheckProtocol;
+use poise_ipc::model::{Address, CheckProtocol};
 use poise_ipc::status::{CheckRow, Health, Verdict};
 
 /// Longest time that a row covers, in milliseconds.
@@ -25,7 +24,7 @@ pub struct Sample {
     /// Its name now.
     pub path: BackendPath,
     /// Where the probe went.
-    pub address: SocketAddr,
+    pub address: Address,
     /// What it spoke.
     pub protocol: CheckProtocol,
     /// When it ended, in milliseconds since the epoch.
@@ -142,7 +141,7 @@ impl CheckLog {
             seq,
             group: sample.path.group,
             backend: sample.path.backend,
-            address: sample.address,
+            address: sample.address.clone(),
             protocol: sample.protocol,
             verdict: sample.verdict,
             count: 1,

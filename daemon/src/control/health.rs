@@ -4,12 +4,11 @@
 //! decides nothing about traffic: the plan is compiled from what it says. Reconcile calls it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use poise_core::health::Machine;
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::message::Transition;
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, HealthCheck};
+use poise_ipc::model::{Address, AdminState, Backend, CheckProtocol, HealthCheck};
 use poise_ipc::status::{Health, HealthStatus, LastVerdict, Reason, Verdict};
 use poise_ipc::{BackendPath, Config};
 
@@ -27,8 +26,8 @@ pub struct Trackers {
 #[derive(Debug)]
 struct Tracked {
     path: BackendPath,
-    address: SocketAddr,
-    probed: SocketAddr,
+    address: Address,
+    probed: Address,
     protocol: CheckProtocol,
     disabled: bool,
     rise: u16,
@@ -94,7 +93,7 @@ impl Trackers {
         let sample = Sample {
             backend: report.backend,
             path: tracked.path.clone(),
-            address: report.address,
+            address: report.address.clone(),
             protocol: tracked.protocol,
             at_ms: report.at_ms,
             verdict: report.verdict.clone(),
@@ -141,7 +140,7 @@ impl Tracked {
         check: &HealthCheck,
         restored: Option<&HealthRow>,
     ) -> Self {
-        let probed = SocketAddr::new(backend.address.ip(), check.port.unwrap_or(backend.address.port()));
+        let probed = check.port.map_or_else(|| backend.address.clone(), |port| backend.address.at_port(port));
         // Without probes nothing could ever bring a backend up again.
         let checked = check.protocol != CheckProtocol::Off;
         let restored = restored.filter(|_| checked).map_or((Health::Unknown, 0), |row| (row.health, row.since_ms));
@@ -152,7 +151,7 @@ impl Tracked {
         machine.retune(check.rise, check.fall);
         Self {
             path: path.clone(),
-            address: backend.address,
+            address: backend.address.clone(),
             probed,
             protocol: check.protocol,
             disabled: backend.state == AdminState::Disabled,

@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 
 use poise_core::plan::ListenerId;
 use poise_ipc::Name;
-use poise_ipc::model::Protocol;
+use poise_ipc::model::{Bind, Listener};
 
 /// The listeners of a configuration by identity.
 pub type Wanted = BTreeMap<ListenerId, Want>;
@@ -20,10 +19,8 @@ pub type Wanted = BTreeMap<ListenerId, Want>;
 pub struct Want {
     /// Its name, for errors.
     pub name: Name,
-    /// The configured address; with port 0 the kernel chooses once.
-    pub bind: SocketAddr,
-    /// What it speaks.
-    pub protocol: Protocol,
+    /// Its settings: where it accepts (with port 0 the kernel chooses once), and how.
+    pub settings: Listener,
 }
 
 /// An address that cannot be bound.
@@ -33,7 +30,7 @@ pub struct PortError {
     /// The listener that wants it.
     pub listener: Name,
     /// The address.
-    pub address: SocketAddr,
+    pub address: Bind,
     /// Why not.
     #[source]
     pub source: io::Error,
@@ -54,5 +51,5 @@ pub trait Ports {
     fn commit(&mut self, prepared: Self::Prepared) -> impl Future<Output = ()>;
 
     /// The real address of a listener, where the configured port is 0.
-    fn address(&self, listener: ListenerId) -> Option<SocketAddr>;
+    fn address(&self, listener: ListenerId) -> Option<Bind>;
 }

@@ -14,6 +14,7 @@ mod verdicts;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +130,10 @@ pub struct Reconcile<P: Ports> {
     waiting: VecDeque<Job>,
     unstored: HashMap<BackendId, HealthRow>,
     failing_open: Vec<Name>,
+    /// The last answers to the names of backends.
+    resolved: HashMap<BackendId, SocketAddr>,
+    /// Thousandths of their weight that backends have in slow start.
+    ramps: HashMap<BackendId, u16>,
     snapshot: Option<(u64, Arc<Status>)>,
     ticks: u64,
 }
@@ -240,6 +245,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             config: &self.state.config,
             identities: &self.state.identities,
             health: self.trackers.health(),
+            resolved: &self.resolved,
+            ramps: &self.ramps,
             revision: self.state.revision,
             workers: usize::from(self.parts.facts.workers),
             key: &self.parts.key,

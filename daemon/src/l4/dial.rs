@@ -66,8 +66,8 @@ pub(super) async fn dial(
         let cells = backend.live.worker(ctx.index);
         cells.picks.add(1);
         let inflight = Inflight::start(&backend);
-        watch.rearm(listener.connect_timeout_ms);
-        let miss = match watch.bound(connect(backend.address, spoken)).await {
+        watch.rearm(listener.settings.connect_timeout_ms);
+        let miss = match watch.bound(connect(&backend.target, spoken)).await {
             Ok(Ok(stream)) => {
                 if let Some(table) = table.filter(|_| pinned.is_none_or(|pinned| pinned.id != backend.id)) {
                     table.bind(peer.ip(), backend.id, ctx.clock.now_ms());

@@ -130,7 +130,7 @@ impl Relay {
 
     /// A connection for the request; the flag says that it served others before.
     async fn reach(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
-        let connect_timeout_ms = self.listener.connect_timeout_ms;
+        let connect_timeout_ms = self.listener.settings.connect_timeout_ms;
         // Ends: each turn but the last tries another backend, and those are bounded.
         loop {
             let pooled = self.pooled(attempt);

@@ -85,7 +85,7 @@ impl Relay {
         client: TcpStream,
         peer: SocketAddr,
     ) -> Self {
-        let watch = ctx.watch(listener.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
+        let watch = ctx.watch(listener.settings.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
         Self {
             ctx,
             listener,
@@ -115,7 +115,7 @@ impl Relay {
                     }
                 }
             }
-            self.watch.rearm(self.listener.idle_timeout_ms);
+            self.watch.rearm(self.listener.settings.idle_timeout_ms);
         }
     }
 
@@ -202,7 +202,7 @@ impl Relay {
         let mut body = Body::new(head.framing);
         let used = len + body.push(&bytes[len..])?;
         let mut first = self.ctx.l7.buffer();
-        head.write(Forwarded { client: &self.peer_text, mode: self.listener.forwarded_for }, &mut first);
+        head.write(Forwarded { client: &self.peer_text, mode: self.listener.settings.forwarded_for }, &mut first);
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
@@ -229,7 +229,7 @@ impl Relay {
         }
         self.generation = plan.generation;
         match plan.listeners.get(&self.listener.id) {
-            Some(listener) if listener.protocol == Protocol::Http => self.listener = Arc::clone(listener),
+            Some(listener) if listener.protocol() == Protocol::Http => self.listener = Arc::clone(listener),
             _ => self.leaves = true,
         }
     }
@@ -260,7 +260,7 @@ impl Relay {
 
     async fn write(&mut self, bytes: Vec<u8>) -> bool {
         let mut held = Held::new(bytes);
-        self.watch.rearm(self.listener.idle_timeout_ms);
+        self.watch.rearm(self.listener.settings.idle_timeout_ms);
         poll_fn(|cx| match held.write(cx, &mut self.client) {
             Ok(sent) => {
                 self.cells().bytes_out.add(sent as u64);

@@ -42,11 +42,11 @@ pub(super) async fn dial(
 }
 
 async fn connect_or_clear(ctx: &WorkerContext, backend: &BackendPlan) -> io::Result<TcpStream> {
-    match connect(backend.address, true).await {
+    match connect(&backend.target, true).await {
         Err(error) if is_shortage(&error) => {
             // Idle connections are worth less than this request.
             ctx.l7.pool.borrow_mut().clear();
-            connect(backend.address, true).await
+            connect(&backend.target, true).await
         }
         outcome => outcome,
     }

@@ -170,11 +170,11 @@ impl<'r> Exchange<'r> {
     /// How long it may wait, in milliseconds.
     fn patience_ms(&self, listener: &ListenerPlan) -> u32 {
         match self.wait {
-            Wait::Backend | Wait::Nothing => listener.response_timeout_ms,
-            Wait::Client | Wait::Tunnel => listener.idle_timeout_ms,
+            Wait::Backend | Wait::Nothing => listener.settings.response_timeout_ms,
+            Wait::Client | Wait::Tunnel => listener.settings.idle_timeout_ms,
             Wait::Body => {
                 let spent_ms = u64::try_from(self.course.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                listener.idle_timeout_ms.min(body_patience_ms(self.upload.body_bytes, spent_ms))
+                listener.settings.idle_timeout_ms.min(body_patience_ms(self.upload.body_bytes, spent_ms))
             }
         }
     }

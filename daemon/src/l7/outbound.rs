@@ -7,14 +7,13 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use poise_core::live::{BackendCells, BackendLive};
-use poise_core::plan::{BackendId, BackendPlan, Plan};
+use poise_core::plan::{BackendId, BackendPlan, Plan, Target};
 use poise_ipc::model::AdminState;
 use rustix::net::RecvFlags;
 use tokio::net::TcpStream;
@@ -36,7 +35,7 @@ pub(super) struct Link {
     pub(super) stream: TcpStream,
     /// Whose it is.
     pub(super) backend: BackendId,
-    address: SocketAddr,
+    target: Target,
     live: Arc<BackendLive>,
     worker: usize,
     idle_since_ms: u64,
@@ -48,7 +47,7 @@ impl Link {
         let live = Arc::clone(&backend.live);
         live.worker(worker).connections.add(1);
         live.worker(worker).connections_open.add(1);
-        Self { stream, backend: backend.id, address: backend.address, live, worker, idle_since_ms: 0 }
+        Self { stream, backend: backend.id, target: backend.target.clone(), live, worker, idle_since_ms: 0 }
     }
 
     /// This worker's counters of the backend.
@@ -105,7 +104,7 @@ impl Pool {
         // Ends: each turn takes one out.
         while let Some(link) = links.pop_back() {
             self.count -= 1;
-            if link.address == backend.address && link.is_quiet() {
+            if link.target == backend.target && link.is_quiet() {
                 return Some(link);
             }
         }
@@ -140,7 +139,8 @@ impl Pool {
         for links in self.idle.values_mut() {
             links.retain(|link| {
                 link.forget_user();
-                let leads_there = wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.address)));
+                let leads_there =
+                    wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone())));
                 leads_there && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
             });
         }
@@ -173,11 +173,11 @@ impl Hasher for IdHasher {
 }
 
 /// Where idle connections may lead.
-fn wanted(plan: &Plan) -> HashSet<(BackendId, SocketAddr)> {
+fn wanted(plan: &Plan) -> HashSet<(BackendId, Target)> {
     let backends = plan.groups.iter().flat_map(|group| &group.backends);
     backends
-        .filter(|backend| backend.state != AdminState::Disabled)
-        .map(|backend| (backend.id, backend.address))
+        .filter(|backend| backend.state() != AdminState::Disabled)
+        .map(|backend| (backend.id, backend.target.clone()))
         .collect()
 }
 

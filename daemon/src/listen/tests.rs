@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 
+use poise_ipc::model::Protocol;
+
 use super::*;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -20,7 +22,7 @@ fn bench() -> Bench {
 fn wanted<const N: usize>(listeners: [(u64, SocketAddr); N]) -> BTreeMap<ListenerId, Wanted> {
     let want = |(id, bind)| {
         let name = Name::new(&format!("listener-{id}")).expect("a plain name");
-        (ListenerId(id), Wanted { name, bind, protocol: Protocol::Tcp })
+        (ListenerId(id), Wanted { settings: Listener::new(bind, Protocol::Tcp, name.clone()), name })
     };
     listeners.into_iter().map(want).collect()
 }
@@ -72,7 +74,7 @@ async fn an_address_in_use_is_refused_by_listener_and_address_and_nothing_change
     let _opened = bench.follow([(1, ANY_PORT)]).await;
     let kept = bench.address(1);
     let refused = bench.binder.prepare(&wanted([(1, ANY_PORT), (2, ANY_PORT), (3, taken)])).expect_err("in use");
-    assert_eq!((refused.listener.as_str(), refused.address), ("listener-3", taken));
+    assert_eq!((refused.listener.as_str(), refused.address), ("listener-3", Bind::Ip(taken)));
     assert_eq!(refused.source.kind(), io::ErrorKind::AddrInUse);
     assert_eq!((bench.address(1), bench.binder.address(ListenerId(2))), (kept, None));
 }

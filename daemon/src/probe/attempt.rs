@@ -3,8 +3,8 @@
 //! Ends within the timeout of the check, wherever it is by then; what went wrong is told by phase
 //! and reason. It keeps nothing between probes.
 
+use poise_core::plan;
 use std::io;
-use std::net::SocketAddr;
 
 use poise_ipc::model::CheckProtocol;
 use poise_ipc::status::{Phase, Reason, Verdict};
@@ -32,7 +32,7 @@ pub(super) async fn probe(target: &Target) -> Verdict {
 /// The status code that was answered, or none where only the connection was asked for.
 async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure> {
     let http = target.check.protocol == CheckProtocol::Http;
-    let connected = timeout_at(deadline, connect(target.address, http)).await;
+    let connected = timeout_at(deadline, connect(&target.leads, http)).await;
     let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let stream = connected.map_err(|error| (Phase::Connect, reason(&error)))?;
     if http {
@@ -45,7 +45,10 @@ async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure>
 
 /// Connects. Without `acknowledge` the last step of the handshake is put off, so that a reset
 /// can take its place and the backend's application never sees the connection.
-async fn connect(address: SocketAddr, acknowledge: bool) -> io::Result<TcpStream> {
+async fn connect(leads: &plan::Target, acknowledge: bool) -> io::Result<TcpStream> {
+    let plan::Target::Ip(address) = *leads else {
+        return crate::connect::connect(leads, acknowledge).await;
+    };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if !acknowledge {
         socket.set_tcp_quickack(false)?;

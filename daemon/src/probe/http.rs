@@ -13,7 +13,7 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
-use poise_ipc::model::CheckMethod;
+use poise_ipc::model::{Address, CheckMethod};
 use poise_ipc::status::{Phase, Reason};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -70,7 +70,7 @@ fn request(target: &Target) -> Option<Request<Empty<Bytes>>> {
     Request::builder()
         .method(method)
         .uri(&check.path)
-        .header(header::HOST, check.host.clone().unwrap_or_else(|| host(target.address)))
+        .header(header::HOST, check.host.clone().unwrap_or_else(|| host(&target.address)))
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, "*/*")
         .header(header::CONNECTION, "close")
@@ -80,7 +80,14 @@ fn request(target: &Target) -> Option<Request<Empty<Bytes>>> {
 }
 
 /// The address as a browser would name it (S-26, RFC 9110 section 7.2).
-fn host(address: SocketAddr) -> String {
+fn host(address: &Address) -> String {
+    let address = match address {
+        Address::Ip(address) => *address,
+        Address::Name { host, port: 80 } => return host.clone(),
+        Address::Name { .. } => return address.to_string(),
+        // RFC 9110 section 7.2 asks for an empty field; "localhost" is what servers accept.
+        Address::Unix(_) => return "localhost".to_owned(),
+    };
     match address {
         SocketAddr::V4(v4) if v4.port() == 80 => v4.ip().to_string(),
         SocketAddr::V6(v6) if v6.port() == 80 => format!("[{}]", v6.ip()),

@@ -1,11 +1,10 @@
 //! What is to be probed: the backends of a plan that have a check, with all that a probe needs.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use poise_core::plan::{BackendId, BackendPlan, GroupPlan, Plan};
+use poise_core::plan::{self, BackendId, BackendPlan, GroupPlan, Plan};
 use poise_ipc::BackendPath;
-use poise_ipc::model::{AdminState, CheckProtocol, HealthCheck};
+use poise_ipc::model::{Address, AdminState, CheckProtocol, HealthCheck};
 
 /// A backend to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +13,10 @@ pub(super) struct Target {
     pub(super) backend: BackendId,
     /// Its group and name.
     pub(super) path: BackendPath,
-    /// Where the probe goes: the backend's address, with the port of the check if it has one.
-    pub(super) address: SocketAddr,
+    /// What is probed, as configured: the backend's address, with the port of the check if it has one.
+    pub(super) address: Address,
+    /// Where the probe goes.
+    pub(super) leads: plan::Target,
     /// What is asked, how often and how long.
     pub(super) check: HealthCheck,
 }
@@ -35,7 +36,14 @@ impl Target {
     pub(super) fn asks_as(&self, other: &Self) -> bool {
         let question = |target: &Self| {
             let check = &target.check;
-            (target.address, check.protocol, check.method, check.path.clone(), check.host.clone(), check.expect.clone())
+            (
+                target.leads.clone(),
+                check.protocol,
+                check.method,
+                check.path.clone(),
+                check.host.clone(),
+                check.expect.clone(),
+            )
         };
         question(self) == question(other)
     }
@@ -44,19 +52,21 @@ impl Target {
 /// The targets of a plan. Disabled backends are left alone; draining ones and those of weight 0
 /// are asked like any other (S-40 has it otherwise, L-14).
 pub(super) fn targets(plan: &Plan) -> impl Iterator<Item = Target> {
-    let checked = plan.groups.iter().filter(|group| group.health_check.protocol != CheckProtocol::Off);
+    let checked = plan.groups.iter().filter(|group| group.settings.health_check.protocol != CheckProtocol::Off);
     checked.flat_map(|group| {
-        let probed = group.backends.iter().filter(|backend| backend.state != AdminState::Disabled);
+        let probed = group.backends.iter().filter(|backend| backend.state() != AdminState::Disabled);
         probed.map(|backend| target(group, backend))
     })
 }
 
 fn target(group: &GroupPlan, backend: &BackendPlan) -> Target {
-    let port = group.health_check.port.unwrap_or(backend.address.port());
+    let check = &group.settings.health_check;
+    let (address, leads) = (&backend.settings.address, &backend.target);
     Target {
         backend: backend.id,
         path: BackendPath::new(group.name.clone(), backend.name.clone()),
-        address: SocketAddr::new(backend.address.ip(), port),
-        check: group.health_check.clone(),
+        address: check.port.map_or_else(|| address.clone(), |port| address.at_port(port)),
+        leads: check.port.map_or_else(|| leads.clone(), |port| leads.at_port(port)),
+        check: check.clone(),
     }
 }

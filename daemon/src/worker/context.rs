@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
+use poise_ipc::model::Bind;
 use tokio::sync::Notify;
 
 use super::Purpose;
@@ -157,8 +158,8 @@ impl WorkerContext {
     pub(super) fn listener(&self, purpose: Purpose, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
         let plan = self.published.load();
         let own = plan.listeners.get(&purpose.listener);
-        let heir = || plan.listeners.values().find(|listener| listener.bind == address);
-        own.filter(|own| own.bind == purpose.bind).or_else(heir).or(own).cloned()
+        let heir = || plan.listeners.values().find(|listener| listener.settings.bind == Bind::Ip(address));
+        own.filter(|own| own.settings.bind == Bind::Ip(purpose.bind)).or_else(heir).or(own).cloned()
     }
 }
 

@@ -97,7 +97,7 @@ impl Drop for Door {
 fn defer(socket: impl AsFd, protocol: Protocol) {
     let seconds = match protocol {
         Protocol::Http => DEFER_S,
-        Protocol::Tcp => 0,
+        Protocol::Tcp | Protocol::Udp => 0,
     };
     // Without it everything works, a little slower.
     let _ = defer_accept(socket, seconds);
@@ -145,8 +145,8 @@ impl Entrance {
         let open = Open::new(Rc::clone(&self.ctx), &listener, peer);
         let ctx = Rc::clone(&self.ctx);
         // Two spawns, so that a TCP pair does not carry the larger state of the HTTP relay.
-        match listener.protocol {
-            Protocol::Tcp => drop(spawn_local(async move {
+        match listener.protocol() {
+            Protocol::Tcp | Protocol::Udp => drop(spawn_local(async move {
                 l4::serve(ctx, listener, client, peer).await;
                 drop(open);
             })),

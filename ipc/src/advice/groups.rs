@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::{Finding, Severity};
 use crate::Name;
 use crate::limits;
-use crate::model::{AdminState, CheckProtocol, Group, HealthCheck, Scheduler};
+use crate::model::{Address, AdminState, CheckProtocol, Group, HealthCheck, Scheduler};
 use crate::text::duration_text;
 
 /// Ends of a path that a program answers rather than a file (T-16).
@@ -60,10 +59,10 @@ fn equal_weights(path: &str, group: &Group) -> Option<Finding> {
 }
 
 fn shared_addresses(path: &str, group: &Group) -> Vec<Finding> {
-    let mut held: HashMap<SocketAddr, &Name> = HashMap::new();
+    let mut held: HashMap<&Address, &Name> = HashMap::new();
     let mut findings = Vec::new();
     for (name, backend) in &group.backends {
-        if let Some(other) = held.insert(backend.address, name) {
+        if let Some(other) = held.insert(&backend.address, name) {
             let finding = Finding::new(Severity::Warning, "address-twice", format!("{path}.backends.{name}.address"));
             let finding = finding.says(format!("{} is backend {other} as well and gets both shares", backend.address));
             findings.push(finding.remedy("remove one of them and raise the weight of the other"));
@@ -83,9 +82,8 @@ fn check(findings: &mut Vec<Finding>, path: &str, check: &HealthCheck) {
     beyond(findings, path, check);
     if check.protocol == CheckProtocol::Http {
         http(findings, path, check);
-    } else {
-        http_settings(findings, path, check);
     }
+    foreign_settings(findings, path, check);
 }
 
 /// A timeout that stretches the cadence further than the reference's 5 s over 2 s does.
@@ -141,17 +139,20 @@ fn http(findings: &mut Vec<Finding>, path: &str, check: &HealthCheck) {
     }
 }
 
-/// Settings of an HTTP probe beside another protocol.
-fn http_settings(findings: &mut Vec<Finding>, path: &str, check: &HealthCheck) {
+/// Settings of a probe beside another protocol than theirs.
+fn foreign_settings(findings: &mut Vec<Finding>, path: &str, check: &HealthCheck) {
     let standard = HealthCheck::default();
     let given = [
-        ("method", check.method != standard.method),
-        ("path", check.path != standard.path),
-        ("host", check.host != standard.host),
-        ("expect", check.expect != standard.expect),
+        ("method", CheckProtocol::Http, check.method != standard.method),
+        ("path", CheckProtocol::Http, check.path != standard.path),
+        ("host", CheckProtocol::Http, check.host != standard.host),
+        ("expect", CheckProtocol::Http, check.expect != standard.expect),
+        ("send", CheckProtocol::Udp, check.send != standard.send),
+        ("receive", CheckProtocol::Udp, check.receive != standard.receive),
     ];
-    for (key, _) in given.iter().filter(|(_, given)| *given) {
-        findings.push(without_effect(path, key, "the health check's protocol is tcp", "use protocol = \"http\""));
+    for (key, of, _) in given.iter().filter(|(_, of, given)| *given && *of != check.protocol) {
+        let why = format!("the health check's protocol is {}", check.protocol);
+        findings.push(without_effect(path, key, &why, &format!("use protocol = \"{of}\"")));
     }
 }
 

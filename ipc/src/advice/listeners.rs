@@ -2,7 +2,7 @@
 
 use super::groups::{outside, without_effect};
 use super::{Finding, Severity};
-use crate::model::{ForwardedFor, Listener, Persistence, Protocol, Scheduler};
+use crate::model::{Address, Backend, Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode, Scheduler};
 use crate::text::duration_text;
 use crate::{Config, Name, limits};
 
@@ -14,24 +14,58 @@ pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, l
     let path = format!("listeners.{name}");
     persistence(findings, &path, config, listener);
     loops(findings, &path, config, listener);
-    if listener.protocol == Protocol::Tcp {
-        let why = "the listener's protocol is tcp";
-        if listener.response_timeout_ms != limits::RESPONSE_TIMEOUT_MS_DEFAULT {
-            findings.push(without_effect(&path, "response_timeout", why, "use protocol = \"http\""));
-        }
-        if listener.forwarded_for != ForwardedFor::Append {
-            findings.push(without_effect(&path, "forwarded_for", why, "use protocol = \"http\""));
-        }
+    foreign_settings(findings, &path, listener);
+}
+
+/// Settings beside another protocol or kind of address than theirs.
+fn foreign_settings(findings: &mut Vec<Finding>, path: &str, listener: &Listener) {
+    let standard = Listener::new(listener.bind.clone(), listener.protocol, listener.group.clone());
+    let protocol = listener.protocol;
+    let streams = "tcp";
+    let given = [
+        (
+            "response_timeout",
+            "http",
+            protocol == Protocol::Http,
+            listener.response_timeout_ms != standard.response_timeout_ms,
+        ),
+        ("forwarded_for", "http", protocol == Protocol::Http, listener.forwarded_for != standard.forwarded_for),
+        ("replies_max", "udp", protocol == Protocol::Udp, listener.replies_max != standard.replies_max),
+        ("connect_timeout", streams, protocol.is_stream(), listener.connect_timeout_ms != standard.connect_timeout_ms),
+        ("keepalive", streams, protocol.is_stream(), listener.keepalive_ms != standard.keepalive_ms),
+        ("user_timeout", streams, protocol.is_stream(), listener.user_timeout_ms != standard.user_timeout_ms),
+    ];
+    for (key, of, _, _) in given.iter().filter(|(_, _, fits, given)| *given && !*fits) {
+        let why = format!("the listener's protocol is {protocol}");
+        findings.push(without_effect(path, key, &why, &format!("use protocol = \"{of}\"")));
+    }
+    let everywhere = listener.bind.ip().is_some_and(|address| address.is_ipv6() && address.ip().is_unspecified());
+    if listener.dual_stack && !everywhere {
+        findings.push(without_effect(path, "dual_stack", "the listener is not on [::]", "accept on [::]"));
+    }
+    if listener.socket_mode != standard.socket_mode && matches!(listener.bind, Bind::Ip(_)) {
+        findings.push(without_effect(
+            path,
+            "socket_mode",
+            "the listener is not on a Unix socket",
+            "accept on unix:/path",
+        ));
+    }
+    if !listener.accept_proxy.from.is_empty() && listener.accept_proxy.mode == ProxyMode::Off {
+        let path = format!("{path}.accept_proxy");
+        findings.push(without_effect(&path, "from", "no PROXY header is read", "use mode = \"required\""));
     }
 }
 
 fn persistence(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
     let path = format!("{path}.persistence");
-    let (timeout_ms, reference_ms) = match listener.persistence {
-        Persistence::Off => return,
-        Persistence::Source { timeout_ms } => (timeout_ms, limits::SOURCE_TIMEOUT_MS_REFERENCE_MAX),
-        Persistence::CookieInsert { timeout_ms, .. } => (timeout_ms, limits::COOKIE_TIMEOUT_MS_REFERENCE_MAX),
+    foreign_persistence(findings, &path, &listener.persistence);
+    let reference_ms = match listener.persistence.kind {
+        PersistenceKind::Off => return,
+        PersistenceKind::Source => limits::SOURCE_TIMEOUT_MS_REFERENCE_MAX,
+        PersistenceKind::CookieInsert => limits::COOKIE_TIMEOUT_MS_REFERENCE_MAX,
     };
+    let timeout_ms = listener.persistence.timeout_ms;
     if timeout_ms > reference_ms {
         let range = format!("1s to {}", duration_text(reference_ms));
         findings.push(outside(&path, "timeout", duration_text(timeout_ms), &range));
@@ -49,18 +83,46 @@ fn persistence(findings: &mut Vec<Finding>, path: &str, config: &Config, listene
     }
 }
 
+/// Settings of persistence beside another kind than theirs.
+fn foreign_persistence(findings: &mut Vec<Finding>, path: &str, persistence: &Persistence) {
+    let standard = Persistence::default();
+    let by_source = persistence.kind == PersistenceKind::Source;
+    let by_cookie = persistence.kind == PersistenceKind::CookieInsert;
+    let given = [
+        ("timeout", "source", by_source || by_cookie, persistence.timeout_ms != standard.timeout_ms),
+        ("cookie", "cookie-insert", by_cookie, persistence.cookie != standard.cookie),
+        ("prefix_v4", "source", by_source, persistence.prefix_v4 != standard.prefix_v4),
+        ("prefix_v6", "source", by_source, persistence.prefix_v6 != standard.prefix_v6),
+        ("redispatch", "source", by_source, persistence.redispatch != standard.redispatch),
+    ];
+    for (key, of, _, _) in given.iter().filter(|(_, _, fits, given)| *given && !*fits) {
+        let why = format!("the kind of persistence is {}", persistence.kind);
+        findings.push(without_effect(path, key, &why, &format!("use kind = \"{of}\"")));
+    }
+}
+
 /// Backends of the listener's group that are the listener itself (S-59).
 fn loops(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
     let Some(group) = config.groups.get(&listener.group) else { return };
     for (name, backend) in &group.backends {
-        let here = backend.address.port() == listener.bind.port()
-            && (backend.address.ip() == listener.bind.ip()
-                || listener.bind.ip().is_unspecified() && backend.address.ip().is_loopback());
+        let here = is_here(backend, listener);
         if here {
             let subject = format!("groups.{}.backends.{name}.address", listener.group);
             let finding = Finding::new(Severity::Severe, "loop", subject);
             let finding = finding.says(format!("{} is {path} itself: its traffic would go round", backend.address));
             findings.push(finding.remedy("give the address of the real backend"));
         }
+    }
+}
+
+/// Whether a backend's address is where the listener accepts.
+fn is_here(backend: &Backend, listener: &Listener) -> bool {
+    match (&listener.bind, backend.address.ip()) {
+        (Bind::Ip(bind), Some(address)) => {
+            let everywhere = bind.ip().is_unspecified() && address.ip().is_loopback();
+            address.port() == bind.port() && (address.ip() == bind.ip() || everywhere)
+        }
+        (Bind::Unix(path), None) => backend.address == Address::Unix(path.clone()),
+        _ => false,
     }
 }

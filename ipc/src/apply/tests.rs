@@ -46,7 +46,7 @@ fn bare_text_is_a_string() {
     let app = &config.groups["app"];
     assert_eq!(app.health_check.interval_ms, 3_000);
     assert_eq!(app.scheduler.word(), "wlc");
-    assert_eq!(app.backends["app-1"].address.port(), 1);
+    assert_eq!(app.backends["app-1"].address.port(), Some(1));
     assert_eq!(app.health_check.expect.len(), 2);
 }
 
@@ -54,7 +54,7 @@ fn bare_text_is_a_string() {
 fn whole_objects_come_and_go() {
     let path = "app/app-3".parse().expect("a path");
     let config = edited(&[
-        Edit::backend(&path, &Backend::new(([10, 0, 0, 3], 80).into())),
+        Edit::backend(&path, &Backend::new(std::net::SocketAddr::from(([10, 0, 0, 3], 80)))),
         Edit::set("groups.other", "{ scheduler = \"wlc\", backends = { o-1 = { address = \"10.0.0.9:80\" } } }"),
         Edit::set("listeners.t", "{ bind = \"127.0.0.1:0\", protocol = \"tcp\", group = \"other\" }"),
         Edit::remove("groups.app.backends.app-2"),
@@ -74,7 +74,7 @@ fn removed_settings_return_to_their_default() {
     ]);
     assert_eq!(config.groups["app"].backends["app-2"].weight, 100);
     assert_eq!(config.groups["app"].health_check.protocol, CheckProtocol::Tcp);
-    assert_eq!(config.listeners["web"].persistence, Persistence::Off);
+    assert_eq!(config.listeners["web"].persistence, Persistence::default());
     assert_eq!(faults(&[Edit::remove("listeners.web.bind")]).len(), 1);
 }
 
@@ -103,7 +103,7 @@ fn what_is_not_there_is_named_with_what_is() {
             "groups.app.backends.ap-1.weight: no backend \"ap-1\"; did you mean app-1?",
             "groups.ap.backends.new: no group \"ap\"; did you mean app?",
             "listeners.wep: no listener \"wep\"; did you mean web?",
-            "groups.app.backends.app-1.wieght: a backend has no such key; allowed: address, weight, state; did you mean weight?",
+            "groups.app.backends.app-1.wieght: a backend has no such key; allowed: address, weight, state, backup, max_connections, drain; did you mean weight?",
             "nowhere: nothing can stand at this path; allowed: listeners.NAME, groups.NAME, groups.NAME.backends.NAME, each with or without .KEY",
             "groups.app.backends.app-1.weight: 1001 is out of range; allowed: 0 to 1000",
             "groups.app.backends.a b: a name is letters, digits, `_` and `-`, and starts with a letter or digit; found ' ' at 2",
@@ -146,7 +146,10 @@ fn a_thousand_backends_are_edited_and_validated_in_no_time() {
     let mut config = sample();
     let group = config.groups.get_mut("app").expect("the sample has it");
     for n in 0..998_u32 {
-        group.backends.insert(name(&format!("b-{n}")), Backend::new(((0x0a01_0000 + n).to_be_bytes(), 80).into()));
+        group.backends.insert(
+            name(&format!("b-{n}")),
+            Backend::new(std::net::SocketAddr::from(((0x0a01_0000 + n).to_be_bytes(), 80))),
+        );
     }
     let path = "app/b-500".parse().expect("a path");
     let started = Instant::now();

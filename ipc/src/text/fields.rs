@@ -4,6 +4,7 @@
 //! settings whose defaults or meaning hang on them.
 
 mod backend;
+mod bounds;
 mod group;
 mod listener;
 mod persistence;

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::field::{Entry, Field, Object};
-use crate::model::{Backend, Group, Listener, Persistence, Protocol};
+use crate::model::{Backend, Group, Listener, Protocol};
 
 const OPENING: &str = "# Configuration reference
 
@@ -19,16 +19,15 @@ path, as in `groups.app.backends.app-1.weight`: faults, edits, diffs and `poise 
 /// The reference as Markdown.
 pub fn reference() -> String {
     let mut text = OPENING.to_owned();
-    // With persistence of the kind that has every setting.
-    let persistence = Persistence::CookieInsert { cookie: String::new(), timeout_ms: 0 };
-    let pinning = Listener { persistence, ..Listener::blank() };
+    let of = |protocol| Listener {
+        idle_timeout_ms: Protocol::idle_timeout_ms_default(protocol),
+        protocol,
+        ..Listener::blank()
+    };
     object::<Listener>(
         &mut text,
         "Listeners: `[listeners.NAME]`",
-        &[
-            ("tcp", Listener { protocol: Protocol::Tcp, ..pinning.clone() }),
-            ("http", Listener { protocol: Protocol::Http, ..pinning }),
-        ],
+        &[("tcp", of(Protocol::Tcp)), ("http", of(Protocol::Http)), ("udp", of(Protocol::Udp))],
     );
     object::<Group>(&mut text, "Groups: `[groups.NAME]`", &[("", Group::blank())]);
     object::<Backend>(&mut text, "Backends: `NAME = { ... }` in `[groups.NAME.backends]`", &[("", Backend::blank())]);

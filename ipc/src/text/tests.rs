@@ -40,7 +40,7 @@ fn the_sample_reads_as_it_is_written() {
     let web = &config.listeners["web"];
     assert_eq!(web.protocol, Protocol::Http);
     assert_eq!(web.idle_timeout_ms, 60_000);
-    assert_eq!(web.persistence, Persistence::CookieInsert { cookie: "SERVERID".to_owned(), timeout_ms: 1_000_000 });
+    assert_eq!(web.persistence, Persistence::cookie_insert("SERVERID", 1_000_000));
     let app = &config.groups["app"];
     assert_eq!(app.scheduler, Scheduler::Wrr);
     assert_eq!(app.backends["app-1"].weight, 100);
@@ -98,7 +98,7 @@ fn a_word_stands_for_a_table_with_its_first_key() {
         listeners.l = { bind = \"127.0.0.1:0\", protocol = \"tcp\", group = \"a\", persistence = \"source\" }";
     let config = parse(text).expect("words are allowed");
     assert_eq!(config.groups["a"].health_check.protocol.word(), "http");
-    assert_eq!(config.listeners["l"].persistence, Persistence::Source { timeout_ms: 1_000_000 });
+    assert_eq!(config.listeners["l"].persistence, Persistence::source(1_000_000));
     assert!(print(&config).contains("[groups.b]\nhealth_check = \"off\"\n"));
 }
 

@@ -2,7 +2,9 @@
 
 use super::fault::quoted;
 use crate::fault::Fault;
-use crate::limits::{CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COOKIE_NAME_LEN_MAX};
+use crate::limits::{
+    CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COMMENT_LEN_MAX, COOKIE_NAME_LEN_MAX, PAYLOAD_LEN_MAX, SOCKET_PATH_LEN_MAX,
+};
 
 /// What a text is for, and so what may stand in it.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +15,12 @@ pub(crate) enum Alphabet {
     Host,
     /// A cookie name: a token of RFC 6265 §4.1.1 without `.` and leading `$` (S-45).
     Cookie,
+    /// The path of a Unix socket.
+    Socket,
+    /// What a UDP probe sends or expects.
+    Payload,
+    /// What an operator notes about a network.
+    Comment,
 }
 
 impl Alphabet {
@@ -21,6 +29,9 @@ impl Alphabet {
             Self::Path => "path",
             Self::Host => "host",
             Self::Cookie => "cookie name",
+            Self::Socket => "socket path",
+            Self::Payload => "payload",
+            Self::Comment => "comment",
         }
     }
 
@@ -29,6 +40,9 @@ impl Alphabet {
             Self::Path => CHECK_PATH_LEN_MAX,
             Self::Host => CHECK_HOST_LEN_MAX,
             Self::Cookie => COOKIE_NAME_LEN_MAX,
+            Self::Socket => SOCKET_PATH_LEN_MAX,
+            Self::Payload => PAYLOAD_LEN_MAX,
+            Self::Comment => COMMENT_LEN_MAX,
         }
     }
 
@@ -37,6 +51,8 @@ impl Alphabet {
             Self::Path => "-_/.%?#&=~!$'()*+,;:@",
             Self::Host => "-.",
             Self::Cookie => "!#$%&'*+-^_`|~",
+            Self::Socket => "-_/.@:+,=~",
+            Self::Payload | Self::Comment => " !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
         }
     }
 
@@ -47,6 +63,9 @@ impl Alphabet {
             Self::Path => format!("a text from / of 1 to {max} letters, digits and {}", self.marks()),
             Self::Host => format!("1 to {max} letters, digits, - and ."),
             Self::Cookie => format!("1 to {max} letters, digits and {}, not starting with $", self.marks()),
+            Self::Socket => format!("a path from / of 2 to {max} letters, digits and {}", self.marks()),
+            Self::Payload => format!("1 to {max} printable characters without \" and \\, or hex: and pairs of digits"),
+            Self::Comment => format!("1 to {max} printable characters without \" and \\"),
         }
     }
 }
@@ -64,8 +83,18 @@ pub(super) fn check(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
     }
     match alphabet {
         Alphabet::Path if !text.starts_with('/') => fault(format!("{} does not start with /", quoted(text))),
+        Alphabet::Socket if !text.starts_with('/') || text.ends_with('/') => {
+            fault(format!("{} is no path from / to a file", quoted(text)))
+        }
+        Alphabet::Payload if text.strip_prefix("hex:").is_some_and(|digits| !is_hex(digits)) => {
+            fault(format!("{} has no pairs of hexadecimal digits behind hex:", quoted(text)))
+        }
         Alphabet::Cookie if text.starts_with('$') => fault(format!("{} starts with $", quoted(text))),
         Alphabet::Host if text.starts_with(['-', '.']) => fault(format!("{} starts with a mark", quoted(text))),
         _ => Ok(()),
     }
+}
+
+fn is_hex(digits: &str) -> bool {
+    !digits.is_empty() && digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

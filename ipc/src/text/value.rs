@@ -3,7 +3,6 @@
 //! What may stand there (`Kind`) is data of the field table; a type with its kind knows the rest.
 //! Faults leave here without path and place: the reader adds both.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use toml::de::DeValue;
@@ -11,11 +10,11 @@ use toml::de::DeValue;
 use super::fault::quoted;
 use super::texts::Alphabet;
 use super::words::{self, Word};
-use super::{address, codes, duration, texts};
+use super::{address, codes, duration, networks, numbers, texts};
 use crate::Name;
 use crate::fault::Fault;
 use crate::limits::NAME_LEN_MAX;
-use crate::model::CodeRange;
+use crate::model::{Address, Bandwidth, Bind, CodeRange, Count, Mode, NetworkRule};
 
 /// What may stand in a setting.
 #[derive(Clone, Debug)]
@@ -26,8 +25,20 @@ pub(crate) enum Kind {
     Duration(RangeInclusive<u32>),
     /// One of a few words, listed by the function.
     Word(fn() -> String),
-    /// An address with its port; port 0 when `any_port`.
-    Address { any_port: bool },
+    /// How many of something.
+    Count(RangeInclusive<Count>),
+    /// Bits per second.
+    Bandwidth(RangeInclusive<Bandwidth>),
+    /// The mode of a file.
+    Mode,
+    /// Yes or no.
+    Flag,
+    /// Where a listener accepts.
+    Bind,
+    /// Where a backend listens.
+    Address,
+    /// Networks, each with a comment.
+    Networks,
     /// A name.
     Name,
     /// A text with an alphabet.
@@ -48,8 +59,13 @@ impl Kind {
             Self::Integer(range) => format!("{} to {}", range.start(), range.end()),
             Self::Duration(range) => duration::range_text(range),
             Self::Word(list) => list(),
-            Self::Address { any_port: true } => "address:port, port 0 to 65535 (0: the kernel chooses)".to_owned(),
-            Self::Address { any_port: false } => "address:port, port 1 to 65535".to_owned(),
+            Self::Count(range) => format!("{} to {}", range.start(), range.end()),
+            Self::Bandwidth(range) => format!("{} to {}", range.start(), range.end()),
+            Self::Mode => numbers::MODE_FORM.to_owned(),
+            Self::Flag => "true, false".to_owned(),
+            Self::Bind => address::BIND_FORM.to_owned(),
+            Self::Address => address::ADDRESS_FORM.to_owned(),
+            Self::Networks => networks::FORM.to_owned(),
             Self::Name => format!("1 to {NAME_LEN_MAX} letters, digits, - and _, starting with a letter or digit"),
             Self::Text(alphabet) => alphabet.allowed(),
             Self::Codes => codes::FORM.to_owned(),
@@ -137,25 +153,35 @@ impl<W: Word> Value for W {
     }
 }
 
-impl Value for SocketAddr {
-    fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
-        let DeValue::String(text) = found else {
-            let fault = wrong_type(found, "an address").allowed(kind.allowed());
-            return Err(match integer(found) {
-                Some(port) => fault.hint(format!("write \"127.0.0.1:{port}\"")),
-                None => fault,
-            });
-        };
-        address::read(text, matches!(kind, Kind::Address { any_port: true }))
-    }
+/// A type whose reading, checking and text are functions of a module of its own.
+macro_rules! values {
+    ($($kind:ty { $read:expr, $check:expr, $show:expr })+) => {$(
+        impl Value for $kind {
+            fn read(found: &DeValue<'_>, kind: &Kind) -> Result<Self, Fault> {
+                let value: Self = $read(found)?;
+                value.check(kind).map(|()| value)
+            }
 
-    fn check(&self, kind: &Kind) -> Result<(), Fault> {
-        address::check(self, matches!(kind, Kind::Address { any_port: true }))
-    }
+            fn check(&self, kind: &Kind) -> Result<(), Fault> {
+                $check(self, kind)
+            }
 
-    fn show(&self) -> Option<String> {
-        Some(format!("\"{self}\""))
-    }
+            fn show(&self) -> Option<String> {
+                Some($show(self))
+            }
+        }
+    )+};
+}
+
+values! {
+    bool { numbers::read_flag, |_, _| Ok(()), ToString::to_string }
+    Count { numbers::read_count, |value: &_, kind| numbers::check_count(*value, kind), ToString::to_string }
+    Bandwidth { numbers::read_bandwidth, |value: &_, kind| numbers::check_bandwidth(*value, kind), |value| format!("\"{value}\"") }
+    Mode { numbers::read_mode, |value: &_, _| numbers::check_mode(*value), |value| format!("\"{value}\"") }
+    Bind { address::read_bind, |value, _| address::check_bind(value), |value| format!("\"{value}\"") }
+    Address { address::read_address, |value, _| address::check_address(value), |value| format!("\"{value}\"") }
+    Vec<NetworkRule> { networks::read, |value: &[_], _| networks::check(value), |value: &[_]| networks::text(value) }
+    Vec<CodeRange> { codes::read, |value: &[_], _| codes::check(value), |value: &[_]| codes::text(value) }
 }
 
 impl Value for Name {
@@ -203,20 +229,6 @@ impl Value for String {
     // No alphabet holds a quote or a backslash.
     fn show(&self) -> Option<String> {
         Some(format!("\"{self}\""))
-    }
-}
-
-impl Value for Vec<CodeRange> {
-    fn read(found: &DeValue<'_>, _kind: &Kind) -> Result<Self, Fault> {
-        codes::read(found)
-    }
-
-    fn check(&self, _kind: &Kind) -> Result<(), Fault> {
-        codes::check(self)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(codes::text(self))
     }
 }
 

@@ -6,7 +6,10 @@ use super::fault::quoted;
 use super::nearest::nearest;
 use super::value::wrong_type;
 use crate::fault::Fault;
-use crate::model::{AdminState, CheckMethod, CheckProtocol, FailOpen, ForwardedFor, Protocol, Scheduler};
+use crate::model::{
+    AdminState, CheckMethod, CheckProtocol, ClientAddress, DrainEnd, FailOpen, ForwardedFor, PersistenceKind, Protocol,
+    ProxyMode, Redispatch, Scheduler,
+};
 
 /// A type whose values are words.
 pub(crate) trait Word: Copy + PartialEq + 'static {
@@ -29,7 +32,20 @@ macro_rules! words {
     };
 }
 
-words!(AdminState, CheckMethod, CheckProtocol, FailOpen, ForwardedFor, Protocol, Scheduler);
+words!(
+    AdminState,
+    CheckMethod,
+    CheckProtocol,
+    ClientAddress,
+    DrainEnd,
+    FailOpen,
+    ForwardedFor,
+    PersistenceKind,
+    Protocol,
+    ProxyMode,
+    Redispatch,
+    Scheduler,
+);
 
 /// The words of a type, as in `rr, wrr, wlc`.
 pub(super) fn allowed<W: Word>() -> String {

@@ -14,7 +14,7 @@ fn config(listeners: &[(&str, Listener)]) -> Config {
 }
 
 fn listener(bind: &str) -> Listener {
-    Listener::new(bind.parse().expect("an address"), Protocol::Tcp, name("app"))
+    Listener::new(bind.parse::<std::net::SocketAddr>().expect("an address"), Protocol::Tcp, name("app"))
 }
 
 fn faults(config: &Config) -> Vec<String> {
@@ -24,10 +24,10 @@ fn faults(config: &Config) -> Vec<String> {
 #[test]
 fn defaults_are_valid() {
     assert_eq!(validate(&Config::default()), []);
-    let http = Listener::new(([0, 0, 0, 0], 81).into(), Protocol::Http, name("app"));
+    let http = Listener::new(std::net::SocketAddr::from(([0, 0, 0, 0], 81)), Protocol::Http, name("app"));
     let mut config = config(&[("tcp", listener("0.0.0.0:80")), ("http", http)]);
     let group = config.groups.get_mut("app").expect("it is there");
-    group.backends.insert(name("app-1"), Backend::new(([10, 0, 0, 1], 80).into()));
+    group.backends.insert(name("app-1"), Backend::new(std::net::SocketAddr::from(([10, 0, 0, 1], 80))));
     assert_eq!(validate(&config), []);
 }
 
@@ -48,8 +48,8 @@ fn addresses_that_overlap_are_refused_and_both_named() {
 
 #[test]
 fn persistence_fits_the_protocol() {
-    let source = Persistence::Source { timeout_ms: 1_000 };
-    let cookie = Persistence::CookieInsert { cookie: "A".to_owned(), timeout_ms: 1_000 };
+    let source = Persistence::source(1_000);
+    let cookie = Persistence::cookie_insert("A", 1_000);
     let found = |protocol, persistence: &Persistence| {
         let listener = Listener { protocol, persistence: persistence.clone(), ..listener("127.0.0.1:80") };
         faults(&config(&[("l", listener)]))
@@ -71,7 +71,9 @@ fn values_that_no_text_could_give_are_refused_as_well() {
     let group = config.groups.get_mut("app").expect("it is there");
     group.health_check.path = "/\r\nX: y".to_owned();
     group.health_check.expect.clear();
-    group.backends.insert(name("b"), Backend { weight: 2_000, ..Backend::new(([10, 0, 0, 1], 0).into()) });
+    group
+        .backends
+        .insert(name("b"), Backend { weight: 2_000, ..Backend::new(std::net::SocketAddr::from(([10, 0, 0, 1], 0))) });
     let paths: Vec<_> = validate(&config).into_iter().map(|fault| fault.path).collect();
     assert_eq!(
         paths,
@@ -89,7 +91,7 @@ fn values_that_no_text_could_give_are_refused_as_well() {
 fn counts_are_limited() {
     let mut config = config(&[]);
     let group = config.groups.get_mut("app").expect("it is there");
-    let backend = Backend::new(([10, 0, 0, 1], 80).into());
+    let backend = Backend::new(std::net::SocketAddr::from(([10, 0, 0, 1], 80)));
     group.backends.extend((0..1_001).map(|n| (name(&format!("b-{n}")), backend.clone())));
     assert_eq!(faults(&config), ["groups.app.backends: 1001 backends; allowed: up to 1000"]);
 }
@@ -98,7 +100,7 @@ fn counts_are_limited() {
 fn a_configuration_never_prints_longer_than_one_may_be() {
     let mut config = config(&[]);
     let group = config.groups.get_mut("app").expect("it is there");
-    let backend = Backend::new(([10, 0, 0, 1], 80).into());
+    let backend = Backend::new(std::net::SocketAddr::from(([10, 0, 0, 1], 80)));
     group.backends.extend((0..1_000).map(|n| (name(&format!("b-{n:0>60}")), backend.clone())));
     let full = config.groups["app"].clone();
     config.groups.extend((0..60).map(|n| (name(&format!("g-{n}")), full.clone())));

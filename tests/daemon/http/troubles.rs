@@ -280,7 +280,7 @@ fn idle_connections_to_a_backend_end_when_it_is_disabled_or_moved() {
     let mut rig = http(&[first.address]);
     let mut client = rig.connect();
     ask(&mut client, GET);
-    rig.edit_backend("b0", |backend| backend.address = second.address);
+    rig.edit_backend("b0", |backend| backend.address = second.address.into());
     assert_eq!(ask(&mut client, GET).1, "b");
     rig.edit_backend("b0", |backend| backend.state = AdminState::Disabled);
     until("no connection is open", || rig.counters_of("b0").connections_open == 0);

@@ -7,7 +7,7 @@ use poise_ipc::advice::{Finding, Severity};
 use poise_ipc::message::{
     Applied, BackendMoved, Counters, Event, EventBody, ListenerMoved, Reply, Role, ServerMessage, Welcome,
 };
-use poise_ipc::model::{AdminState, CheckProtocol, FailOpen, HealthCheck, Persistence, Protocol, Scheduler};
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
     BackendCounters, BackendStatus, CheckRow, DaemonStatus, GroupStatus, Health, HealthStatus, LastVerdict,
@@ -59,14 +59,10 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
     };
     let last = LastVerdict { at_ms: NOW_MS - 800, verdict, latency_us: 38_000 };
     let base = if group == "app" { 0 } else { 100 };
+    let settings = Backend { weight, state, ..Backend::new(address(&format!("10.0.{}.{number}:8080", base / 100))) };
     BackendStatus {
-        group: name(group),
-        name: name(backend),
         id: base + u64::from(number),
-        address: address(&format!("10.0.{}.{number}:8080", base / 100)),
-        weight,
         effective_weight: if fit { u32::from(weight) } else { 0 },
-        state,
         health: HealthStatus {
             health,
             since_ms: if health == Health::Unknown { 0 } else { NOW_MS - 1_320_000 },
@@ -84,6 +80,7 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
             latency_p99_us: if rps == 0 { 0 } else { 40_000 + rps * 100 },
             ..BackendCounters::default()
         },
+        ..BackendStatus::of(name(group), name(backend), &settings)
     }
 }
 
@@ -111,9 +108,10 @@ fn listener(text: &str, bind: &str, protocol: Protocol, group: &str, total: u64)
         bytes_out_total: total * 20_000,
         causes: Vec::new(),
         responses_total: [0, total, 0, 0, 0],
+        ..ListenerCounters::default()
     };
-    let (name, group) = (name(text), name(group));
-    ListenerStatus { name, bind: address(bind), protocol, group, persistence: Persistence::Off, counters }
+    let settings = Listener::new(address(bind), protocol, name(group));
+    ListenerStatus { counters, ..ListenerStatus::of(name(text), &settings) }
 }
 
 /// The state as a whole, `seconds` after traffic began.
@@ -176,7 +174,7 @@ pub(super) fn check_row(seq: u64, backend: &str, passed: bool, count: u32) -> Ch
         seq,
         group: name("app"),
         backend: name(backend),
-        address: address("10.0.0.4:8080"),
+        address: address("10.0.0.4:8080").into(),
         protocol: CheckProtocol::Http,
         verdict,
         count,

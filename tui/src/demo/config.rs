@@ -23,7 +23,7 @@ pub(super) fn text(addresses: &BTreeMap<String, SocketAddr>) -> anyhow::Result<S
     for (name, address) in addresses {
         let path: BackendPath = name.parse()?;
         let backend = config.groups.get(&path.group).and_then(|group| group.backends.get(&path.backend));
-        let stated = backend.with_context(|| format!("the template has no backend {path}"))?.address;
+        let stated = backend.with_context(|| format!("the template has no backend {path}"))?.address.clone();
         text = text.replace(&format!("\"{stated}\""), &format!("\"{address}\""));
     }
     Ok(text)

@@ -106,7 +106,7 @@ fn line(backend: &BackendStatus, want: Option<f64>, got: Option<f64>) -> String 
 fn wanted(group: &GroupStatus, backend: &BackendStatus) -> Option<f64> {
     let part = |backend: &BackendStatus| match group.scheduler {
         Scheduler::Rr => u64::from(backend.effective_weight > 0),
-        Scheduler::Wrr | Scheduler::Wlc => u64::from(backend.effective_weight),
+        Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => u64::from(backend.effective_weight),
     };
     share(part(backend), group.backends.iter().map(part).sum())
 }

@@ -4,13 +4,12 @@
 //! under its name fails.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use clap::{Args as ClapArgs, Subcommand};
 use poise_ipc::diff::diff;
 use poise_ipc::edit::{Edit, backend_path};
 use poise_ipc::limits::{WEIGHT, WEIGHT_DEFAULT};
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, Group, Listener, Protocol, Scheduler};
+use poise_ipc::model::{Address, AdminState, Backend, Bind, CheckProtocol, Group, Listener, Protocol, Scheduler};
 use poise_ipc::{BackendPath, Config, Name};
 
 use super::commit::{Basis, Options, commit};
@@ -37,8 +36,8 @@ enum Object {
         /// The group and the name of the backend, as GROUP/NAME.
         #[arg(value_name = "GROUP/NAME")]
         path: BackendPath,
-        /// Where it listens, as IP:PORT.
-        address: SocketAddr,
+        /// Where it listens, as IP:PORT, NAME:PORT or unix:PATH.
+        address: Address,
         /// Weight, 0 to 1000.
         #[arg(long, default_value_t = WEIGHT_DEFAULT, value_parser = clap::value_parser!(u16).range(weight_range()))]
         weight: u16,
@@ -65,9 +64,9 @@ enum Object {
     Listener {
         /// Its name.
         name: Name,
-        /// Where it accepts, as IP:PORT.
-        #[arg(long, value_name = "IP:PORT")]
-        bind: SocketAddr,
+        /// Where it accepts, as IP:PORT or unix:PATH.
+        #[arg(long, value_name = "ADDRESS")]
+        bind: Bind,
         /// What is spoken on it.
         #[arg(long, value_parser = one_of(Protocol::WORDS))]
         protocol: Protocol,
@@ -98,7 +97,7 @@ fn edits(config: &Config, object: &Object) -> Result<Vec<Edit>, Failure> {
     match object {
         Object::Backend { path, address, weight, state, .. } => {
             objects::group(config, path.group.as_str())?;
-            let backend = Backend { address: *address, weight: *weight, state: *state };
+            let backend = Backend { weight: *weight, state: *state, ..Backend::new(address.clone()) };
             let edit = Edit::backend(path, &backend);
             let held = config.groups.get(&path.group).and_then(|group| group.backends.get(&path.backend));
             return vacant(held, &backend, &backend_path(path)).map(|()| vec![edit]);
@@ -109,7 +108,7 @@ fn edits(config: &Config, object: &Object) -> Result<Vec<Edit>, Failure> {
             insert(&mut after.groups, name, group, "groups")?;
         }
         Object::Listener { name, bind, protocol, group, .. } => {
-            let listener = Listener::new(*bind, *protocol, group.clone());
+            let listener = Listener::new(bind.clone(), *protocol, group.clone());
             insert(&mut after.listeners, name, listener, "listeners")?;
         }
     }

@@ -62,11 +62,6 @@ pub(super) fn status() -> Status {
         backends: group.backends.iter().map(|(backend, found)| backend_status(name, backend, found)).collect(),
     });
     let listeners = config.listeners.iter().map(|(name, listener)| ListenerStatus {
-        name: name.clone(),
-        bind: listener.bind,
-        protocol: listener.protocol,
-        group: listener.group.clone(),
-        persistence: listener.persistence.clone(),
         counters: ListenerCounters {
             connections_total: 20,
             connections_open: 3,
@@ -75,7 +70,9 @@ pub(super) fn status() -> Status {
             bytes_out_total: 1_536,
             causes: vec![(Cause::ConnectFailed, 2), (Cause::ClientClosed, 5)],
             responses_total: [0, 1_190, 0, 8, 0],
+            ..ListenerCounters::default()
         },
+        ..ListenerStatus::of(name.clone(), listener)
     });
     Status {
         at_ms: AT_MS,
@@ -115,13 +112,8 @@ fn backend_status(group: &poise_ipc::Name, name: &poise_ipc::Name, found: &poise
     let down = name.as_str() == "app-2";
     let verdict = if down { refused() } else { Verdict::Pass { code: None } };
     BackendStatus {
-        group: group.clone(),
-        name: name.clone(),
         id: u64::from(found.weight),
-        address: found.address,
-        weight: found.weight,
         effective_weight: if down { 0 } else { found.weight.into() },
-        state: found.state,
         health: HealthStatus {
             health: if down { Health::Down } else { Health::Up },
             since_ms: AT_MS - 60_000,
@@ -138,6 +130,7 @@ fn backend_status(group: &poise_ipc::Name, name: &poise_ipc::Name, found: &poise
             bytes_in_total: 2_048,
             ..BackendCounters::default()
         },
+        ..BackendStatus::of(group.clone(), name.clone(), found)
     }
 }
 

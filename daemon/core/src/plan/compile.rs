@@ -6,9 +6,10 @@
 //! force changed meanwhile: the sequence of picks goes on from where it stands at this moment.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poise_ipc::model::{Listener, Persistence};
+use poise_ipc::model::{Listener, Persistence, PersistenceKind};
 use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
@@ -27,6 +28,10 @@ pub struct Compile<'a> {
     pub identities: &'a Identities,
     /// What is known of backends; those that are absent are unknown.
     pub health: &'a HashMap<BackendId, Health>,
+    /// The last answers to the names of backends.
+    pub resolved: &'a HashMap<BackendId, SocketAddr>,
+    /// Thousandths of their weight that backends have in slow start; those that are absent have all.
+    pub ramps: &'a HashMap<BackendId, u16>,
     /// Number of the configuration.
     pub revision: u64,
     /// Worker threads, the same for the life of the process.
@@ -65,13 +70,8 @@ impl Compile<'_> {
         let fresh = ListenerPlan {
             id,
             name: name.clone(),
-            bind: listener.bind,
-            protocol: listener.protocol,
+            settings: listener.clone(),
             group: Arc::clone(group),
-            idle_timeout_ms: listener.idle_timeout_ms,
-            connect_timeout_ms: listener.connect_timeout_ms,
-            response_timeout_ms: listener.response_timeout_ms,
-            forwarded_for: listener.forwarded_for,
             persistence: self.persistence(&listener.persistence, group, before.map(|before| &before.persistence)),
             live: before.map_or_else(|| Arc::new(ListenerLive::new(self.workers)), |before| Arc::clone(&before.live)),
         };
@@ -87,22 +87,21 @@ impl Compile<'_> {
         group: &GroupPlan,
         before: Option<&PersistencePlan>,
     ) -> PersistencePlan {
-        match (wanted, before) {
-            (Persistence::Off, _) => PersistencePlan::Off,
-            (&Persistence::Source { timeout_ms }, Some(PersistencePlan::Source(table))) => {
+        let timeout_ms = wanted.timeout_ms;
+        match (wanted.kind, before) {
+            (PersistenceKind::Off, _) => PersistencePlan::Off,
+            (PersistenceKind::Source, Some(PersistencePlan::Source(table))) => {
                 let same = table.timeout_ms() == timeout_ms;
                 PersistencePlan::Source(if same { Arc::clone(table) } else { Arc::new(table.with_timeout(timeout_ms)) })
             }
-            (&Persistence::Source { timeout_ms }, _) => {
-                PersistencePlan::Source(Arc::new(SourceTable::new(timeout_ms, self.key)))
-            }
-            (Persistence::CookieInsert { cookie, timeout_ms }, before) => {
+            (PersistenceKind::Source, _) => PersistencePlan::Source(Arc::new(SourceTable::new(timeout_ms, self.key))),
+            (PersistenceKind::CookieInsert, before) => {
                 let backends = group.backends.iter().map(|backend| backend.id);
                 let before = match before {
                     Some(PersistencePlan::CookieInsert(rule)) => Some(rule),
                     _ => None,
                 };
-                PersistencePlan::CookieInsert(CookieRule::new((cookie, *timeout_ms), self.key, backends, before))
+                PersistencePlan::CookieInsert(CookieRule::new((&wanted.cookie, timeout_ms), self.key, backends, before))
             }
         }
     }
@@ -111,13 +110,8 @@ impl Compile<'_> {
 impl ListenerPlan {
     fn same(&self, other: &Self) -> bool {
         self.name == other.name
-            && self.bind == other.bind
-            && self.protocol == other.protocol
+            && self.settings == other.settings
             && Arc::ptr_eq(&self.group, &other.group)
-            && self.idle_timeout_ms == other.idle_timeout_ms
-            && self.connect_timeout_ms == other.connect_timeout_ms
-            && self.response_timeout_ms == other.response_timeout_ms
-            && self.forwarded_for == other.forwarded_for
             && self.persistence.same(&other.persistence)
     }
 }

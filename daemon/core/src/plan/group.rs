@@ -12,9 +12,12 @@ use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Group, Sche
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
-use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan};
+use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target};
 use crate::live::BackendLive;
 use crate::schedule::{Entrant, Shares, Walk};
+
+/// The whole weight, in thousandths.
+const FULL_PERMILLE: u16 = 1_000;
 
 /// The groups of a configuration, compiled one by one in the order of their names.
 pub(super) struct Groups<'a> {
@@ -30,6 +33,8 @@ struct Known<'a> {
     id: BackendId,
     name: &'a Name,
     backend: &'a Backend,
+    target: Target,
+    ramp_permille: u16,
     health: Health,
 }
 
@@ -57,9 +62,13 @@ impl<'a> Groups<'a> {
             let Some((_, &id)) = self.ids.next_if(|(path, _)| (&path.group, &path.backend) == wanted) else { continue };
             let health = match group.health_check.protocol {
                 CheckProtocol::Off => Health::Up,
-                CheckProtocol::Tcp | CheckProtocol::Http => self.input.health.get(&id).copied().unwrap_or_default(),
+                CheckProtocol::Tcp | CheckProtocol::Http | CheckProtocol::Udp => {
+                    self.input.health.get(&id).copied().unwrap_or_default()
+                }
             };
-            known.push(Known { id, name, backend, health });
+            let target = Target::of(&backend.address, self.input.resolved.get(&id).copied());
+            let ramp_permille = self.input.ramps.get(&id).copied().unwrap_or(FULL_PERMILLE);
+            known.push(Known { id, name, backend, target, ramp_permille, health });
         }
         known
     }
@@ -96,15 +105,19 @@ impl Known<'_> {
     }
 
     fn usable(&self, outlook: Outlook) -> bool {
-        self.health != Health::Down || outlook.failing_open
+        (self.health != Health::Down || outlook.failing_open) && self.target != Target::Unresolved
     }
 
     fn effective_weight(&self, outlook: Outlook) -> u32 {
-        if self.usable(outlook) && self.takes_new() { u32::from(self.backend.weight) } else { 0 }
+        if !self.usable(outlook) || !self.takes_new() {
+            return 0;
+        }
+        let ramped = u32::from(self.backend.weight) * u32::from(self.ramp_permille) / u32::from(FULL_PERMILLE);
+        ramped.max(1)
     }
 
     fn accepts_pinned(&self, outlook: Outlook) -> bool {
-        self.usable(outlook) && self.backend.state != AdminState::Disabled
+        self.usable(outlook) && matches!(self.backend.state, AdminState::Enabled | AdminState::Draining)
     }
 
     fn compile(&self, outlook: Outlook, before: Option<&Arc<BackendPlan>>, workers: usize) -> Arc<BackendPlan> {
@@ -114,11 +127,10 @@ impl Known<'_> {
         Arc::new(BackendPlan {
             id: self.id,
             name: self.name.clone(),
-            address: self.backend.address,
-            weight: self.backend.weight,
+            settings: self.backend.clone(),
+            target: self.target.clone(),
             effective_weight: self.effective_weight(outlook),
             accepts_pinned: self.accepts_pinned(outlook),
-            state: self.backend.state,
             health: self.health,
             live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
         })
@@ -136,8 +148,8 @@ impl GroupPlan {
         let backends: Vec<_> = known.iter().map(|known| known.compile(outlook, before_of(known), workers)).collect();
         let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
         let shares = Shares::new(weights.clone());
-        // wlc has no sequence: nobody takes part in its walk, which then only keeps the phase.
-        let walks = u32::from(group.scheduler != Scheduler::Wlc);
+        // By load there is no sequence: nobody takes part in the walk, which then only keeps the phase.
+        let walks = u32::from(matches!(group.scheduler, Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash));
         let entrants: Vec<_> =
             backends.iter().zip(weights).map(|(b, weight)| Entrant { id: b.id, weight: weight * walks }).collect();
         let walk = match before {
@@ -148,8 +160,7 @@ impl GroupPlan {
         by_id.sort_unstable();
         Self {
             name: name.clone(),
-            scheduler: group.scheduler,
-            health_check: group.health_check.clone(),
+            settings: group.bare(),
             failing_open: outlook.failing_open,
             backends,
             by_id: by_id.into(),
@@ -162,8 +173,7 @@ impl GroupPlan {
 
     /// Whether compiling would give the same again.
     fn is(&self, group: &Group, outlook: Outlook, known: &[Known<'_>]) -> bool {
-        self.scheduler == group.scheduler
-            && self.health_check == group.health_check
+        self.settings == group.bare()
             && self.failing_open == outlook.failing_open
             && self.none == outlook.none
             && self.backends.len() == known.len()
@@ -175,7 +185,7 @@ impl GroupPlan {
 fn weight(scheduler: Scheduler, backend: &BackendPlan) -> u32 {
     match scheduler {
         Scheduler::Rr => backend.effective_weight.min(1),
-        Scheduler::Wrr | Scheduler::Wlc => backend.effective_weight,
+        Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => backend.effective_weight,
     }
 }
 
@@ -184,11 +194,10 @@ impl BackendPlan {
     fn is(&self, known: &Known<'_>, outlook: Outlook) -> bool {
         self.id == known.id
             && self.name == *known.name
-            && self.address == known.backend.address
-            && self.weight == known.backend.weight
+            && self.settings == *known.backend
+            && self.target == known.target
             && self.effective_weight == known.effective_weight(outlook)
             && self.accepts_pinned == known.accepts_pinned(outlook)
-            && self.state == known.backend.state
             && self.health == known.health
     }
 }

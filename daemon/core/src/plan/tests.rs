@@ -119,7 +119,7 @@ fn source_entries_outlive_edits_and_a_new_timeout_applies_to_them() {
     let mut world = World::new(Scheduler::Wrr, &[100, 100]);
     let set = |world: &mut World, timeout_ms| {
         let raw = world.config.listeners.get_mut(&name("raw")).expect("it is there");
-        raw.persistence = Persistence::Source { timeout_ms };
+        raw.persistence = Persistence::source(timeout_ms);
         world.compile();
     };
     let table = |world: &World| match &world.plan.listeners[&world.identities.listeners[&name("raw")]].persistence {
@@ -141,7 +141,7 @@ fn source_entries_outlive_edits_and_a_new_timeout_applies_to_them() {
 fn cookies_stay_valid_across_edits_and_follow_the_group() {
     let mut world = World::new(Scheduler::Wrr, &[100, 100]);
     let web = world.config.listeners.get_mut(&name("web")).expect("it is there");
-    web.persistence = Persistence::CookieInsert { cookie: "SERVERID".to_owned(), timeout_ms: 1_500 };
+    web.persistence = Persistence::cookie_insert("SERVERID", 1_500);
     world.compile();
     let rule = |world: &World| match &world.plan.listeners[&world.identities.listeners[&name("web")]].persistence {
         PersistencePlan::CookieInsert(rule) => rule.clone(),
@@ -178,14 +178,14 @@ proptest! {
             for (old, new) in app(&before).backends.iter().zip(&world.app().backends) {
                 prop_assert!(old.id == new.id && Arc::ptr_eq(&old.live, &new.live));
                 if new.name.as_str() != touched {
-                    prop_assert_eq!((old.weight, old.state, old.health), (new.weight, new.state, new.health));
+                    prop_assert_eq!((&old.settings, old.health), (&new.settings, new.health));
                     let same = app(&before).failing_open == world.app().failing_open;
                     prop_assert!(!same || Arc::ptr_eq(old, new));
                 }
                 let usable = new.health != Health::Down || world.app().failing_open;
-                let takes = usable && new.state == AdminState::Enabled;
-                prop_assert_eq!(new.effective_weight, if takes { u32::from(new.weight) } else { 0 });
-                prop_assert_eq!(new.accepts_pinned, usable && new.state != AdminState::Disabled);
+                let takes = usable && new.state() == AdminState::Enabled;
+                prop_assert_eq!(new.effective_weight, if takes { u32::from(new.settings.weight) } else { 0 });
+                prop_assert_eq!(new.accepts_pinned, usable && !matches!(new.state(), AdminState::Disabled | AdminState::DrainingHard));
             }
         }
     }

@@ -25,9 +25,9 @@ impl GroupPlan {
     /// The backend for new work: by the shared sequence (`rr`, `wrr`) or by load (`wlc`).
     #[inline]
     pub fn choose(&self) -> Choice<'_> {
-        let chosen = match self.scheduler {
-            Scheduler::Rr | Scheduler::Wrr => self.walk.next(),
-            Scheduler::Wlc => self.least_loaded(&[]),
+        let chosen = match self.scheduler() {
+            Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.walk.next(),
+            Scheduler::Wlc | Scheduler::P2c => self.least_loaded(&[]),
         };
         self.choice(chosen)
     }
@@ -35,9 +35,9 @@ impl GroupPlan {
     /// A backend other than those tried, in proportion to weight; for a second dial. When everybody
     /// was tried there is none, and why the last dial failed says more than the cause given here.
     pub fn choose_except(&self, tried: &[BackendId]) -> Choice<'_> {
-        let chosen = match self.scheduler {
-            Scheduler::Rr | Scheduler::Wrr => self.step_aside(tried),
-            Scheduler::Wlc => self.least_loaded(tried),
+        let chosen = match self.scheduler() {
+            Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.step_aside(tried),
+            Scheduler::Wlc | Scheduler::P2c => self.least_loaded(tried),
         };
         self.choice(chosen)
     }

@@ -20,9 +20,9 @@ pub(super) struct Shares {
 impl Shares {
     /// Starts again if the plan's weights are other ones.
     pub(super) fn follow(&mut self, group: &GroupPlan) {
-        let weight = |effective: u32| match group.scheduler {
+        let weight = |effective: u32| match group.scheduler() {
             Scheduler::Rr => effective.min(1),
-            Scheduler::Wrr | Scheduler::Wlc => effective,
+            Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => effective,
         };
         let backends = group.backends.iter().map(|backend| (backend.id, weight(backend.effective_weight)));
         let weights: HashMap<_, _> = backends.collect();

@@ -99,16 +99,10 @@ impl Run {
             assert_eq!(*known, backend.name, "an identity was given twice");
             if let Some(old) = old.backend(backend.id) {
                 assert!(Arc::ptr_eq(&old.live, &backend.live), "counters were lost");
-                let same = (old.weight, old.state, old.effective_weight, old.health, old.accepts_pinned)
-                    == (
-                        backend.weight,
-                        backend.state,
-                        backend.effective_weight,
-                        backend.health,
-                        backend.accepts_pinned,
-                    );
+                let same = (&old.settings, old.effective_weight, old.health, old.accepts_pinned)
+                    == (&backend.settings, backend.effective_weight, backend.health, backend.accepts_pinned);
                 assert!(
-                    !same || old.address != backend.address || Arc::ptr_eq(old, backend),
+                    !same || old.target != backend.target || Arc::ptr_eq(old, backend),
                     "an untouched backend changed"
                 );
             }
@@ -145,7 +139,7 @@ impl Run {
 
     fn pick(&mut self) {
         self.shares.follow(self.world.app());
-        let exact = self.world.app().scheduler != Scheduler::Wlc;
+        let exact = self.world.app().scheduler() != Scheduler::Wlc;
         for _ in 0..self.random.below(60) {
             let tried = self.choose(&[]);
             if let Some(id) = tried {
@@ -178,7 +172,7 @@ impl Run {
                     f64::from(backend.live.inflight.load(Ordering::Relaxed) + 1) / f64::from(backend.effective_weight)
                 };
                 let others = eligible.iter().filter(|id| !tried.contains(id)).map(least).fold(f64::INFINITY, f64::min);
-                assert!(group.scheduler != Scheduler::Wlc || least(&backend.id) <= others + 1e-9);
+                assert!(group.scheduler() != Scheduler::Wlc || least(&backend.id) <= others + 1e-9);
                 self.inflight.entry(backend.id).or_default().push(Inflight::start(backend));
                 Some(backend.id)
             }

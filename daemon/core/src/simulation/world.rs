@@ -57,6 +57,8 @@ impl World {
             config: &self.config,
             identities: &self.identities,
             health: &self.health,
+            resolved: &HashMap::new(),
+            ramps: &HashMap::new(),
             revision: self.plan.revision + 1,
             workers: 2,
             key: &key,

@@ -12,7 +12,7 @@ fn sample(backend: u64, at_ms: u64, verdict: Verdict) -> Sample {
     Sample {
         backend: BackendId(backend),
         path: format!("app/app-{backend}").parse().expect("a path"),
-        address: SocketAddr::from(([10, 0, 0, 1], 80)),
+        address: Address::Ip(([10, 0, 0, 1], 80).into()),
         protocol: CheckProtocol::Http,
         at_ms,
         verdict,
@@ -43,7 +43,7 @@ fn another_verdict_or_address_begins_a_row() {
     let mut log = CheckLog::new(10);
     log.record(sample(1, 1, PASS));
     log.record(sample(1, 2, FAIL));
-    log.record(Sample { address: SocketAddr::from(([10, 0, 0, 9], 80)), ..sample(1, 3, FAIL) });
+    log.record(Sample { address: Address::Ip(([10, 0, 0, 9], 80).into()), ..sample(1, 3, FAIL) });
     assert_eq!(all(&log).iter().map(|row| row.count).collect::<Vec<_>>(), [1, 1, 1]);
 }
 

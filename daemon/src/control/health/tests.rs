@@ -32,7 +32,13 @@ fn report(address: &str, reason: Option<Reason>) -> ProbeReport {
         None => Verdict::Pass { code: None },
         Some(reason) => Verdict::Fail { phase: Phase::Connect, reason, code: None },
     };
-    ProbeReport { backend: ID, address: address.parse().expect("an address"), at_ms: 5_000, verdict, latency_us: 90 }
+    ProbeReport {
+        backend: ID,
+        address: Address::Ip(address.parse().expect("an address")),
+        at_ms: 5_000,
+        verdict,
+        latency_us: 90,
+    }
 }
 
 fn health_of(trackers: &Trackers) -> Health {

@@ -200,7 +200,7 @@ pub(super) fn wanted(config: &Config, identities: &Identities) -> Wanted {
     let listeners = config.listeners.iter();
     let known = listeners.filter_map(|(name, listener)| {
         let id = *identities.listeners.get(name)?;
-        Some((id, Want { name: name.clone(), bind: listener.bind, protocol: listener.protocol }))
+        Some((id, Want { name: name.clone(), settings: listener.clone() }))
     });
     known.collect()
 }

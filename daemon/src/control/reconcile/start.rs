@@ -84,6 +84,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             waiting: VecDeque::new(),
             unstored: HashMap::new(),
             failing_open: Vec::new(),
+            resolved: HashMap::new(),
+            ramps: HashMap::new(),
             snapshot: None,
             ticks: 0,
         };

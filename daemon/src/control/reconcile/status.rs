@@ -63,13 +63,11 @@ impl<P: Ports + 'static> Reconcile<P> {
     fn listener(&self, name: &Name, listener: &Listener, plan: &Plan) -> ListenerStatus {
         let id = self.state.identities.listeners.get(name);
         let live = id.and_then(|id| plan.listeners.get(id));
+        let status = ListenerStatus::of(name.clone(), listener);
         ListenerStatus {
-            name: name.clone(),
-            bind: id.and_then(|&id| self.parts.ports.address(id)).unwrap_or(listener.bind),
-            protocol: listener.protocol,
-            group: listener.group.clone(),
-            persistence: listener.persistence.clone(),
+            bind: id.and_then(|&id| self.parts.ports.address(id)).unwrap_or_else(|| listener.bind.clone()),
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
+            ..status
         }
     }
 
@@ -90,15 +88,12 @@ impl<P: Ports + 'static> Reconcile<P> {
         let mut counters = backend.live.totals();
         self.latencies.fill(backend.id, &backend.live, &mut counters);
         BackendStatus {
-            group: group.clone(),
-            name: backend.name.clone(),
             id: backend.id.0,
-            address: backend.address,
-            weight: backend.weight,
             effective_weight: backend.effective_weight,
-            state: backend.state,
             health: self.trackers.status(backend.id, at_ms),
             counters,
+            resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
+            ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }
     }
 }

@@ -15,8 +15,16 @@ fn plan() -> Plan {
     let identities = Identities::default().follow(&config);
     let health = HashMap::new();
     let key = TokenKey::new([0; 16]);
-    let input =
-        Compile { config: &config, identities: &identities, health: &health, revision: 1, workers: 1, key: &key };
+    let input = Compile {
+        config: &config,
+        identities: &identities,
+        health: &health,
+        resolved: &HashMap::new(),
+        ramps: &HashMap::new(),
+        revision: 1,
+        workers: 1,
+        key: &key,
+    };
     compile(&input, None)
 }
 

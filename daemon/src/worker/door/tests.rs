@@ -22,7 +22,16 @@ fn plan(bind: SocketAddr, backend: SocketAddr) -> Plan {
     let identities = Identities::default().follow(&config);
     let (health, key) = (HashMap::new(), TokenKey::new([1; 16]));
     compile(
-        &Compile { config: &config, identities: &identities, health: &health, revision: 1, workers: 1, key: &key },
+        &Compile {
+            config: &config,
+            identities: &identities,
+            health: &health,
+            resolved: &HashMap::new(),
+            ramps: &HashMap::new(),
+            revision: 1,
+            workers: 1,
+            key: &key,
+        },
         None,
     )
 }

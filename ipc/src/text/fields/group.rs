@@ -16,7 +16,7 @@ impl Object for Group {
             group.scheduler,
             Kind::word::<Scheduler>(),
             Scheduler::Wrr,
-            "`rr` in turn, `wrr` in turn by weight, `wlc` fewest in flight per weight."
+            "`rr` in turn, `wrr` in turn by weight, `wlc` fewest in flight per weight, `hash` by client address, `p2c` the less loaded of two."
         )),
         Entry::Section(HEALTH_CHECK),
         Entry::Field(field!(
@@ -25,6 +25,27 @@ impl Object for Group {
             Kind::word::<FailOpen>(),
             FailOpen::AllDown,
             "`all-down` uses every enabled backend with weight when none is up, `never` refuses."
+        )),
+        Entry::Field(field!(
+            "slow_start",
+            group.slow_start_ms,
+            Kind::Duration(limits::SLOW_START_MS),
+            None,
+            "`wrr`, `wlc`, `p2c`: time in which a backend that comes back grows to its weight."
+        )),
+        Entry::Field(field!(
+            "queue_max",
+            group.queue_max,
+            Kind::Count(limits::QUEUE),
+            limits::QUEUE_DEFAULT,
+            "Connections or requests that may wait while every backend has its `max_connections`."
+        )),
+        Entry::Field(field!(
+            "queue_timeout",
+            group.queue_timeout_ms,
+            Kind::Duration(limits::QUEUE_TIMEOUT_MS),
+            limits::QUEUE_TIMEOUT_MS_DEFAULT,
+            "How long one may wait."
         )),
     ];
 
@@ -42,7 +63,7 @@ const HEALTH_CHECK: Section<Group> = Section {
             group.health_check.protocol,
             Kind::word::<CheckProtocol>(),
             CheckProtocol::Tcp,
-            "`tcp` connects, `http` asks and reads the status code, `off` counts every backend as up."
+            "`tcp` connects, `http` asks and reads the status code, `udp` sends a datagram, `off` counts every backend as up."
         ),
         field!(
             "port",
@@ -106,6 +127,20 @@ const HEALTH_CHECK: Section<Group> = Section {
             Kind::Integer(limits::CHECK_THRESHOLD),
             limits::CHECK_THRESHOLD_DEFAULT,
             "Failures in a row that turn a backend down."
+        ),
+        field!(
+            "send",
+            group.health_check.send,
+            Kind::Text(Alphabet::Payload),
+            None,
+            "`udp`: what is sent; an empty datagram unless given. Bytes are written `hex:0a0b`."
+        ),
+        field!(
+            "receive",
+            group.health_check.receive,
+            Kind::Text(Alphabet::Payload),
+            None,
+            "`udp`: what the reply must begin with; any reply passes unless given."
         ),
     ],
 };

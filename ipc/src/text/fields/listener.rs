@@ -2,18 +2,33 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use super::bounds::{ACCEPT_PROXY, ACCESS, LIMITS};
 use super::field;
 use super::persistence::PERSISTENCE;
 use crate::Name;
 use crate::limits;
-use crate::model::{ForwardedFor, Listener, Protocol};
+use crate::model::{ClientAddress, ForwardedFor, Listener, Protocol};
 use crate::text::field::{Entry, Field, Object, Standard};
 use crate::text::value::{Kind, Value};
 
 impl Object for Listener {
     const WHAT: &'static str = "listener";
     const ENTRIES: &'static [Entry<Self>] = &[
-        Entry::Field(field!("bind", listener.bind, Kind::Address { any_port: true }, "Address and port to accept on.")),
+        Entry::Field(field!("bind", listener.bind, Kind::Bind, "Where to accept: address and port, or a Unix socket.")),
+        Entry::Field(field!(
+            "dual_stack",
+            listener.dual_stack,
+            Kind::Flag,
+            false,
+            "Whether `[::]` takes IPv4 clients too."
+        )),
+        Entry::Field(field!(
+            "socket_mode",
+            listener.socket_mode,
+            Kind::Mode,
+            limits::SOCKET_MODE_DEFAULT,
+            "Who may connect to a Unix socket."
+        )),
         Entry::Field(PROTOCOL),
         Entry::Field(field!("group", listener.group, Kind::Name, "The group that receives the traffic.")),
         Entry::Section(PERSISTENCE),
@@ -22,7 +37,14 @@ impl Object for Listener {
             listener.idle_timeout_ms,
             Kind::Duration(limits::IDLE_TIMEOUT_MS),
             listener.protocol.idle_timeout_ms_default(),
-            "Silence that ends a connection: `tcp` per direction, `http` between two requests."
+            "Silence that ends a connection or flow: `tcp` per direction, `http` between two requests, `udp` both ways."
+        )),
+        Entry::Field(field!(
+            "replies_max",
+            listener.replies_max,
+            Kind::Integer(limits::REPLIES),
+            0,
+            "`udp`: datagrams of the backend after which a flow ends; 0 for as many as come."
         )),
         Entry::Field(field!(
             "connect_timeout",
@@ -39,12 +61,36 @@ impl Object for Listener {
             "`http`: silence of a backend after which the client gets 504."
         )),
         Entry::Field(field!(
+            "keepalive",
+            listener.keepalive_ms,
+            Kind::Duration(limits::KEEPALIVE_MS),
+            None,
+            "`tcp`, `http`: silence after which TCP asks both peers for a sign of life."
+        )),
+        Entry::Field(field!(
+            "user_timeout",
+            listener.user_timeout_ms,
+            Kind::Duration(limits::USER_TIMEOUT_MS),
+            None,
+            "`tcp`, `http`: time that sent bytes may stay unacknowledged; the kernel's unless given."
+        )),
+        Entry::Field(field!(
             "forwarded_for",
             listener.forwarded_for,
             Kind::word::<ForwardedFor>(),
             ForwardedFor::Append,
             "`http`: `append` adds the client's address to `X-Forwarded-For`, `replace` sends only it, `off` neither."
         )),
+        Entry::Field(field!(
+            "client_address",
+            listener.client_address,
+            Kind::word::<ClientAddress>(),
+            ClientAddress::Off,
+            "`tcp`, `udp`: how backends learn the client's address: by a PROXY header, or `transparent` by its own packets."
+        )),
+        Entry::Section(ACCEPT_PROXY),
+        Entry::Section(LIMITS),
+        Entry::Section(ACCESS),
     ];
 
     fn blank() -> Self {
@@ -67,6 +113,6 @@ const PROTOCOL: Field<Listener> = Field {
         "protocol",
         listener.protocol,
         Kind::word::<Protocol>(),
-        "`tcp` forwards connections, `http` schedules each request of HTTP/1.1."
+        "`tcp` forwards connections, `http` schedules each request of HTTP/1.1, `udp` forwards datagrams."
     )
 };

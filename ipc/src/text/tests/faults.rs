@@ -18,22 +18,22 @@ group = "ap"
 schedular = "wrr"
 health_check = { protocol = "http", interval = 2, fall = 0 }
 [groups.app.backends]
-app-1 = { address = "localhost:80", weight = 1001 }
+app-1 = { address = "10.0.0.1", weight = 1001 }
 "ä b" = { weight = "50" }
 "#;
     assert_eq!(
         faults(text),
         [
-            "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080; write \"0.0.0.0:8080\"",
-            "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http; did you mean \"http\"?",
+            "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 0.0.0.0:80 or [::]:80 (port 0: the kernel chooses), or unix:/path; write \"0.0.0.0:8080\"",
+            "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http, udp; did you mean \"http\"?",
             "5:9: listeners.web.group: no group ap; did you mean app?",
-            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, backends; did you mean scheduler?",
+            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, slow_start, queue_max, queue_timeout, backends; did you mean scheduler?",
             "8:48: groups.app.health_check.interval: the number 2 stands where a duration is due; allowed: 100ms to 1h; write \"2s\"",
             "8:58: groups.app.health_check.fall: 0 is out of range; allowed: 1 to 100",
-            "10:21: groups.app.backends.app-1.address: \"localhost:80\" names a host; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080; write \"127.0.0.1:80\"",
-            "10:46: groups.app.backends.app-1.weight: 1001 is out of range; allowed: 0 to 1000",
+            "10:21: groups.app.backends.app-1.address: \"10.0.0.1\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080, name:port, or unix:/path; write \"10.0.0.1:8080\"",
+            "10:42: groups.app.backends.app-1.weight: 1001 is out of range; allowed: 0 to 1000",
             "11:1: groups.app.backends.\"ä b\": a name is letters, digits, `_` and `-`, and starts with a letter or digit; found 'ä' at 1",
-            "11:9: groups.app.backends.\"ä b\".address: a backend needs this; allowed: address:port, port 1 to 65535",
+            "11:9: groups.app.backends.\"ä b\".address: a backend needs this; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080, name:port, or unix:/path",
             "11:20: groups.app.backends.\"ä b\".weight: \"50\" stands where a whole number is due; allowed: 0 to 1000; write 50",
         ]
     );
@@ -75,16 +75,44 @@ fn wrong_types_are_named() {
     let check = faults("groups.a.health_check = 5");
     assert_eq!(
         check,
-        ["1:25: groups.a.health_check: the number 5 stands where a table or one of off, tcp, http is due"]
+        ["1:25: groups.a.health_check: the number 5 stands where a table or one of off, tcp, http, udp is due"]
     );
 }
 
 #[test]
-fn persistence_without_kind_says_what_to_add() {
-    let text = "groups.a = {}\nlisteners.l = { bind = \"1.1.1.1:1\", protocol = \"tcp\", group = \"a\", persistence = { timeout = \"5s\" } }";
-    let found = faults(text);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].ends_with("a timeout without a kind of persistence; add kind = \"source\" or \"cookie-insert\""));
+fn what_does_not_work_together_is_a_fault() {
+    let found = |listener: &str| {
+        let group = "groups.a.backends.b = { address = \"unix:/run/b\" }";
+        faults(&format!("{group}\nlisteners.l = {{ bind = \"1.1.1.1:1\", group = \"a\", {listener} }}")).join("\n")
+    };
+    assert!(found("protocol = \"udp\"").ends_with("takes no datagrams; use another group"));
+    let proxied = found("protocol = \"tcp\", accept_proxy = \"required\"");
+    assert!(proxied.contains("accept_proxy.from: nobody would be believed"), "{proxied}");
+    let named = found("protocol = \"http\", client_address = \"proxy-v2\"");
+    assert!(named.contains("client_address: proxy-v2 does not work on a listener of protocol http"), "{named}");
+    let twice = found("protocol = \"tcp\", access = { deny = [\"10.0.0.0/8\", \"10.0.0.0/8 again\"] }");
+    assert!(twice.ends_with("10.0.0.0/8 stands there twice; remove one of them"), "{twice}");
+    let bits = found("protocol = \"tcp\", access = { deny = [\"10.0.0.1/8\"] }");
+    assert!(bits.ends_with("write \"10.0.0.0/8\""), "{bits}");
+    let band = found("protocol = \"tcp\", limits = { bandwidth_in = \"10\" }");
+    assert!(band.contains("limits.bandwidth_in: \"10\" is no bandwidth"), "{band}");
+}
+
+#[test]
+fn tcp_and_udp_may_share_a_port_but_a_dual_listener_takes_both_families() {
+    let found = |first: &str, second: &str| {
+        faults(&format!(
+            "groups.a = {{}}\n[listeners]\na = {{ group = \"a\", {first} }}\nb = {{ group = \"a\", {second} }}"
+        ))
+    };
+    let text = "groups.a = {}\nlisteners.t = { bind = \"1.1.1.1:1\", protocol = \"tcp\", group = \"a\" }
+listeners.u = { bind = \"1.1.1.1:1\", protocol = \"udp\", group = \"a\" }";
+    assert_eq!(parse(text).map(|_| ()), Ok(()));
+    let dual = "bind = \"[::]:80\", protocol = \"tcp\", dual_stack = true";
+    let v4 = "bind = \"0.0.0.0:80\", protocol = \"http\"";
+    let faults = found(dual, v4);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("overlaps [::]:80 of listener a"), "{faults:?}");
 }
 
 #[test]

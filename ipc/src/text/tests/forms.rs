@@ -1,6 +1,7 @@
 //! Forms of single values: status codes, addresses, texts, words that were meant.
 
 use crate::fault::Fault;
+use crate::model::Address;
 use crate::model::CodeRange;
 use crate::text::nearest;
 use crate::text::texts::Alphabet;
@@ -42,15 +43,14 @@ fn whole_classes_print_as_words() {
 #[test]
 fn addresses_say_what_they_lack() {
     let hint = |text: &str| {
-        let fault = read::<std::net::SocketAddr>(text, &Kind::Address { any_port: false }).expect_err("a fault");
+        let fault = read::<Address>(text, &Kind::Address).expect_err("a fault");
         fault.hint.or(fault.allowed).unwrap_or_default()
     };
     assert_eq!(hint("10.0.0.1"), "write \"10.0.0.1:8080\"");
     assert_eq!(hint("::1"), "write \"[::1]:8080\"");
     assert_eq!(hint("::1:80"), "write \"[::1:80]:8080\"");
     assert_eq!(hint(":80"), "write \"0.0.0.0:80\" for every address of this machine");
-    assert_eq!(hint("localhost:80"), "write \"127.0.0.1:80\"");
-    assert_eq!(hint("db.example.com:80"), "write the address that the name stands for");
+    assert_eq!(hint("/run/app.sock"), "write \"unix:/run/app.sock\" for a Unix socket");
     assert_eq!(hint("10.0.0.1:70000"), "port 1 to 65535");
     assert_eq!(hint("10.0.0.1:0"), "port 1 to 65535");
     assert_eq!(hint("8080"), "write \"127.0.0.1:8080\"");

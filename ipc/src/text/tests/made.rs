@@ -12,8 +12,9 @@ use super::SAMPLE;
 use crate::edit::Edit;
 use crate::limits;
 use crate::model::{
-    AdminState, Backend, CheckMethod, CheckProtocol, CodeRange, FailOpen, ForwardedFor, Group, HealthCheck, Listener,
-    Persistence, Protocol, Scheduler,
+    AcceptProxy, Access, Address, AdminState, Backend, Bandwidth, Bind, CheckMethod, CheckProtocol, ClientAddress,
+    CodeRange, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Listener, ListenerLimits, Mode,
+    Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
 };
 use crate::text::print;
 use crate::{Config, Name};
@@ -36,12 +37,31 @@ fn a_word<T: Copy + std::fmt::Debug + 'static>(words: &'static [(&'static str, T
     select(words).prop_map(|(_, value)| value)
 }
 
+fn a_backend_address() -> impl Strategy<Value = Address> {
+    let name = ("[a-z][a-z0-9]{0,5}(\\.[a-z]{2,5})?", 1..=u16::MAX);
+    prop_oneof![
+        4 => an_address().prop_map(Address::Ip),
+        1 => name.prop_map(|(host, port)| Address::Name { host, port }),
+    ]
+}
+
+fn a_count() -> impl Strategy<Value = Option<Count>> {
+    option::of((1..1_000_000_u32).prop_map(Count))
+}
+
 fn a_backend() -> impl Strategy<Value = Backend> {
-    (an_address(), limits::WEIGHT, a_word(AdminState::WORDS)).prop_map(|(address, weight, state)| Backend {
-        address,
-        weight,
-        state,
-    })
+    let drain = (limits::DRAIN_TIMEOUT_MS, a_word(DrainEnd::WORDS));
+    let drain = drain.prop_map(|(timeout_ms, then)| Drain { timeout_ms, then });
+    (a_backend_address(), limits::WEIGHT, a_word(AdminState::WORDS), any::<bool>(), a_count(), drain).prop_map(
+        |(address, weight, state, backup, max_connections, drain)| Backend {
+            address,
+            weight,
+            state,
+            backup,
+            max_connections,
+            drain,
+        },
+    )
 }
 
 fn some_codes() -> impl Strategy<Value = Vec<CodeRange>> {
@@ -63,46 +83,136 @@ fn a_health_check() -> impl Strategy<Value = HealthCheck> {
     let thresholds = (limits::CHECK_THRESHOLD, limits::CHECK_THRESHOLD);
     let http =
         (a_word(CheckMethod::WORDS), "/[-a-z0-9_/.%?#&=]{0,9}", option::of("[a-z0-9][a-z0-9.-]{0,9}"), some_codes());
-    let made = (a_word(CheckProtocol::WORDS), option::of(1..=u16::MAX), times, thresholds, http);
-    made.prop_map(|(protocol, port, (interval_ms, timeout_ms), (rise, fall), (method, path, host, expect))| {
-        HealthCheck { protocol, port, interval_ms, timeout_ms, rise, fall, method, path, host, expect }
+    let payloads = (option::of("[a-zA-Z0-9 #]{1,9}|hex:([0-9a-f]{2}){1,4}"), option::of("[A-Z]{1,3}"));
+    let made = (a_word(CheckProtocol::WORDS), option::of(1..=u16::MAX), times, thresholds, http, payloads);
+    made.prop_map(|(protocol, port, times, thresholds, (method, path, host, expect), (send, receive))| HealthCheck {
+        protocol,
+        port,
+        interval_ms: times.0,
+        timeout_ms: times.1,
+        rise: thresholds.0,
+        fall: thresholds.1,
+        method,
+        path,
+        host,
+        expect,
+        send,
+        receive,
     })
 }
 
 fn a_group() -> impl Strategy<Value = Group> {
     let check = prop_oneof![Just(HealthCheck::default()), a_health_check()];
-    (a_word(Scheduler::WORDS), check, a_word(FailOpen::WORDS), btree_map(a_name(), a_backend(), 0..5)).prop_map(
-        |(scheduler, health_check, fail_open, backends)| Group { scheduler, health_check, fail_open, backends },
+    let words = (a_word(Scheduler::WORDS), a_word(FailOpen::WORDS));
+    let waits = (option::of(limits::SLOW_START_MS), (0..=100_000_u32).prop_map(Count), limits::QUEUE_TIMEOUT_MS);
+    (words, check, waits, btree_map(a_name(), a_backend(), 0..5)).prop_map(
+        |((scheduler, fail_open), health_check, (slow_start_ms, queue_max, queue_timeout_ms), backends)| Group {
+            scheduler,
+            health_check,
+            fail_open,
+            slow_start_ms,
+            queue_max,
+            queue_timeout_ms,
+            backends,
+        },
     )
 }
 
 fn a_persistence(protocol: Protocol) -> impl Strategy<Value = Persistence> {
-    let kept = ("[a-zA-Z!#%&'*+^_`|~-][a-zA-Z0-9$]{0,9}", limits::PERSISTENCE_TIMEOUT_MS);
-    let kept = kept.prop_map(move |(cookie, timeout_ms)| match protocol {
-        Protocol::Tcp => Persistence::Source { timeout_ms },
-        Protocol::Http => Persistence::CookieInsert { cookie, timeout_ms },
+    let kind = match protocol {
+        Protocol::Tcp | Protocol::Udp => PersistenceKind::Source,
+        Protocol::Http => PersistenceKind::CookieInsert,
+    };
+    let kind = prop_oneof![Just(PersistenceKind::Off), Just(kind)];
+    let cookie = "[a-zA-Z!#%&'*+^_`|~-][a-zA-Z0-9$]{0,9}";
+    let prefixes = (limits::PREFIX_V4, limits::PREFIX_V6);
+    let made = (kind, cookie, limits::PERSISTENCE_TIMEOUT_MS, prefixes, a_word(Redispatch::WORDS));
+    made.prop_map(|(kind, cookie, timeout_ms, (prefix_v4, prefix_v6), redispatch)| Persistence {
+        kind,
+        timeout_ms,
+        cookie,
+        prefix_v4,
+        prefix_v6,
+        redispatch,
+    })
+}
+
+fn some_networks() -> impl Strategy<Value = Vec<NetworkRule>> {
+    let network = (an_address(), 0..=128_u8, "([a-z#][a-z ]{0,6}[a-z])?");
+    vec(network, 0..4).prop_map(|networks| {
+        let rule = |(address, prefix, comment): (SocketAddr, u8, String)| NetworkRule {
+            network: Network::of(address.ip(), prefix),
+            comment,
+        };
+        let rules: BTreeMap<_, _> = networks.into_iter().map(rule).map(|rule| (rule.network, rule)).collect();
+        rules.into_values().collect()
+    })
+}
+
+fn some_limits() -> impl Strategy<Value = ListenerLimits> {
+    let bandwidth = || option::of((64_000..1_000_000_000_000_u64).prop_map(Bandwidth));
+    (a_count(), a_count(), a_count(), bandwidth(), bandwidth()).prop_map(
+        |(connections_max, source_connections_max, source_rate_max, bandwidth_in, bandwidth_out)| ListenerLimits {
+            connections_max,
+            source_connections_max,
+            source_rate_max,
+            bandwidth_in,
+            bandwidth_out,
+        },
+    )
+}
+
+fn an_identity(protocol: Protocol) -> impl Strategy<Value = (ClientAddress, AcceptProxy)> {
+    let proxied = (a_word(ProxyMode::WORDS), some_networks()).prop_map(|(mode, from)| {
+        let mode = if from.is_empty() { ProxyMode::Off } else { mode };
+        AcceptProxy { mode, from }
     });
-    prop_oneof![Just(Persistence::Off), kept]
+    let proxied = proxied.prop_map(move |accept| if protocol.is_stream() { accept } else { AcceptProxy::default() });
+    let address = a_word(ClientAddress::WORDS).prop_map(move |address| match (protocol, address) {
+        (Protocol::Http, _) | (Protocol::Udp, ClientAddress::ProxyV1) => ClientAddress::Off,
+        _ => address,
+    });
+    (address, proxied)
+}
+
+/// The members that hang on the protocol.
+fn a_conduct(protocol: Protocol) -> impl Strategy<Value = Listener> {
+    let access = (some_networks(), some_networks()).prop_map(|(allow, deny)| Access { allow, deny });
+    let alive = (option::of(limits::KEEPALIVE_MS), option::of(limits::USER_TIMEOUT_MS));
+    let made = (a_persistence(protocol), an_identity(protocol), access, alive, some_limits());
+    made.prop_map(move |(persistence, (client_address, accept_proxy), access, alive, limits)| Listener {
+        persistence,
+        client_address,
+        accept_proxy,
+        access,
+        keepalive_ms: alive.0,
+        user_timeout_ms: alive.1,
+        limits,
+        ..Listener::new(SocketAddr::from(([0, 0, 0, 0], 0)), protocol, name("none"))
+    })
 }
 
 fn a_listener(groups: Vec<Name>, port: u16) -> impl Strategy<Value = Listener> {
     let address = prop_oneof![
-        any::<[u8; 4]>().prop_map(move |octets| SocketAddr::from((octets, port))),
-        any::<[u8; 16]>().prop_map(move |octets| SocketAddr::from((octets, port)))
+        any::<[u8; 4]>().prop_map(move |octets| Bind::Ip(SocketAddr::from((octets, port)))),
+        any::<[u8; 16]>().prop_map(move |octets| Bind::Ip(SocketAddr::from((octets, port))))
     ];
-    let kinds = a_word(Protocol::WORDS).prop_flat_map(|protocol| (Just(protocol), a_persistence(protocol)));
+    let conduct = a_word(Protocol::WORDS).prop_flat_map(a_conduct);
     let idle = prop_oneof![Just(60_000), Just(900_000), limits::IDLE_TIMEOUT_MS];
     let times = (idle, limits::CONNECT_TIMEOUT_MS, limits::RESPONSE_TIMEOUT_MS);
-    (address, kinds, select(groups), times, a_word(ForwardedFor::WORDS)).prop_map(
-        |(bind, (protocol, persistence), group, times, forwarded_for)| Listener {
+    let door = (address, any::<bool>(), (0..=0o777_u16).prop_map(Mode), limits::REPLIES);
+    (door, conduct, select(groups), times, a_word(ForwardedFor::WORDS)).prop_map(
+        |((bind, dual_stack, socket_mode, replies_max), conduct, group, times, forwarded_for)| Listener {
             bind,
-            protocol,
+            dual_stack,
+            socket_mode,
+            replies_max,
             group,
-            persistence,
             idle_timeout_ms: times.0,
             connect_timeout_ms: times.1,
             response_timeout_ms: times.2,
             forwarded_for,
+            ..conduct
         },
     )
 }

@@ -105,6 +105,7 @@ pub fn commands(staged: &Staged) -> Vec<String> {
             AdminState::Enabled => "enable",
             AdminState::Draining => "drain",
             AdminState::Disabled => "disable",
+            AdminState::DrainingHard => "drain --hard",
         };
         commands.push(format!("poise {verb} {path}"));
     }

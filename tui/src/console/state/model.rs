@@ -77,7 +77,7 @@ impl Condition {
     pub fn of(backend: &BackendStatus) -> Self {
         match (backend.state, backend.health.health) {
             (AdminState::Disabled, _) => Self::Maintenance,
-            (AdminState::Draining, _) => Self::Drain,
+            (AdminState::Draining | AdminState::DrainingHard, _) => Self::Drain,
             (AdminState::Enabled, Health::Down) => Self::Down,
             (AdminState::Enabled, Health::Unknown) => Self::Unknown,
             (AdminState::Enabled, Health::Up) if backend.health.transitions_10min >= FLAPS_MIN => Self::Flap,
@@ -254,7 +254,7 @@ pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminStat
 fn listener_totals(listener: &ListenerStatus) -> [u64; 3] {
     let counters = &listener.counters;
     let work = match listener.protocol {
-        poise_ipc::model::Protocol::Tcp => counters.connections_total,
+        poise_ipc::model::Protocol::Tcp | poise_ipc::model::Protocol::Udp => counters.connections_total,
         poise_ipc::model::Protocol::Http => counters.requests_total,
     };
     [work, counters.bytes_in_total + counters.bytes_out_total, counters.errors_total()]

@@ -224,6 +224,7 @@ const fn staged_word(state: AdminState) -> &'static str {
     match state {
         AdminState::Enabled => "ON",
         AdminState::Draining => "DRAIN",
+        AdminState::DrainingHard => "DRAIN!",
         AdminState::Disabled => "MAINT",
     }
 }

@@ -140,6 +140,7 @@ const fn state_word(state: AdminState) -> &'static str {
     match state {
         AdminState::Enabled => "enable",
         AdminState::Draining => "drain",
+        AdminState::DrainingHard => "drain hard",
         AdminState::Disabled => "maintenance",
     }
 }

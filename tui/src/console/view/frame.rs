@@ -243,7 +243,9 @@ pub(super) fn check_words(group: &GroupStatus) -> String {
     let every = span(u64::from(check.interval_ms));
     match check.protocol {
         CheckProtocol::Off => "no checks".to_owned(),
-        CheckProtocol::Tcp => format!("tcp every {every}, {} up {} down", check.rise, check.fall),
+        CheckProtocol::Tcp | CheckProtocol::Udp => {
+            format!("{} every {every}, {} up {} down", check.protocol, check.rise, check.fall)
+        }
         CheckProtocol::Http => {
             format!("{} {} every {every}, {} up {} down", check.method, check.path, check.rise, check.fall)
         }

@@ -1,5 +1,7 @@
 //! The ports of the world reach the configuration.
 
+use poise_ipc::model::Address;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -14,7 +16,7 @@ fn every_backend_gets_the_address_it_really_has() {
     let config = poise_ipc::text::parse(&text(&addresses).expect("all are known")).expect("still valid");
     for (name, address) in &addresses {
         let (group, backend) = name.split_once('/').expect("group/backend");
-        assert_eq!(config.groups[group].backends[backend].address, *address);
+        assert_eq!(config.groups[group].backends[backend].address, Address::Ip(*address));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Lines of the balance.
 
+use std::net::SocketAddr;
+
 use poise_ipc::Name;
-use poise_ipc::model::{AdminState, FailOpen, HealthCheck, Scheduler};
+use poise_ipc::model::{AdminState, Backend, FailOpen, HealthCheck, Scheduler};
 use poise_ipc::status::{BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, Status};
 
 use super::{Balance, WINDOW_LOOKS};
@@ -11,16 +13,13 @@ fn name(text: &str) -> Name {
 }
 
 fn backend(id: u64, text: &str, weight: u16, picks_total: u64) -> BackendStatus {
+    let settings = Backend { weight, ..Backend::new(SocketAddr::from(([127, 0, 0, 1], 80))) };
     BackendStatus {
-        group: name("app"),
-        name: name(text),
         id,
-        address: ([127, 0, 0, 1], 80).into(),
-        weight,
         effective_weight: u32::from(weight),
-        state: AdminState::Enabled,
         health: HealthStatus { health: Health::Up, ..HealthStatus::default() },
         counters: BackendCounters { picks_total, ..BackendCounters::default() },
+        ..BackendStatus::of(name("app"), name(text), &settings)
     }
 }
 

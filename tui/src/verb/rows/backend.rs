@@ -2,9 +2,7 @@
 //!
 //! Weight, effective weight, admin state and health stand apart, as the daemon keeps them.
 
-use std::net::SocketAddr;
-
-use poise_ipc::model::AdminState;
+use poise_ipc::model::{Address, AdminState};
 use poise_ipc::name::Name;
 use poise_ipc::status::{BackendCounters, BackendStatus, Health};
 use serde::Serialize;
@@ -52,7 +50,7 @@ fn check_us(backend: &BackendStatus) -> u64 {
 pub(in crate::verb) struct BackendRow<'a> {
     group: &'a Name,
     name: &'a Name,
-    address: SocketAddr,
+    address: &'a Address,
     weight: u16,
     effective_weight: u32,
     state: AdminState,
@@ -70,7 +68,7 @@ pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
     BackendRow {
         group: &backend.group,
         name: &backend.name,
-        address: backend.address,
+        address: &backend.address,
         weight: backend.weight,
         effective_weight: backend.effective_weight,
         state: backend.state,

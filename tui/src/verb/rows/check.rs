@@ -2,9 +2,7 @@
 //!
 //! A verdict is flat in JSON: whether it passed, how far the probe came, what went wrong, the code.
 
-use std::net::SocketAddr;
-
-use poise_ipc::model::CheckProtocol;
+use poise_ipc::model::{Address, CheckProtocol};
 use poise_ipc::name::Name;
 use poise_ipc::status::{CheckRow, Health, LastVerdict, Phase, Reason, Verdict};
 use serde::Serialize;
@@ -72,7 +70,7 @@ pub(in crate::verb) struct LogRow<'a> {
     at: String,
     group: &'a Name,
     backend: &'a Name,
-    address: SocketAddr,
+    address: &'a Address,
     protocol: CheckProtocol,
     #[serde(flatten)]
     verdict: VerdictRow,
@@ -94,7 +92,7 @@ pub(in crate::verb) fn row(row: &CheckRow) -> LogRow<'_> {
         at: moment(row.last_ms),
         group: &row.group,
         backend: &row.backend,
-        address: row.address,
+        address: &row.address,
         protocol: row.protocol,
         verdict: (&row.verdict).into(),
         count: row.count,

@@ -1,9 +1,8 @@
 //! Listeners as rows.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
-use poise_ipc::model::{Persistence, Protocol};
+use poise_ipc::model::{Bind, PersistenceKind, Protocol};
 use poise_ipc::name::Name;
 use poise_ipc::status::ListenerStatus;
 use serde::Serialize;
@@ -23,19 +22,11 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("CONNECTIONS", |l| l.counters.connections_total.to_string()),
     Cell::number("REQUESTS", |l| l.counters.requests_total.to_string()),
     Cell::number("ERRORS", |l| l.counters.errors_total().to_string()),
-    Cell::text("PERSISTENCE", |l| persistence(&l.persistence).to_owned()).wide(),
+    Cell::text("PERSISTENCE", |l| l.persistence.kind.to_string()).wide(),
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
     Cell::text("CAUSES", causes).wide(),
 ];
-
-fn persistence(persistence: &Persistence) -> &'static str {
-    match persistence {
-        Persistence::Off => "off",
-        Persistence::Source { .. } => "source",
-        Persistence::CookieInsert { .. } => "cookie-insert",
-    }
-}
 
 fn causes(listener: &ListenerStatus) -> String {
     let causes = listener.counters.causes.iter().map(|(cause, number)| format!("{cause}={number}"));
@@ -46,10 +37,10 @@ fn causes(listener: &ListenerStatus) -> String {
 #[derive(Serialize)]
 pub(in crate::verb) struct ListenerRow<'a> {
     name: &'a Name,
-    bind: SocketAddr,
+    bind: &'a Bind,
     protocol: Protocol,
     group: &'a Name,
-    persistence: &'static str,
+    persistence: PersistenceKind,
     counters: ListenerNumbers,
 }
 
@@ -71,10 +62,10 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
     let counters = &listener.counters;
     ListenerRow {
         name: &listener.name,
-        bind: listener.bind,
+        bind: &listener.bind,
         protocol: listener.protocol,
         group: &listener.group,
-        persistence: persistence(&listener.persistence),
+        persistence: listener.persistence.kind,
         counters: ListenerNumbers {
             connections_total: counters.connections_total,
             connections_open: counters.connections_open,

@@ -8,7 +8,7 @@ use poise_ipc::model::{Backend, Group};
 fn config(backends: &[u8]) -> Config {
     let backend = |n: &u8| {
         let name = Name::new(&format!("b{n}")).expect("a valid name");
-        (name, Backend::new(([127, 0, 0, 1], 80).into()))
+        (name, Backend::new(std::net::SocketAddr::from(([127, 0, 0, 1], 80))))
     };
     let group = Group { backends: backends.iter().map(backend).collect(), ..Group::default() };
     Config { groups: [(Name::new("app").expect("a valid name"), group)].into(), ..Config::default() }

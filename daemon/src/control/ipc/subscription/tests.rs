@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use poise_ipc::message::LogFilter;
-use poise_ipc::model::{AdminState, FailOpen, HealthCheck, Persistence, Protocol, Scheduler};
+use poise_ipc::model::{Backend, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::status::{
     BackendCounters, DaemonStatus, GroupStatus, HealthStatus, LastVerdict, ListenerCounters, Phase, Reason, Verdict,
 };
@@ -16,28 +16,15 @@ fn address() -> SocketAddr {
 }
 
 fn backend(id: u64, picks_total: u64) -> BackendStatus {
-    BackendStatus {
-        group: "app".parse().unwrap(),
-        name: format!("b{id}").parse().unwrap(),
-        id,
-        address: address(),
-        weight: 100,
-        effective_weight: 100,
-        state: AdminState::Enabled,
-        health: HealthStatus::default(),
-        counters: BackendCounters { picks_total, ..BackendCounters::default() },
-    }
+    let (group, name) = ("app".parse().unwrap(), format!("b{id}").parse().unwrap());
+    let counters = BackendCounters { picks_total, ..BackendCounters::default() };
+    BackendStatus { id, effective_weight: 100, counters, ..BackendStatus::of(group, name, &Backend::new(address())) }
 }
 
 fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
-    let listener = ListenerStatus {
-        name: "web".parse().unwrap(),
-        bind: address(),
-        protocol: Protocol::Http,
-        group: "app".parse().unwrap(),
-        persistence: Persistence::Off,
-        counters: ListenerCounters { requests_total, ..ListenerCounters::default() },
-    };
+    let counters = ListenerCounters { requests_total, ..ListenerCounters::default() };
+    let settings = Listener::new(address(), Protocol::Http, "app".parse().unwrap());
+    let listener = ListenerStatus { counters, ..ListenerStatus::of("web".parse().unwrap(), &settings) };
     let group = GroupStatus {
         name: "app".parse().unwrap(),
         scheduler: Scheduler::Wrr,

@@ -1,6 +1,7 @@
 //! Commits: compare-and-set, all faults, one revision, durable and live, or without a trace.
 
 use poise_ipc::message::{ErrorCode, Replace, Reply, Verb};
+use poise_ipc::model::Bind;
 
 use super::support::*;
 use crate::control::bus::What;
@@ -24,7 +25,7 @@ fn an_acknowledged_edit_is_live_told_and_there_after_a_restart() {
         let mut events = first.feed.subscribe();
         let applied = first.apply(vec![set(WEIGHT, "7")]).await.expect("valid");
         assert_eq!((applied.revision, applied.changed, applied.edits), (2, true, vec![set(WEIGHT, "7")]));
-        assert_eq!(first.published.load().groups[0].backends[0].weight, 7);
+        assert_eq!(first.published.load().groups[0].backends[0].settings.weight, 7);
         let What::Committed(commit) = next(&mut events).await else { panic!("another event") };
         assert_eq!((commit.revision, commit.author.user.as_str()), (2, "ada"));
         assert_eq!(commit.inverse, [set(WEIGHT, "100")]);
@@ -52,7 +53,7 @@ fn two_operators_do_not_overwrite_each_other() {
         assert_eq!(applied(one).expect("first").revision, 2);
         let error = other.expect_err("too late");
         assert_eq!((error.code, error.revision), (ErrorCode::Conflict, Some(2)));
-        assert_eq!(writer.published.load().groups[0].backends[0].weight, 1);
+        assert_eq!(writer.published.load().groups[0].backends[0].settings.weight, 1);
     });
 }
 
@@ -92,11 +93,11 @@ fn what_changes_nothing_makes_no_revision_and_a_dry_run_makes_none_either() {
         let writer = writer(dir.path()).await;
         let same = writer.apply(vec![set(WEIGHT, "100")]).await.expect("valid");
         assert_eq!((same.revision, same.changed), (1, false));
-        writer.ports.taken.borrow_mut().insert("127.0.0.1:9".parse().expect("an address"));
+        writer.ports.taken.borrow_mut().insert(Bind::Ip("127.0.0.1:9".parse().expect("an address")));
         let dry = poise_ipc::message::Apply { dry_run: true, ..apply(vec![set("listeners.web.bind", "127.0.0.1:9")]) };
         let dry = applied(writer.ask(Verb::Apply(dry)).await).expect("no socket is bound");
         assert_eq!((dry.revision, dry.changed, dry.edits.len()), (1, true, 1));
-        assert_eq!(writer.status().await.listeners[0].bind.port(), 8_080);
+        assert_eq!(writer.status().await.listeners[0].bind.to_string(), "127.0.0.1:8080");
     });
 }
 
@@ -106,12 +107,15 @@ fn a_port_in_use_refuses_the_commit_and_names_listener_and_address() {
     on_runtime(async {
         let writer = writer(dir.path()).await;
         let generation = writer.status().await.generation;
-        writer.ports.taken.borrow_mut().insert("127.0.0.1:9".parse().expect("an address"));
+        writer.ports.taken.borrow_mut().insert(Bind::Ip("127.0.0.1:9".parse().expect("an address")));
         let error = writer.apply(vec![set("listeners.web.bind", "127.0.0.1:9")]).await.expect_err("in use");
         assert_eq!((error.code, error.path.as_deref()), (ErrorCode::Bind, Some("listeners.web.bind")));
         assert!(error.message.contains("web") && error.message.contains("127.0.0.1:9"), "{}", error.message);
         let status = writer.status().await;
-        assert_eq!((status.revision, status.generation, status.listeners[0].bind.port()), (1, generation, 8_080));
+        assert_eq!(
+            (status.revision, status.generation, status.listeners[0].bind.to_string()),
+            (1, generation, "127.0.0.1:8080".to_owned())
+        );
     });
 }
 
@@ -124,7 +128,7 @@ fn changes_that_arrive_together_become_one_revision_each_in_order() {
         let (a, b, c) = tokio::join!(edit("1"), edit("2"), edit("3"));
         let revisions = [a, b, c].map(|answer| applied(answer).expect("valid").revision);
         assert_eq!(revisions, [2, 3, 4]);
-        assert_eq!(writer.published.load().groups[0].backends[0].weight, 3);
+        assert_eq!(writer.published.load().groups[0].backends[0].settings.weight, 3);
     });
 }
 
@@ -135,7 +139,7 @@ fn the_first_start_refuses_a_port_in_use() {
         let file = dir.path().join("poise.toml");
         std::fs::write(&file, TEXT).expect("written");
         let ports = FakePorts::default();
-        ports.taken.borrow_mut().insert("127.0.0.1:8080".parse().expect("an address"));
+        ports.taken.borrow_mut().insert(Bind::Ip("127.0.0.1:8080".parse().expect("an address")));
         let said = Writer::start(dir.path(), Some(&file), ports).await.err().expect("refused").to_string();
         assert!(said.contains("web") && said.contains("127.0.0.1:8080"), "{said}");
     });
@@ -151,10 +155,10 @@ fn a_change_that_cannot_be_stored_is_refused_with_the_reason_and_the_next_one_wo
         let error = writer.apply(vec![set(WEIGHT, "7")]).await.expect_err("not stored");
         assert_eq!(error.code, ErrorCode::Storage);
         assert!(error.message.contains("UNIQUE constraint failed"), "{}", error.message);
-        assert_eq!(writer.published.load().groups[0].backends[0].weight, 100);
+        assert_eq!(writer.published.load().groups[0].backends[0].settings.weight, 100);
         allow_revision(&state, 2);
         assert_eq!(writer.apply(vec![set(WEIGHT, "8")]).await.expect("stored").revision, 2);
-        assert_eq!(writer.published.load().groups[0].backends[0].weight, 8);
+        assert_eq!(writer.published.load().groups[0].backends[0].settings.weight, 8);
     });
 }
 

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{Applied, Apply, Author, ErrorReply, Reply, Role, Verb};
+use poise_ipc::model::Bind;
 use poise_ipc::status::{Status, Verdict};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -36,7 +36,7 @@ b = { address = \"10.0.0.2:80\", weight = 50 }
 /// Sockets in memory: which addresses are taken by others, and which are in use here.
 #[derive(Clone, Default)]
 pub(super) struct FakePorts {
-    pub(super) taken: Rc<RefCell<BTreeSet<SocketAddr>>>,
+    pub(super) taken: Rc<RefCell<BTreeSet<Bind>>>,
     pub(super) open: Rc<RefCell<Wanted>>,
 }
 
@@ -44,11 +44,11 @@ impl Ports for FakePorts {
     type Prepared = Wanted;
 
     fn prepare(&mut self, wanted: &Wanted) -> Result<Wanted, PortError> {
-        match wanted.values().find(|want| self.taken.borrow().contains(&want.bind)) {
+        match wanted.values().find(|want| self.taken.borrow().contains(&want.settings.bind)) {
             None => Ok(wanted.clone()),
             Some(want) => {
                 let source = io::ErrorKind::AddrInUse.into();
-                Err(PortError { listener: want.name.clone(), address: want.bind, source })
+                Err(PortError { listener: want.name.clone(), address: want.settings.bind.clone(), source })
             }
         }
     }
@@ -57,8 +57,8 @@ impl Ports for FakePorts {
         *self.open.borrow_mut() = prepared;
     }
 
-    fn address(&self, listener: ListenerId) -> Option<SocketAddr> {
-        self.open.borrow().get(&listener).map(|want| want.bind)
+    fn address(&self, listener: ListenerId) -> Option<Bind> {
+        self.open.borrow().get(&listener).map(|want| want.settings.bind.clone())
     }
 }
 
@@ -128,7 +128,7 @@ impl Writer {
         let backend = backends.find(|b| b.name.as_str() == backend).expect("configured");
         let report = ProbeReport {
             backend: BackendId(backend.id),
-            address: backend.address,
+            address: backend.address.clone(),
             at_ms: now_ms(),
             verdict,
             latency_us: 200,

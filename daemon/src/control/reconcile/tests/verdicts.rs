@@ -99,7 +99,7 @@ fn verdicts_do_not_wait_for_a_disk_that_stands_still() {
         let (outcome, ()) = tokio::join!(commit, meanwhile);
         assert_eq!(outcome.expect("stored").revision, 2);
         let plan = writer.published.load();
-        let seen: Vec<_> = plan.groups[0].backends.iter().map(|b| (b.effective_weight, b.weight)).collect();
+        let seen: Vec<_> = plan.groups[0].backends.iter().map(|b| (b.effective_weight, b.settings.weight)).collect();
         assert_eq!(seen, [(0, 100), (9, 9)]);
     });
 }

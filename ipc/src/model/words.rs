@@ -1,0 +1,241 @@
+//! Every setting that is one of a few words, with those words.
+//!
+//! A variant is appended here, documented where it is defined, and given its word in the list at
+//! the end; configuration, screens, completion and the reference follow from that.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Byte streams, forwarded as they are.
+    Tcp,
+    /// HTTP/1.1 requests, each scheduled on its own.
+    Http,
+    /// Datagrams; those of one client address and port are a flow.
+    Udp,
+}
+
+impl Protocol {
+    /// The idle timeout of a listener that names none, in milliseconds.
+    pub const fn idle_timeout_ms_default(self) -> u32 {
+        match self {
+            Self::Tcp => limits::TCP_IDLE_TIMEOUT_MS_DEFAULT,
+            Self::Http => limits::HTTP_IDLE_TIMEOUT_MS_DEFAULT,
+            Self::Udp => limits::UDP_IDLE_TIMEOUT_MS_DEFAULT,
+        }
+    }
+
+    /// Whether its ports are those of TCP: TCP and UDP may use the same number.
+    pub const fn is_stream(self) -> bool {
+        match self {
+            Self::Tcp | Self::Http => true,
+            Self::Udp => false,
+        }
+    }
+}
+
+/// What persistence goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersistenceKind {
+    /// Every connection, request or flow is scheduled anew.
+    #[default]
+    Off,
+    /// The client's address; `tcp` and `udp` listeners (S-41).
+    Source,
+    /// A cookie that poised inserts; `http` listeners (S-42, S-43).
+    CookieInsert,
+}
+
+/// What happens to a client whose remembered backend may not be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Redispatch {
+    /// It goes to another backend, which is remembered from then on.
+    #[default]
+    Move,
+    /// It is refused until its backend is back or its entry has expired.
+    Refuse,
+}
+
+/// What happens to the `X-Forwarded-For` of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedFor {
+    /// The client's address is added behind what the request brought (S-54).
+    #[default]
+    Append,
+    /// Only the client's address is sent.
+    Replace,
+    /// The field passes untouched.
+    Off,
+}
+
+/// How backends of `tcp` and `udp` listeners learn the client's address (S-52, S-53, L-04).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAddress {
+    /// They see poised's own address.
+    #[default]
+    Off,
+    /// A PROXY protocol header of version 1 goes ahead of a connection.
+    ProxyV1,
+    /// A PROXY protocol header of version 2 goes ahead of a connection or of a flow's first datagram.
+    ProxyV2,
+    /// poised speaks from the client's own address; needs `CAP_NET_ADMIN` and routes back.
+    Transparent,
+}
+
+/// Whether clients send a PROXY protocol header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyMode {
+    /// None is read.
+    #[default]
+    Off,
+    /// Listed addresses may send one; what others send is data.
+    Optional,
+    /// Connections without one, or from an address that is not listed, are refused.
+    Required,
+}
+
+/// How a group chooses a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduler {
+    /// In turn, whatever the weight (weight 0 is still skipped).
+    Rr,
+    /// In turn, in exact proportion to the effective weight.
+    #[default]
+    Wrr,
+    /// Fewest connections, flows or requests in flight per effective weight.
+    Wlc,
+    /// By the client's address: the same client always meets the same backend, and when one goes
+    /// only its own clients move.
+    Hash,
+    /// The less loaded of two backends drawn by weight.
+    P2c,
+}
+
+/// What a group does when no backend is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOpen {
+    /// All enabled backends with weight are used although down (behaviour.md §4.4).
+    #[default]
+    AllDown,
+    /// Connections are refused and requests answered 503.
+    Never,
+}
+
+/// What the operator wants of a backend; health never changes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdminState {
+    /// Takes traffic when healthy.
+    #[default]
+    Enabled,
+    /// Takes no new clients; clients that persistence binds to it still come; still probed.
+    Draining,
+    /// Maintenance: no traffic and no probes.
+    Disabled,
+    /// Takes nobody new, bound clients move to other backends; still probed.
+    DrainingHard,
+}
+
+impl AdminState {
+    /// Whether it is being emptied.
+    pub const fn is_draining(self) -> bool {
+        matches!(self, Self::Draining | Self::DrainingHard)
+    }
+}
+
+/// What happens to what is still open when the time of a drain is over (behaviour.md §4.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrainEnd {
+    /// It stays open.
+    #[default]
+    Leave,
+    /// It is closed in good order.
+    Close,
+    /// It is reset.
+    Reset,
+}
+
+/// What a probe speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckProtocol {
+    /// No probes: backends count as up, a dead one is noticed only by failing dials (S-32).
+    Off,
+    /// A three-way handshake (S-22).
+    #[default]
+    Tcp,
+    /// One HTTP request; its status code decides (S-23).
+    Http,
+    /// One datagram; a reply, or an ICMP error, decides (L-19).
+    Udp,
+}
+
+/// Method of an HTTP probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CheckMethod {
+    /// S-23.
+    #[default]
+    Head,
+    /// L-01.
+    Get,
+}
+
+macro_rules! words {
+    ($($kind:ty { $($variant:path => $word:literal),+ $(,)? })+) => {$(
+        impl $kind {
+            /// Every value with the word that stands for it in configuration and on screens.
+            pub const WORDS: &'static [(&'static str, Self)] = &[$(($word, $variant)),+];
+
+            /// The word that stands for this value.
+            pub const fn word(self) -> &'static str {
+                match self { $($variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    )+};
+}
+
+words! {
+    Protocol { Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp" }
+    PersistenceKind { Self::Off => "off", Self::Source => "source", Self::CookieInsert => "cookie-insert" }
+    Redispatch { Self::Move => "move", Self::Refuse => "refuse" }
+    ForwardedFor { Self::Append => "append", Self::Replace => "replace", Self::Off => "off" }
+    ClientAddress {
+        Self::Off => "off",
+        Self::ProxyV1 => "proxy-v1",
+        Self::ProxyV2 => "proxy-v2",
+        Self::Transparent => "transparent",
+    }
+    ProxyMode { Self::Off => "off", Self::Optional => "optional", Self::Required => "required" }
+    Scheduler { Self::Rr => "rr", Self::Wrr => "wrr", Self::Wlc => "wlc", Self::Hash => "hash", Self::P2c => "p2c" }
+    FailOpen { Self::AllDown => "all-down", Self::Never => "never" }
+    AdminState {
+        Self::Enabled => "enabled",
+        Self::Draining => "draining",
+        Self::Disabled => "disabled",
+        Self::DrainingHard => "draining-hard",
+    }
+    DrainEnd { Self::Leave => "leave", Self::Close => "close", Self::Reset => "reset" }
+    CheckProtocol { Self::Off => "off", Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp" }
+    CheckMethod { Self::Head => "HEAD", Self::Get => "GET" }
+}
