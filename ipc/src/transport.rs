@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub use listen::{Access, ListenError};
 pub use paths::{SOCKET_PATH_LEN_MAX, client_socket, default_socket, view_socket};
 
+pub mod file;
 mod listen;
 mod paths;
 
@@ -44,7 +45,7 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Listener {
     socket: local::Listener,
-    file: listen::SocketFile,
+    place: listen::Place,
 }
 
 /// A connection; cheap to clone, each clone may read or write. It ends with the last clone.
@@ -74,7 +75,7 @@ impl Listener {
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        self.place.path()
     }
 }
 

@@ -4,23 +4,21 @@
 //! only with the lock held and when nobody answers. Symbolic links are not followed. Owner, group
 //! and mode are set and then read back, because the umask cuts what `bind(2)` was asked for.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 
+use super::file::{PlaceError, SocketFile, remove_stale};
 use super::paths::{PathTooLong, check_length};
 use super::{Listener, bind_socket};
 
 /// Mode of a control socket: its owner and its group may connect.
 const SOCKET_MODE: u32 = 0o660;
-/// Permission bits of a mode.
-const MODE_BITS: u32 = 0o7777;
 
 /// Who may connect, beside the owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,34 +89,19 @@ pub enum ListenError {
     },
 }
 
-/// The file of a bound socket, removed on drop while it is still the one that was made.
+/// The file of the control socket with the lock beside it.
 #[derive(Debug)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
+pub(super) struct Place {
+    file: SocketFile,
     // Held as long as the socket: the file itself stays, for removing it would let two daemons
     // lock two files of one name.
     _lock: File,
 }
 
-impl SocketFile {
+impl Place {
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let same = fs::symlink_metadata(&self.path).is_ok_and(|now| identity(&now) == self.identity);
-        if same {
-            // Nothing to do about a failure: the next daemon finds that nobody answers.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 /// Listens at `path`: see [`Listener::bind`].
@@ -126,14 +109,27 @@ pub(super) fn bind(path: &Path, access: Access) -> Result<Listener, ListenError>
     check_length(path)?;
     prepare_directory(path)?;
     let lock = lock(path)?;
-    remove_stale(path)?;
-    let failed = |source| ListenError::Bind { path: path.to_owned(), source };
-    let socket = bind_socket(path, SOCKET_MODE).map_err(failed)?;
-    let made = fs::symlink_metadata(path).map_err(failed)?;
-    let file = SocketFile { path: path.to_owned(), identity: identity(&made), _lock: lock };
-    open_to(path, access).map_err(failed)?;
-    verify(&file)?;
-    Ok(Listener { socket, file })
+    let refused = |error| refused(path, error);
+    remove_stale(path).map_err(refused)?;
+    let socket = bind_socket(path, SOCKET_MODE).map_err(|error| refused(error.into()))?;
+    let file = SocketFile::of(path).map_err(refused)?;
+    if let Some(group) = access.group {
+        // The group first, so that no other group gets the mode.
+        give(path, group).map_err(|error| refused(error.into()))?;
+    }
+    file.open_to(SOCKET_MODE).map_err(refused)?;
+    Ok(Listener { socket, place: Place { file, _lock: lock } })
+}
+
+/// A refused place, in the words of the control socket.
+fn refused(path: &Path, error: PlaceError) -> ListenError {
+    let path = path.to_owned();
+    match error {
+        PlaceError::Occupied => ListenError::Occupied { path },
+        PlaceError::Living => ListenError::Running { path },
+        PlaceError::Mode { found, .. } => ListenError::Mode { path, mode: found },
+        PlaceError::Io(source) => ListenError::Bind { path, source },
+    }
 }
 
 /// Makes the directory unless it exists (0755 for root, 0700 for others) and refuses one in which
@@ -179,51 +175,10 @@ fn lock(path: &Path) -> Result<File, ListenError> {
     }
 }
 
-/// Removes the socket of a dead daemon. Called with the lock held.
-fn remove_stale(path: &Path) -> Result<(), ListenError> {
-    let failed = |source| ListenError::Bind { path: path.to_owned(), source };
-    match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(failed(e)),
-        Ok(found) if !found.file_type().is_socket() => return Err(ListenError::Occupied { path: path.to_owned() }),
-        Ok(_) => {}
+/// Gives the socket to a group. Only root and members of the group may: it then stays the user's.
+fn give(path: &Path, group: u32) -> io::Result<()> {
+    match lchown(path, None, Some(group)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
     }
-    match knock(path) {
-        Err(Errno::CONNREFUSED) => fs::remove_file(path).map_err(failed),
-        // `AGAIN` is a full backlog: somebody lives there, but is busy.
-        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::Running { path: path.to_owned() }),
-        Err(errno) => Err(failed(errno.into())),
-    }
-}
-
-/// Whether anybody answers, without waiting.
-fn knock(path: &Path) -> Result<(), Errno> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    connect(&socket, &SocketAddrUnix::new(path)?)
-}
-
-/// Gives the socket its group and mode, the group first so that no other group gets the mode.
-fn open_to(path: &Path, access: Access) -> io::Result<()> {
-    if let Some(group) = access.group {
-        match lchown(path, None, Some(group)) {
-            // Only root and members of the group may give it: the socket then stays the user's.
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
-            other => other?,
-        }
-    }
-    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))
-}
-
-fn verify(file: &SocketFile) -> Result<(), ListenError> {
-    let path = || file.path.clone();
-    let found = fs::symlink_metadata(&file.path).map_err(|source| ListenError::Bind { path: path(), source })?;
-    if identity(&found) != file.identity || !found.file_type().is_socket() {
-        return Err(ListenError::Occupied { path: path() });
-    }
-    let mode = found.mode() & MODE_BITS;
-    if mode != SOCKET_MODE || found.uid() != geteuid().as_raw() {
-        return Err(ListenError::Mode { path: path(), mode });
-    }
-    Ok(())
 }
