@@ -6,6 +6,7 @@
 
 mod database;
 mod lock;
+mod names;
 mod thread;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use poise_ipc::status::Health;
 use tokio::sync::oneshot;
 
 pub use lock::StateDir;
+pub use names::NameRow;
 
 /// Commits of the history that are kept; older ones are removed with each commit.
 pub const HISTORY_MAX: u32 = 1_000;
@@ -41,6 +43,8 @@ pub struct Stored {
     pub running: Option<Running>,
     /// Last known health and since when, in milliseconds since the epoch.
     pub health: Vec<HealthRow>,
+    /// The last good addresses of host names.
+    pub names: Vec<NameRow>,
 }
 
 /// The running configuration as it is stored.
@@ -65,6 +69,8 @@ pub struct Change {
     pub running: Running,
     /// Backends that it removed: their health is forgotten.
     pub gone: Vec<BackendId>,
+    /// What the names of the configuration stand for.
+    pub names: Vec<NameRow>,
 }
 
 /// Health of one backend, for the next start.
@@ -153,6 +159,7 @@ enum Work {
     Commit { change: Box<Change>, done: Done<()> },
     Taken { text: String, done: Done<()> },
     Health(Vec<HealthRow>),
+    Names(Vec<NameRow>),
     History { limit: u32, done: Done<Vec<Commit>> },
     Stop(SyncSender<()>),
 }
@@ -207,6 +214,12 @@ impl Store {
         })
     }
 
+    /// Stores what names stand for, all of them, in its own time and with retries; whether the
+    /// thread has taken it.
+    pub fn names(&self, rows: Vec<NameRow>) -> bool {
+        self.work.try_send(Work::Names(rows)).is_ok()
+    }
+
     /// Reads the newest commits, newest first; at most [`HISTORY_LEN_MAX`] bytes of edits.
     pub fn history(&self, limit: u32, done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static) {
         self.hand(Work::History { limit, done: Box::new(done) });
@@ -240,7 +253,7 @@ impl Work {
         match self {
             Self::Commit { done, .. } | Self::Taken { done, .. } => done(Err(StoreError::Stalled)),
             Self::History { done, .. } => done(Err(StoreError::Stalled)),
-            Self::Health(_) | Self::Stop(_) => {}
+            Self::Health(_) | Self::Names(_) | Self::Stop(_) => {}
         }
     }
 }

@@ -16,18 +16,22 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, Running, StoreError, Stored, database_path,
+    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, NameRow, Running, StoreError, Stored,
+    database_path, names,
 };
 
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
-/// Version of the schema below, at byte 60 of the header.
-const SCHEMA_VERSION: u32 = 1;
+/// Version of the schema, at byte 60 of the header: of a new database and after all additions.
+const SCHEMA_VERSION: u32 = 2;
+/// What each version added to the one before, from version 2 on. Only ever appended to.
+const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE];
 /// Bytes of the header of an SQLite file.
 const HEADER_LEN: usize = 100;
 /// Bytes of the write-ahead log that stay on the disk after a checkpoint.
 const WAL_LEN_MAX: u32 = 4 << 20;
 
+/// Version 1.
 const SCHEMA: &str = "
 CREATE TABLE daemon (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -72,18 +76,21 @@ impl Database {
         let connection = connect(&path)?;
         check(&connection, &path)?;
         let mut database = Self { connection };
-        if database.is_new()? {
+        let version = database.version()?;
+        if version == 0 {
             database.create()?;
         }
+        database.extend(version.max(1))?;
         database.configure()?;
         let stored = database.load()?;
         Ok((database, stored))
     }
 
-    /// Whether it has no tables yet; asked after `SQLite` has taken back what a kill left half done.
-    fn is_new(&self) -> Result<bool, StoreError> {
+    /// The schema version, 0 without tables; asked after `SQLite` has taken back what a kill left
+    /// half done.
+    fn version(&self) -> Result<u32, StoreError> {
         let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
-        version.map(|version| version == 0).map_err(failed("read the schema version of the store"))
+        version.map_err(failed("read the schema version of the store"))
     }
 
     fn create(&mut self) -> Result<(), StoreError> {
@@ -96,10 +103,23 @@ impl Database {
             transaction.execute_batch(SCHEMA)?;
             transaction.execute("INSERT INTO daemon VALUES (1, ?1, ?2)", params![id, key])?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.pragma_update(None, "user_version", 1)?;
             transaction.commit()
         };
         made().map_err(failed("make the tables of the store"))
+    }
+
+    /// Brings a database of an earlier version up to this one.
+    fn extend(&mut self, from: u32) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            for (version, addition) in (2..).zip(ADDITIONS).filter(|(version, _)| *version > from) {
+                transaction.execute_batch(addition)?;
+                transaction.pragma_update(None, "user_version", version)?;
+            }
+            transaction.commit()
+        };
+        write().map_err(failed("add the tables of this version to the store"))
     }
 
     fn configure(&self) -> Result<(), StoreError> {
@@ -122,14 +142,15 @@ impl Database {
                 .optional()?;
             let mut rows = self.connection.prepare("SELECT backend, health, since_ms FROM health")?;
             let health = rows.query_map([], health_row)?.collect::<rusqlite::Result<_>>()?;
-            Ok(Stored { daemon_id, cookie_key, running, health })
+            let names = names::read(&self.connection)?;
+            Ok(Stored { daemon_id, cookie_key, running, health, names })
         };
         read().map_err(failed("read the store"))
     }
 
     /// Stores a commit with all that follows from it.
     pub(super) fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
-        let Change { commit, running, gone } = change;
+        let Change { commit, running, gone, names } = change;
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
             transaction.execute(
@@ -156,6 +177,7 @@ impl Database {
             for backend in gone {
                 transaction.execute("DELETE FROM health WHERE backend = ?1", [integer(backend.0)])?;
             }
+            names::write(&transaction, names)?;
             transaction.commit()
         };
         write().map_err(failed("store the commit"))
@@ -180,6 +202,16 @@ impl Database {
             transaction.commit()
         };
         write().map_err(failed("store the health"))
+    }
+
+    /// Stores what names stand for.
+    pub(super) fn names(&mut self, rows: &[NameRow]) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            names::write(&transaction, rows)?;
+            transaction.commit()
+        };
+        write().map_err(failed("store the addresses of names"))
     }
 
     /// The newest commits, newest first, as many as fit in [`HISTORY_LEN_MAX`] but at least one.

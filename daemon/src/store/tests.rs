@@ -55,6 +55,7 @@ fn change(revision: u64) -> Change {
             taken: Some("# file\n".to_owned()),
         },
         gone: Vec::new(),
+        names: Vec::new(),
     }
 }
 
@@ -134,6 +135,37 @@ fn health_is_kept_until_its_backend_is_removed() {
     store(&second, Change { gone: vec![BackendId(1)], ..change(1) });
     drop(second);
     assert_eq!(open(dir.path()).1.health, [row(2, Health::Up)]);
+}
+
+#[test]
+fn what_names_stand_for_is_kept_with_the_commit_and_when_it_moves() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (first, _) = open(dir.path());
+    let row = |host: &str, address: [u8; 4]| NameRow { host: host.to_owned(), address: address.into() };
+    let (db, old) = (row("db.test", [10, 0, 0, 1]), row("old.test", [10, 0, 0, 2]));
+    store(&first, Change { names: vec![db.clone(), old], ..change(1) });
+    store(&first, Change { names: vec![db.clone()], ..change(2) });
+    drop(first);
+    let (second, stored) = open(dir.path());
+    assert_eq!(stored.names, [db], "names that no configuration holds are forgotten");
+    let moved = row("db.test", [10, 0, 0, 9]);
+    assert!(second.names(vec![moved.clone()]));
+    drop(second);
+    assert_eq!(open(dir.path()).1.names, [moved]);
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_this_one() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (first, _) = open(dir.path());
+    store(&first, change(1));
+    drop(first);
+    let other = rusqlite::Connection::open(database_path(dir.path())).expect("opens");
+    other.execute_batch("DROP TABLE names; PRAGMA user_version = 1").expect("written");
+    drop(other);
+    let (second, stored) = open(dir.path());
+    assert_eq!(stored.running, Some(change(1).running));
+    store(&second, change(2));
 }
 
 #[test]

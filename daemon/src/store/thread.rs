@@ -1,7 +1,7 @@
 //! The store's thread: takes work from the queue, one transaction at a time.
 //!
-//! Health is the daemon's own knowledge: it is gathered, written when nothing else waits, and
-//! tried again after a failure. A commit is tried once and its outcome told. It holds the state
+//! Health and the addresses of names are the daemon's own knowledge: they are gathered, written when
+//! nothing else waits, and tried again after a failure. A commit is tried once and its outcome told. It holds the state
 //! directory's lock until it ends.
 
 use std::collections::HashMap;
@@ -12,25 +12,25 @@ use poise_core::plan::BackendId;
 use tracing::{info, warn};
 
 use super::database::Database;
-use super::{HealthRow, StateDir, Work};
+use super::{HealthRow, NameRow, StateDir, StoreError, Work};
 
 /// Time between two attempts to write health on a disk that refuses.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until told to stop or until the handle is gone.
 pub(super) fn run(mut database: Database, queue: &Receiver<Work>, _dir: StateDir) {
-    let mut health = Unwritten::default();
+    let mut unwritten = Unwritten::default();
     loop {
-        match next(queue, &health) {
+        match next(queue, &unwritten) {
             Next::Work(Work::Stop(done)) => {
-                health.write(&mut database);
+                unwritten.write(&mut database);
                 // The one who waits may have given up.
                 let _ = done.send(());
                 return;
             }
-            Next::Ended => return health.write(&mut database),
-            Next::Work(work) => take(work, &mut database, &mut health),
-            Next::Nothing => health.write(&mut database),
+            Next::Ended => return unwritten.write(&mut database),
+            Next::Work(work) => take(work, &mut database, &mut unwritten),
+            Next::Nothing => unwritten.write(&mut database),
         }
     }
 }
@@ -41,12 +41,12 @@ enum Next {
     Ended,
 }
 
-/// The next work; `Nothing` when it is time to write health.
-fn next(queue: &Receiver<Work>, health: &Unwritten) -> Next {
-    if health.rows.is_empty() {
+/// The next work; `Nothing` when it is time to write what is gathered.
+fn next(queue: &Receiver<Work>, unwritten: &Unwritten) -> Next {
+    if unwritten.is_empty() {
         return queue.recv().map_or(Next::Ended, Next::Work);
     }
-    if health.failing {
+    if unwritten.failing {
         return match queue.recv_timeout(RETRY) {
             Ok(work) => Next::Work(work),
             Err(RecvTimeoutError::Timeout) => Next::Nothing,
@@ -60,31 +60,43 @@ fn next(queue: &Receiver<Work>, health: &Unwritten) -> Next {
     }
 }
 
-fn take(work: Work, database: &mut Database, health: &mut Unwritten) {
+fn take(work: Work, database: &mut Database, unwritten: &mut Unwritten) {
     match work {
-        Work::Commit { change, done } => done(database.commit(&change)),
+        Work::Commit { change, done } => {
+            let outcome = database.commit(&change);
+            if outcome.is_ok() {
+                // It has brought names of its own, which are newer.
+                unwritten.names = None;
+            }
+            done(outcome);
+        }
         Work::Taken { text, done } => done(database.taken(&text)),
         Work::History { limit, done } => done(database.history(limit)),
-        Work::Health(rows) => health.rows.extend(rows.into_iter().map(|row| (row.backend, row))),
+        Work::Health(rows) => unwritten.health.extend(rows.into_iter().map(|row| (row.backend, row))),
+        Work::Names(rows) => unwritten.names = Some(rows),
         Work::Stop(_) => {}
     }
 }
 
-/// Health that is not on the disk yet: at most one row per backend.
+/// What is not on the disk yet: of health at most one row per backend, of names the newest of all.
 #[derive(Default)]
 struct Unwritten {
-    rows: HashMap<BackendId, HealthRow>,
+    health: HashMap<BackendId, HealthRow>,
+    names: Option<Vec<NameRow>>,
     failing: bool,
 }
 
 impl Unwritten {
+    fn is_empty(&self) -> bool {
+        self.health.is_empty() && self.names.is_none()
+    }
+
     fn write(&mut self, database: &mut Database) {
-        if self.rows.is_empty() {
+        if self.is_empty() {
             return;
         }
-        match database.health(self.rows.values()) {
+        match self.try_write(database) {
             Ok(()) => {
-                self.rows.clear();
                 if std::mem::take(&mut self.failing) {
                     info!("health is stored again");
                 }
@@ -95,5 +107,17 @@ impl Unwritten {
             }
             Err(_) => {}
         }
+    }
+
+    fn try_write(&mut self, database: &mut Database) -> Result<(), StoreError> {
+        if !self.health.is_empty() {
+            database.health(self.health.values())?;
+            self.health.clear();
+        }
+        if let Some(names) = &self.names {
+            database.names(names)?;
+            self.names = None;
+        }
+        Ok(())
     }
 }

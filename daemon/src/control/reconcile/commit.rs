@@ -133,7 +133,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             taken: storing.taken.clone().or_else(|| self.file.taken.clone()),
         };
         let gone = gone(&self.state.identities, identities);
-        let ack = self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone });
+        let ack =
+            self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone, names: Vec::new() });
         let storing = Box::new(storing);
         self.under_way = Some(Box::pin(async move { Done::Stored(storing, outcome(ack).await) }));
     }
