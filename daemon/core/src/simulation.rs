@@ -4,6 +4,7 @@
 //! gives the same run. Nothing here knows sockets: what the daemon does with a plan is its own.
 
 mod clients;
+mod flows;
 mod oracle;
 mod random;
 mod run;
@@ -38,5 +39,13 @@ fn a_source_table_is_right_and_never_passes_its_cap() {
     for seed in 0..SEEDS {
         let _seed = Seed(seed);
         clients::run(seed, 600);
+    }
+}
+
+#[test]
+fn flows_are_kept_bounded_and_closed_whatever_the_network_does() {
+    for seed in 0..SEEDS {
+        let _seed = Seed(seed);
+        flows::Flows::new(seed).play(1_500);
     }
 }
