@@ -10,7 +10,7 @@ mod random;
 mod run;
 mod world;
 
-pub(crate) use world::{World, app, chosen, name};
+pub(crate) use world::{CLIENT, World, app, chosen, name};
 
 /// Runs of one test.
 const SEEDS: u64 = 256;

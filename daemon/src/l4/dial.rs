@@ -59,7 +59,7 @@ pub(super) async fn dial(
     let pinned = pinned(ctx, listener, table, peer);
     let mut backend = match pinned {
         Some(backend) => Arc::clone(backend),
-        None => chosen(listener.group.choose(), None)?,
+        None => chosen(listener.group.choose(peer.ip()), None)?,
     };
     let mut tried = Vec::new();
     loop {
@@ -87,7 +87,7 @@ pub(super) async fn dial(
         if tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown {
             return Err(failure);
         }
-        backend = chosen(listener.group.choose_except(&tried), Some(failure))?;
+        backend = chosen(listener.group.choose_except(peer.ip(), &tried), Some(failure))?;
     }
 }
 

@@ -180,7 +180,7 @@ impl Relay {
         if attempt.tried.len() >= BACKENDS_MAX {
             return None;
         }
-        attempt.pick = pick::another(&self.listener.group, &attempt.tried).ok()?;
+        attempt.pick = pick::another(&self.listener.group, self.peer.ip(), &attempt.tried).ok()?;
         attempt.course.is_unbound = true;
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())

@@ -206,7 +206,7 @@ impl Relay {
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
-        let pick = pick::first(&self.listener, &head);
+        let pick = pick::first(&self.listener, self.peer.ip(), &head);
         let course = Course {
             asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
             keep_alive: head.keep_alive,

@@ -3,6 +3,7 @@
 //! It opens no connection. Called once per request by `client`, and again by `exchange` when a
 //! backend could not be used.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poise_core::http::request::RequestHead;
@@ -27,23 +28,23 @@ impl Pick {
     }
 }
 
-/// The backend for a request.
+/// The backend for a request of `client`.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn first(listener: &ListenerPlan, head: &RequestHead<'_, '_>) -> Result<Pick, Cause> {
+pub(super) fn first(listener: &ListenerPlan, client: IpAddr, head: &RequestHead<'_, '_>) -> Result<Pick, Cause> {
     if let Some(backend) = remembered(listener, head) {
         return Ok(Pick::new(backend, true));
     }
-    chosen(listener.group.choose())
+    chosen(listener.group.choose(client))
 }
 
 /// Another backend than those that were tried.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn another(group: &GroupPlan, tried: &[BackendId]) -> Result<Pick, Cause> {
-    chosen(group.choose_except(tried))
+pub(super) fn another(group: &GroupPlan, client: IpAddr, tried: &[BackendId]) -> Result<Pick, Cause> {
+    chosen(group.choose_except(client, tried))
 }
 
 fn chosen(choice: Choice<'_>) -> Result<Pick, Cause> {

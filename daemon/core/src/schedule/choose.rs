@@ -6,6 +6,7 @@
 //! over picks that reach their backend stay exact. The data path counts what it does with a choice.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
 
@@ -22,9 +23,9 @@ const SAMPLES: usize = 4;
 const SKIPS_MAX: usize = 64;
 
 impl GroupPlan {
-    /// The backend for new work: by the shared sequence (`rr`, `wrr`) or by load (`wlc`).
+    /// The backend for new work of a client: by the shared sequence (`rr`, `wrr`) or by load (`wlc`).
     #[inline]
-    pub fn choose(&self) -> Choice<'_> {
+    pub fn choose(&self, _client: IpAddr) -> Choice<'_> {
         let chosen = match self.scheduler() {
             Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.walk.next(),
             Scheduler::Wlc | Scheduler::P2c => self.least_loaded(&[]),
@@ -34,7 +35,7 @@ impl GroupPlan {
 
     /// A backend other than those tried, in proportion to weight; for a second dial. When everybody
     /// was tried there is none, and why the last dial failed says more than the cause given here.
-    pub fn choose_except(&self, tried: &[BackendId]) -> Choice<'_> {
+    pub fn choose_except(&self, _client: IpAddr, tried: &[BackendId]) -> Choice<'_> {
         let chosen = match self.scheduler() {
             Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.step_aside(tried),
             Scheduler::Wlc | Scheduler::P2c => self.least_loaded(tried),

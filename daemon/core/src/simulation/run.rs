@@ -10,7 +10,7 @@ use poise_ipc::status::Health;
 
 use super::oracle::{self, Shares};
 use super::random::Random;
-use super::world::{World, loopback, name};
+use super::world::{CLIENT, World, loopback, name};
 use crate::health::Machine;
 use crate::live::Inflight;
 use crate::plan::{BackendId, Choice, Plan};
@@ -162,7 +162,7 @@ impl Run {
     fn choose(&mut self, tried: &[BackendId]) -> Option<BackendId> {
         let group = Arc::clone(self.world.app());
         let eligible = oracle::eligible(&self.world.config, &group);
-        let choice = if tried.is_empty() { group.choose() } else { group.choose_except(tried) };
+        let choice = if tried.is_empty() { group.choose(CLIENT) } else { group.choose_except(CLIENT, tried) };
         match (choice, eligible) {
             (Choice::Backend(backend), Ok(eligible)) => {
                 assert!(eligible.contains(&backend.id) && !tried.contains(&backend.id));

@@ -21,6 +21,9 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
 }
 
+/// Whose connections they are where it does not matter.
+pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 8, 7));
+
 /// A name that is known to be one.
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("tests use valid names")
@@ -101,7 +104,7 @@ impl World {
 
     /// The names that so many choices give.
     pub(crate) fn chosen(&self, count: usize) -> Vec<&str> {
-        (0..count).map(|_| chosen(self.app().choose())).collect()
+        (0..count).map(|_| chosen(self.app().choose(CLIENT))).collect()
     }
 }
 

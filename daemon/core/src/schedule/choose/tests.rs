@@ -7,7 +7,7 @@ use poise_ipc::status::Health;
 
 use super::*;
 use crate::live::Inflight;
-use crate::simulation::{World, chosen};
+use crate::simulation::{CLIENT, World, chosen};
 
 fn counts<'a>(names: impl IntoIterator<Item = &'a str>) -> HashMap<&'a str, usize> {
     names.into_iter().fold(HashMap::new(), |mut counts, name| {
@@ -18,7 +18,7 @@ fn counts<'a>(names: impl IntoIterator<Item = &'a str>) -> HashMap<&'a str, usiz
 
 fn others<'a>(world: &'a World, tried: &[&str], count: usize) -> HashMap<&'a str, usize> {
     let tried: Vec<_> = tried.iter().map(|name| world.id(name)).collect();
-    counts((0..count).map(|_| chosen(world.app().choose_except(&tried))))
+    counts((0..count).map(|_| chosen(world.app().choose_except(CLIENT, &tried))))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn failover_finds_the_only_one_left() {
         let world = World::new(scheduler, &[1_000, 1_000, 1, 0]);
         assert_eq!(others(&world, &["b0", "b1"], 100), [("b2", 100)].into());
         let all = ["b0", "b1", "b2"].map(|name| world.id(name));
-        assert!(matches!(world.app().choose_except(&all), Choice::NoneEligible(_)));
+        assert!(matches!(world.app().choose_except(CLIENT, &all), Choice::NoneEligible(_)));
     }
 }
 
@@ -52,7 +52,7 @@ fn wlc_takes_the_least_load_for_its_weight() {
     let world = World::new(Scheduler::Wlc, &[300, 100]);
     let mut inflight = Vec::new();
     for _ in 0..400 {
-        let Choice::Backend(backend) = world.app().choose() else { panic!("everybody is eligible") };
+        let Choice::Backend(backend) = world.app().choose(CLIENT) else { panic!("everybody is eligible") };
         inflight.push(Inflight::start(backend));
     }
     let load = |name| world.backend(name).live.inflight.load(atomic::Ordering::Relaxed);
@@ -85,7 +85,7 @@ fn wlc_fills_large_groups_by_weight() {
     let world = World::new(Scheduler::Wlc, &weights);
     let mut inflight = Vec::new();
     for _ in 0..1_800 {
-        let Choice::Backend(backend) = world.app().choose() else { panic!("everybody is eligible") };
+        let Choice::Backend(backend) = world.app().choose(CLIENT) else { panic!("everybody is eligible") };
         inflight.push(Inflight::start(backend));
     }
     let heavy: u32 =
