@@ -6,13 +6,15 @@
 //! the HTTP engine's.
 
 mod cookie;
+mod entries;
 mod lru;
 mod source;
 
 use std::sync::Arc;
 
 pub use cookie::CookieRule;
-pub use source::{SOURCE_ENTRIES_MAX, SourceTable};
+pub use entries::{Entry, EntryFilter, Found};
+pub use source::{SOURCE_ENTRIES_MAX, SourceRule, SourceTable, SourceTotals};
 
 /// How a listener of the plan remembers its clients.
 #[derive(Clone, Debug, Default)]

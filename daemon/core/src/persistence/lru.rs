@@ -1,7 +1,8 @@
-//! One shard of the source table: a bounded map that forgets what was not used for longest.
+//! One shard of the source table: a map that knows what was not used for longest.
 //!
 //! A hash map finds a node, a doubly linked list through the nodes (by index) keeps the order of
-//! use, so every operation takes constant time. It does not lock and knows no timeout.
+//! use, so every operation takes constant time. It does not lock and knows neither a timeout nor a
+//! bound: those are the table's.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -12,14 +13,13 @@ use crate::plan::BackendId;
 /// No node: the end of the list.
 const NONE: u32 = u32::MAX;
 
-/// A bounded map from client to backend, ordered by last use.
+/// A map from client to backend, ordered by last use.
 #[derive(Debug)]
 pub(super) struct Lru<S> {
     index: HashMap<IpAddr, u32, S>,
     nodes: Vec<Node>,
     newest: u32,
     oldest: u32,
-    capacity: usize,
 }
 
 /// A binding with its neighbours in the order of use.
@@ -33,9 +33,9 @@ struct Node {
 }
 
 impl<S: BuildHasher> Lru<S> {
-    /// An empty map for at most `capacity` clients, at least 1 and below `u32::MAX`.
-    pub(super) fn new(capacity: usize, hasher: S) -> Self {
-        Self { index: HashMap::with_hasher(hasher), nodes: Vec::new(), newest: NONE, oldest: NONE, capacity }
+    /// An empty map, for less than `u32::MAX` clients.
+    pub(super) fn new(hasher: S) -> Self {
+        Self { index: HashMap::with_hasher(hasher), nodes: Vec::new(), newest: NONE, oldest: NONE }
     }
 
     /// Entries held.
@@ -54,35 +54,42 @@ impl<S: BuildHasher> Lru<S> {
         self.nodes.get(self.oldest as usize).map(|node| node.used_ms)
     }
 
-    /// Binds a client and makes it the newest; `true` if another had to go because the map was full.
-    pub(super) fn put(&mut self, client: IpAddr, backend: BackendId, now_ms: u64) -> bool {
+    /// All clients with their backends and when they were last used, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (IpAddr, BackendId, u64)> {
+        self.nodes.iter().map(|node| (node.client, node.backend, node.used_ms))
+    }
+
+    /// Binds a client and makes it the newest.
+    pub(super) fn put(&mut self, client: IpAddr, backend: BackendId, now_ms: u64) {
         if let Some(&at) = self.index.get(&client) {
             self.unlink(at);
             let node = &mut self.nodes[at as usize];
             (node.backend, node.used_ms) = (backend, now_ms);
-            self.link_newest(at);
-            return false;
+            return self.link_newest(at);
         }
-        let full = self.nodes.len() >= self.capacity;
-        if full {
-            self.drop_oldest();
-        }
-        let at = u32::try_from(self.nodes.len()).expect("the capacity is below u32::MAX");
+        let at = u32::try_from(self.nodes.len()).expect("the table's bound is below u32::MAX");
         self.nodes.push(Node { client, backend, used_ms: now_ms, newer: NONE, older: NONE });
         self.index.insert(client, at);
         self.link_newest(at);
-        full
+    }
+
+    /// Forgets a client. Returns its backend and when it was last used.
+    pub(super) fn remove(&mut self, client: &IpAddr) -> Option<(BackendId, u64)> {
+        let at = *self.index.get(client)?;
+        let node = self.nodes[at as usize];
+        self.take_out(at);
+        Some((node.backend, node.used_ms))
     }
 
     /// Forgets the entry that was not used for longest.
     pub(super) fn drop_oldest(&mut self) {
         if self.oldest != NONE {
-            self.remove(self.oldest);
+            self.take_out(self.oldest);
         }
     }
 
     /// Takes a node out; the last node moves into its place so that the nodes stay dense.
-    fn remove(&mut self, at: u32) {
+    fn take_out(&mut self, at: u32) {
         self.unlink(at);
         let gone = self.nodes.swap_remove(at as usize);
         self.index.remove(&gone.client);

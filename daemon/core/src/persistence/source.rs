@@ -1,14 +1,18 @@
 //! Source persistence: which backend a client address had, for as long as it keeps coming.
 //!
-//! The table is split into shards by a keyed hash of the address, each behind its own short lock,
-//! so workers rarely meet. It is bounded: a full shard gives up the entry that was not used for
-//! the longest time and counts it. It keeps no clock: time is an argument.
+//! A client is an address, or the network around it that the rule's prefix makes of it; an IPv4
+//! address within IPv6 is the IPv4 client. The table is split into shards by a keyed hash of the
+//! client, each behind its own short lock, so workers rarely meet. It is bounded as a whole: when it
+//! is full, the shard of the newcomer gives up what it has not used for the longest time and counts
+//! it. It keeps no clock: time is an argument. Reading it out and in again is [`super::entries`]'.
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use poise_ipc::limits;
+use poise_ipc::model::{Network, Persistence};
 use siphasher::sip::SipHasher13;
 
 use super::lru::Lru;
@@ -19,20 +23,77 @@ use crate::token::TokenKey;
 pub const SOURCE_ENTRIES_MAX: usize = 100_000;
 /// Shards of one table: twice the workers of a common machine, so that two seldom want the same.
 const SHARDS: usize = 16;
+/// Times are kept this much later than they are told, so that an entry may be older than the clock:
+/// the longest timeout, since nothing older than that is worth keeping.
+const AHEAD_MS: u64 = *limits::PERSISTENCE_TIMEOUT_MS.end() as u64;
+
+/// How a table remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceRule {
+    /// How long an entry outlives its last use, in milliseconds.
+    pub timeout_ms: u32,
+    /// Bits of an IPv4 address that make the client, 0 to 32.
+    pub prefix_v4: u16,
+    /// Bits of an IPv6 address that make the client, 0 to 128.
+    pub prefix_v6: u16,
+}
+
+impl SourceRule {
+    /// The rule of a listener's settings.
+    pub fn of(settings: &Persistence) -> Self {
+        let &Persistence { timeout_ms, prefix_v4, prefix_v6, .. } = settings;
+        Self { timeout_ms, prefix_v4, prefix_v6 }
+    }
+
+    /// The client that an address belongs to: no bit is set behind the prefix.
+    pub fn client(self, address: IpAddr) -> IpAddr {
+        let address = address.to_canonical();
+        let prefix = if address.is_ipv4() { self.prefix_v4 } else { self.prefix_v6 };
+        Network::of(address, u8::try_from(prefix).unwrap_or(u8::MAX)).address
+    }
+
+    fn has_prefixes_of(self, other: Self) -> bool {
+        (self.prefix_v4, self.prefix_v6) == (other.prefix_v4, other.prefix_v6)
+    }
+}
+
+/// What a table has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceTotals {
+    /// Clients that were remembered when they came.
+    pub hits_total: u64,
+    /// Clients that were not.
+    pub misses_total: u64,
+    /// Entries that ended because nobody used them for the timeout.
+    pub expired_total: u64,
+    /// Entries given up before their time because the table was full.
+    pub evicted_total: u64,
+    /// Clients that were moved because their backend could not be used.
+    pub redispatched_total: u64,
+}
 
 /// The entries of one listener with `source` persistence.
 #[derive(Debug)]
 pub struct SourceTable {
-    timeout_ms: u32,
+    rule: SourceRule,
     // Shared with the tables of earlier plans, which differ in the timeout alone.
-    entries: Arc<Entries>,
+    pub(super) entries: Arc<Entries>,
 }
 
 #[derive(Debug)]
-struct Entries {
+pub(super) struct Entries {
     keyed: Keyed,
-    shards: [Mutex<Lru<Keyed>>; SHARDS],
-    evicted_total: AtomicU64,
+    shards: [Mutex<Shard>; SHARDS],
+    len: AtomicUsize,
+    len_max: usize,
+    redispatched_total: AtomicU64,
+}
+
+/// A part of the table with what it counted: under its lock that costs nothing.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) lru: Lru<Keyed>,
+    totals: SourceTotals,
 }
 
 /// Hashes addresses with a secret, so that no client can choose its shard or collide on purpose.
@@ -48,61 +109,91 @@ impl BuildHasher for Keyed {
 }
 
 impl SourceTable {
-    /// An empty table whose entries live `timeout_ms` beyond their last use.
-    pub fn new(timeout_ms: u32, key: &TokenKey) -> Self {
-        Self::bounded(timeout_ms, key, SOURCE_ENTRIES_MAX)
+    /// An empty table.
+    pub fn new(rule: SourceRule, key: &TokenKey) -> Self {
+        Self::bounded(rule, key, SOURCE_ENTRIES_MAX)
     }
 
-    /// The same with another bound, shared out among the shards.
-    pub(crate) fn bounded(timeout_ms: u32, key: &TokenKey, entries_max: usize) -> Self {
+    /// The same with another bound.
+    pub(crate) fn bounded(rule: SourceRule, key: &TokenKey, len_max: usize) -> Self {
         let keyed = Keyed(*key);
-        let shards = std::array::from_fn(|_| Mutex::new(Lru::new(entries_max / SHARDS, keyed)));
-        Self { timeout_ms, entries: Arc::new(Entries { keyed, shards, evicted_total: AtomicU64::new(0) }) }
+        let shard = |_| Mutex::new(Shard { lru: Lru::new(keyed), totals: SourceTotals::default() });
+        let (len, redispatched_total) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let shards = std::array::from_fn(shard);
+        Self { rule, entries: Arc::new(Entries { keyed, shards, len, len_max, redispatched_total }) }
     }
 
-    /// The same entries under another timeout, which applies to all of them at once.
+    /// The same clients under another rule, which applies to all of them at once. Where a prefix
+    /// grows shorter, clients that become one have the backend of the one that came last; where it
+    /// grows longer, entries no longer say which client they stand for and are left behind.
     #[must_use]
-    pub fn with_timeout(&self, timeout_ms: u32) -> Self {
-        Self { timeout_ms, entries: Arc::clone(&self.entries) }
+    pub fn with_rule(&self, rule: SourceRule) -> Self {
+        if rule.has_prefixes_of(self.rule) {
+            return Self { rule, entries: Arc::clone(&self.entries) };
+        }
+        let table = Self::bounded(rule, &self.entries.keyed.0, self.entries.len_max);
+        let mut kept = Vec::new();
+        for shard in self.shards() {
+            kept.extend(shard.lru.iter().filter(|(client, ..)| match client {
+                IpAddr::V4(_) => rule.prefix_v4 <= self.rule.prefix_v4,
+                IpAddr::V6(_) => rule.prefix_v6 <= self.rule.prefix_v6,
+            }));
+        }
+        kept.sort_unstable_by_key(|&(.., used_ms)| used_ms);
+        for (client, backend, used_ms) in kept {
+            table.put(client, backend, used_ms);
+        }
+        table
     }
 
-    /// How long an entry outlives its last use, in milliseconds.
-    pub fn timeout_ms(&self) -> u32 {
-        self.timeout_ms
+    /// How it remembers.
+    pub fn rule(&self) -> SourceRule {
+        self.rule
     }
 
     /// The backend that a client had, if it came within the timeout; this is a use.
     ///
     /// `now_ms` is any monotonic time, the same for all calls.
     pub fn get(&self, client: IpAddr, now_ms: u64) -> Option<BackendId> {
-        let client = client.to_canonical();
+        let (client, now_ms) = (self.rule.client(client), kept_as(now_ms));
         let mut shard = self.shard(client);
-        let (backend, used_ms) = shard.get(&client)?;
-        if self.expired(used_ms, now_ms) {
+        let Some((backend, used_ms)) = shard.lru.get(&client) else {
+            shard.totals.misses_total += 1;
+            return None;
+        };
+        if self.is_expired(used_ms, now_ms) {
+            shard.totals.misses_total += 1;
+            shard.totals.expired_total += 1;
+            shard.lru.remove(&client);
+            self.entries.len.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        shard.put(client, backend, now_ms.max(used_ms));
+        shard.totals.hits_total += 1;
+        shard.lru.put(client, backend, now_ms.max(used_ms));
         Some(backend)
     }
 
     /// Binds a client to a backend, whatever it had before.
     pub fn bind(&self, client: IpAddr, backend: BackendId, now_ms: u64) {
-        let client = client.to_canonical();
-        let mut shard = self.shard(client);
-        // Two steps back for one forward: what has expired goes away without a sweep.
-        for _ in 0..2 {
-            if shard.oldest_ms().is_some_and(|used_ms| self.expired(used_ms, now_ms)) {
-                shard.drop_oldest();
-            }
-        }
-        if shard.put(client, backend, now_ms) {
-            self.entries.evicted_total.fetch_add(1, Ordering::Relaxed);
-        }
+        self.put(client, backend, kept_as(now_ms));
+    }
+
+    /// Counts that a remembered backend could not be used and the client goes to another.
+    pub fn count_redispatch(&self) {
+        self.entries.redispatched_total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Forgets a client. Returns the backend it had.
+    pub fn remove(&self, client: IpAddr) -> Option<BackendId> {
+        let client = self.rule.client(client);
+        let (backend, _) = self.shard(client).lru.remove(&client)?;
+        self.entries.len.fetch_sub(1, Ordering::Relaxed);
+        Some(backend)
     }
 
     /// Entries held, expired ones that were not swept yet included.
     pub fn len(&self) -> usize {
-        self.entries.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.entries.len.load(Ordering::Relaxed)
     }
 
     /// Whether nobody is remembered.
@@ -110,24 +201,85 @@ impl SourceTable {
         self.len() == 0
     }
 
-    /// Entries given up before their time because a shard was full.
-    pub fn evicted_total(&self) -> u64 {
-        self.entries.evicted_total.load(Ordering::Relaxed)
+    /// What it has counted, under earlier rules with the same prefixes too.
+    pub fn totals(&self) -> SourceTotals {
+        let redispatched_total = self.entries.redispatched_total.load(Ordering::Relaxed);
+        let mut sum = SourceTotals { redispatched_total, ..SourceTotals::default() };
+        for shard in self.shards() {
+            sum.hits_total += shard.totals.hits_total;
+            sum.misses_total += shard.totals.misses_total;
+            sum.expired_total += shard.totals.expired_total;
+            sum.evicted_total += shard.totals.evicted_total;
+        }
+        sum
     }
 
-    fn expired(&self, used_ms: u64, now_ms: u64) -> bool {
-        now_ms.saturating_sub(used_ms) > u64::from(self.timeout_ms)
+    /// Whether a client has an entry, expired or not.
+    pub(super) fn holds(&self, client: IpAddr) -> bool {
+        let client = self.rule.client(client);
+        self.shard(client).lru.get(&client).is_some()
     }
 
-    fn shard(&self, client: IpAddr) -> MutexGuard<'_, Lru<Keyed>> {
+    /// The parts of the table, one after the other; each is locked while it is held.
+    pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.entries.shards.iter().map(lock)
+    }
+
+    /// Whether an entry that was last used at `used_ms` has ended at `now_ms`, both as they are kept.
+    pub(super) fn is_expired(&self, used_ms: u64, now_ms: u64) -> bool {
+        now_ms.saturating_sub(used_ms) > u64::from(self.rule.timeout_ms)
+    }
+
+    /// Binds a client at a time as it is kept.
+    pub(super) fn put(&self, client: IpAddr, backend: BackendId, used_ms: u64) {
+        let client = self.rule.client(client);
+        let mut shard = self.shard(client);
+        // Two steps back for one forward: what has expired goes away without a sweep.
+        for _ in 0..2 {
+            if shard.lru.oldest_ms().is_some_and(|oldest_ms| self.is_expired(oldest_ms, used_ms)) {
+                self.drop_oldest(&mut shard);
+                shard.totals.expired_total += 1;
+            }
+        }
+        if shard.lru.get(&client).is_some() || self.make_room(&mut shard) {
+            shard.lru.put(client, backend, used_ms);
+        }
+    }
+
+    /// Takes a place for a newcomer, the oldest entry's of its shard when the table is full. `false`
+    /// if there is none, which only a table of few entries knows: the newcomer is not remembered.
+    fn make_room(&self, shard: &mut Shard) -> bool {
+        if self.entries.len.fetch_add(1, Ordering::Relaxed) < self.entries.len_max {
+            return true;
+        }
+        shard.totals.evicted_total += 1;
+        if shard.lru.len() == 0 {
+            self.entries.len.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.drop_oldest(shard);
+        true
+    }
+
+    fn drop_oldest(&self, shard: &mut Shard) {
+        shard.lru.drop_oldest();
+        self.entries.len.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn shard(&self, client: IpAddr) -> MutexGuard<'_, Shard> {
         let hash = self.entries.keyed.hash_one(client);
         let at = usize::try_from(hash % SHARDS as u64).expect("a shard number is small");
         lock(&self.entries.shards[at])
     }
 }
 
+/// A time as it is kept.
+pub(super) const fn kept_as(now_ms: u64) -> u64 {
+    now_ms.saturating_add(AHEAD_MS)
+}
+
 /// A shard stays whole whatever happens to a thread that held it: no operation on it panics midway.
-fn lock(shard: &Mutex<Lru<Keyed>>) -> MutexGuard<'_, Lru<Keyed>> {
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

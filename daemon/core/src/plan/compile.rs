@@ -16,7 +16,7 @@ use poise_ipc::{Config, Name};
 use super::group::Groups;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan};
 use crate::live::ListenerLive;
-use crate::persistence::{CookieRule, PersistencePlan, SourceTable};
+use crate::persistence::{CookieRule, PersistencePlan, SourceRule, SourceTable};
 use crate::token::TokenKey;
 
 /// What a plan is compiled from.
@@ -87,21 +87,26 @@ impl Compile<'_> {
         group: &GroupPlan,
         before: Option<&PersistencePlan>,
     ) -> PersistencePlan {
-        let timeout_ms = wanted.timeout_ms;
+        let rule = SourceRule::of(wanted);
         match (wanted.kind, before) {
             (PersistenceKind::Off, _) => PersistencePlan::Off,
             (PersistenceKind::Source, Some(PersistencePlan::Source(table))) => {
-                let same = table.timeout_ms() == timeout_ms;
-                PersistencePlan::Source(if same { Arc::clone(table) } else { Arc::new(table.with_timeout(timeout_ms)) })
+                let same = table.rule() == rule;
+                PersistencePlan::Source(if same { Arc::clone(table) } else { Arc::new(table.with_rule(rule)) })
             }
-            (PersistenceKind::Source, _) => PersistencePlan::Source(Arc::new(SourceTable::new(timeout_ms, self.key))),
+            (PersistenceKind::Source, _) => PersistencePlan::Source(Arc::new(SourceTable::new(rule, self.key))),
             (PersistenceKind::CookieInsert, before) => {
                 let backends = group.backends.iter().map(|backend| backend.id);
                 let before = match before {
                     Some(PersistencePlan::CookieInsert(rule)) => Some(rule),
                     _ => None,
                 };
-                PersistencePlan::CookieInsert(CookieRule::new((&wanted.cookie, timeout_ms), self.key, backends, before))
+                PersistencePlan::CookieInsert(CookieRule::new(
+                    (&wanted.cookie, wanted.timeout_ms),
+                    self.key,
+                    backends,
+                    before,
+                ))
             }
         }
     }

@@ -131,10 +131,10 @@ fn source_entries_outlive_edits_and_a_new_timeout_applies_to_them() {
     table(&world).bind(client, world.id("b1"), 1_000);
     world.edit_backend("b0", |backend| backend.weight = 1);
     assert_eq!(table(&world).get(client, 5_000), Some(world.id("b1")));
-    set(&mut world, 2_000);
-    assert_eq!(table(&world).get(client, 7_001), None);
     set(&mut world, 60_000);
-    assert_eq!(table(&world).get(client, 7_001), Some(world.id("b1")));
+    assert_eq!(table(&world).get(client, 65_000), Some(world.id("b1")));
+    set(&mut world, 2_000);
+    assert_eq!(table(&world).get(client, 67_001), None);
 }
 
 #[test]

@@ -7,8 +7,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CAPACITY: usize = 8;
-
 /// Newest last.
 type Naive = Vec<(IpAddr, BackendId, u64)>;
 
@@ -36,24 +34,31 @@ proptest! {
 
     #[test]
     fn it_forgets_what_was_not_used_for_longest(
-        steps in proptest::collection::vec((0..14_u8, 0..4_u64, prop::bool::weighted(0.2)), 0..200),
+        steps in proptest::collection::vec((0..14_u8, 0..4_u64, 0..10_u8), 0..200),
     ) {
-        let mut lru = Lru::new(CAPACITY, BuildHasherDefault::<DefaultHasher>::default());
+        let mut lru = Lru::new(BuildHasherDefault::<DefaultHasher>::default());
         let mut naive = Naive::new();
-        for (now_ms, (n, backend, drop)) in (0..).zip(steps) {
-            if drop {
-                lru.drop_oldest();
-                naive.drain(..naive.len().min(1));
-                continue;
-            }
+        for (now_ms, (n, backend, kind)) in (0..).zip(steps) {
             let known = naive.iter().position(|&(client, ..)| client == address(n));
-            prop_assert_eq!(lru.get(&address(n)), known.map(|at| (naive[at].1, naive[at].2)));
-            let full = known.is_none() && naive.len() == CAPACITY;
-            naive.remove_at(known.or(full.then_some(0)));
-            naive.push((address(n), BackendId(backend), now_ms));
-            prop_assert_eq!(lru.put(address(n), BackendId(backend), now_ms), full);
-            prop_assert!(lru.len() <= CAPACITY);
+            let found = known.map(|at| (naive[at].1, naive[at].2));
+            prop_assert_eq!(lru.get(&address(n)), found);
+            match kind {
+                0..2 => {
+                    lru.drop_oldest();
+                    naive.remove_at((!naive.is_empty()).then_some(0));
+                }
+                2..4 => {
+                    prop_assert_eq!(lru.remove(&address(n)), found);
+                    naive.remove_at(known);
+                }
+                _ => {
+                    lru.put(address(n), BackendId(backend), now_ms);
+                    naive.remove_at(known);
+                    naive.push((address(n), BackendId(backend), now_ms));
+                }
+            }
             let expected: Naive = naive.iter().rev().copied().collect();
+            prop_assert_eq!(lru.iter().count(), naive.len());
             prop_assert_eq!(contents(&lru), expected);
             prop_assert_eq!(lru.oldest_ms(), naive.first().map(|&(.., used_ms)| used_ms));
         }
