@@ -18,6 +18,7 @@ mod path;
 mod print;
 mod read;
 mod reference;
+mod settings;
 mod texts;
 mod value;
 mod words;
@@ -27,6 +28,7 @@ pub use nearest::nearest;
 pub use print::print;
 pub use read::parse;
 pub use reference::reference;
+pub use settings::{Setting, settings};
 
 pub(crate) use field::{Entry, Field, Object, Section};
 

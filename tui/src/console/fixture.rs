@@ -114,6 +114,20 @@ fn listener(text: &str, bind: &str, protocol: Protocol, group: &str, total: u64)
     ListenerStatus { counters, ..ListenerStatus::of(name(text), &settings) }
 }
 
+/// A configuration with the listener that is first on Overview.
+const CONFIG: &str = r#"
+[listeners.api-80]
+bind = "0.0.0.0:80"
+protocol = "http"
+group = "app"
+limits = { connections_max = 20000, bandwidth_out = "2.5Gbit/s" }
+access = { deny = ["203.0.113.0/24 scanners"] }
+
+[groups.app]
+health_check = { protocol = "http", path = "/healthz" }
+slow_start = "30s"
+"#;
+
 /// The state as a whole, `seconds` after traffic began.
 pub(super) fn status(revision: u64, seconds: u64) -> Status {
     let finding = Finding {
@@ -241,17 +255,19 @@ impl Bench {
             bench.now_ms += 1_000;
             bench.tell(event(NOW_MS + seconds * 1_000, EventBody::Counters(counters(seconds))));
         }
-        bench.answer_logs();
+        bench.answer();
         bench.effects.clear();
         bench
     }
 
-    /// Gives the rows of the log to whoever asked for any.
-    pub(super) fn answer_logs(&mut self) {
+    /// Gives the rows of the log, or the configuration, to whoever asked for it.
+    pub(super) fn answer(&mut self) {
         for effect in std::mem::take(&mut self.effects) {
-            if let Effect::Send(request) = effect
-                && let poise_ipc::message::Verb::Logs(query) = request.verb
-            {
+            let Effect::Send(request) = effect else { continue };
+            if request.verb == poise_ipc::message::Verb::Config {
+                let config = poise_ipc::text::parse(CONFIG).expect("the fixture is valid");
+                self.reply(request.id, Reply::Config { revision: 412, config });
+            } else if let poise_ipc::message::Verb::Logs(query) = request.verb {
                 let only = query.filter.only;
                 let wanted = |row: &CheckRow| match only {
                     poise_ipc::message::LogLevel::All => true,

@@ -17,6 +17,7 @@ const TEXT: &str = include_str!("../../../assets/keys.toml");
 #[expect(missing_docs, reason = "each action is described in the key map, where operators read it")]
 pub enum Action {
     Open,
+    Settings,
     Back,
     LastScreen,
     Screen,

@@ -99,6 +99,8 @@ pub enum Asked {
     Log,
     /// The newest transitions, for the pane.
     Recent,
+    /// The configuration, for the settings of these objects.
+    Settings(Vec<String>),
     /// A subscription, with the verdicts it asked for.
     Subscribe(Option<LogLevel>),
 }

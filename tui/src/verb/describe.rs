@@ -3,13 +3,16 @@
 //! The fields are those of the JSON rows, so text and JSON cannot disagree.
 
 use clap::{Args as ClapArgs, ValueEnum};
+use poise_ipc::Config;
 use poise_ipc::status::Status;
+use poise_ipc::text::settings;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
 use super::failure::Failure;
 use super::format::{Format, json, jsonl};
+use super::get::typed;
 use super::link::Link;
 use super::objects::absent;
 use super::rows::{backend, group, listener};
@@ -38,26 +41,35 @@ enum Kind {
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let status = Link::open(context).await?.status().await?;
-    print(&describe(context.format, &status, args)?)?;
+    let mut link = Link::open(context).await?;
+    let (status, (_, config)) = (link.status().await?, link.config().await?);
+    print(&describe(context.format, (&status, &config), args)?)?;
     Ok(Exit::Ok)
 }
 
-fn describe(format: Format, status: &Status, args: &Args) -> Result<String, Failure> {
+fn describe(format: Format, (status, config): (&Status, &Config), args: &Args) -> Result<String, Failure> {
     let name = &args.name;
+    let set = |path: &str| configured(config, path);
     match args.kind {
         Kind::Backend => {
             let all = status.groups.iter().flat_map(|group| &group.backends);
             let named: Vec<_> = all.map(|b| (format!("{}/{}", b.group, b.name), b)).collect();
-            Ok(object(format, "backend", &backend::row(one(&named, "backend", name)?)))
+            let found = one(&named, "backend", name)?;
+            let path = format!("groups.{}.backends.{}", found.group, found.name);
+            Ok(object(format, "backend", &backend::row(found), set(&path)))
         }
         Kind::Group => {
             let named: Vec<_> = status.groups.iter().map(|group| (group.name.to_string(), group)).collect();
-            Ok(object(format, "group", &group::row(one(&named, "group", name)?)))
+            Ok(object(format, "group", &group::row(one(&named, "group", name)?), set(&format!("groups.{name}"))))
         }
         Kind::Listener => {
             let named: Vec<_> = status.listeners.iter().map(|listener| (listener.name.to_string(), listener)).collect();
-            Ok(object(format, "listener", &listener::row(one(&named, "listener", name)?)))
+            Ok(object(
+                format,
+                "listener",
+                &listener::row(one(&named, "listener", name)?),
+                set(&format!("listeners.{name}")),
+            ))
         }
     }
 }
@@ -68,8 +80,18 @@ fn one<'a, T>(named: &[(String, &'a T)], what: &str, name: &str) -> Result<&'a T
     found.ok_or_else(|| absent(what, &format!("{what} {name}"), name, known()))
 }
 
-fn object<R: Serialize>(format: Format, kind: &'static str, row: &R) -> String {
-    let value = serde_json::to_value(row).expect("rows have string keys");
+/// Every setting with its value as configured; `null` where none is given.
+fn configured(config: &Config, path: &str) -> Value {
+    let typed = |value: Option<String>| value.map_or(Value::Null, |text| typed(&text));
+    let settings = settings(config, path).unwrap_or_default();
+    settings.into_iter().map(|setting| (setting.key, typed(setting.value))).collect()
+}
+
+fn object<R: Serialize>(format: Format, kind: &'static str, row: &R, settings: Value) -> String {
+    let mut value = serde_json::to_value(row).expect("rows have string keys");
+    if let Value::Object(fields) = &mut value {
+        fields.insert("settings".to_owned(), settings);
+    }
     let document = serde_json::Map::from_iter([(kind.to_owned(), value)]);
     match format {
         Format::Json => json(&document),

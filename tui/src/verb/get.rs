@@ -154,7 +154,7 @@ fn value(format: Format, revision: u64, config: &Config, path: &str) -> Result<S
 }
 
 /// The value that a text of the configuration stands for; what is no TOML is a text itself.
-fn typed(text: &str) -> Value {
+pub(super) fn typed(text: &str) -> Value {
     let read: Result<toml::Table, _> = format!("value = {text}").parse();
     let value = read.ok().and_then(|mut table| table.remove("value"));
     value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or_else(|| Value::from(text))

@@ -3,6 +3,7 @@
 //! Each holds what it needs to be answered; what an answer does is in `update`. While one is open
 //! no list is sorted anew.
 
+use poise_ipc::text::Setting;
 use tui_input::Input;
 
 use super::draft::Overlap;
@@ -44,6 +45,13 @@ pub enum Overlay {
     },
     /// A question; Cancel has the focus.
     Ask(Ask),
+    /// Settings of listeners, groups and backends, one sheet each.
+    Settings {
+        /// The sheets; empty until the daemon has answered.
+        sheets: Vec<Sheet>,
+        /// Lines scrolled away.
+        top: usize,
+    },
     /// What the daemon found wrong with a commit, one per line.
     Faults {
         /// The faults.
@@ -51,6 +59,15 @@ pub enum Overlay {
         /// Lines scrolled away.
         top: usize,
     },
+}
+
+/// The settings of one object.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// Path of the object, as in `groups.app`.
+    pub path: String,
+    /// Its settings.
+    pub settings: Vec<Setting>,
 }
 
 /// A question that changes something when answered with its own key.

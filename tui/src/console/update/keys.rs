@@ -79,6 +79,7 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::Next => next(state, false),
         Action::Previous => next(state, true),
         Action::Open => drill(state),
+        Action::Settings => settings(state, effects),
         Action::Back => back(state),
         Action::Pause => pause(state),
         _ => {}
@@ -143,6 +144,28 @@ fn drill(state: &mut State) {
     }
     state.balance.scope = Some(group);
     arrange(state);
+}
+
+/// Asks for the settings of what is selected and of its group.
+fn settings(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(model) = &state.model else { return };
+    let paths = match state.screen {
+        Screen::Overview => {
+            let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
+            let found = model.status().listeners.iter().find(|l| Some(&l.name) == selected);
+            found.map(|l| vec![format!("listeners.{}", l.name), format!("groups.{}", l.group)])
+        }
+        _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, backend)| {
+            vec![format!("groups.{}.backends.{}", group.name, backend.name), format!("groups.{}", group.name)]
+        }),
+    };
+    let Some(paths) = paths else { return };
+    if state.link != LinkState::Live {
+        say(state, Tone::Alarm, "not connected: settings come from the daemon");
+        return;
+    }
+    open(state, Overlay::Settings { sheets: Vec::new(), top: 0 });
+    ask(state, Asked::Settings(paths), Verb::Config, effects);
 }
 
 /// Esc: marks, then the filter, then the group, then the screen before.

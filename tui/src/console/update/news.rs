@@ -1,13 +1,15 @@
 //! What the daemon says, and when it falls silent. Every text from it is made safe here or in
 //! `state::model`, once, before anything can show it.
 
+use poise_ipc::Config;
 use poise_ipc::message::Role;
 use poise_ipc::message::{Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome};
 use poise_ipc::status::{CheckRow, Status};
+use poise_ipc::text::settings;
 
 use super::super::msg::Effect;
 use super::super::state::model::Model;
-use super::super::state::overlay::{Overlay, Question};
+use super::super::state::overlay::{Overlay, Question, Sheet};
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone};
 use super::{ask, backfill, edit, is_asked, keep_in_view, say};
@@ -89,6 +91,12 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
             state.recent = rows.into();
             state.paint(Paint::Data);
         }
+        (Asked::Settings(paths), Reply::Config { config, .. }) => {
+            if let Some(Overlay::Settings { sheets, .. }) = &mut state.overlay {
+                *sheets = paths.into_iter().filter_map(|path| sheet(&config, path)).collect();
+            }
+            state.paint(Paint::Now);
+        }
         (_, Reply::Hello(welcome)) => {
             if let Some(peer) = &mut state.peer {
                 peer.role = welcome.role;
@@ -97,6 +105,14 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
         }
         _ => {}
     }
+}
+
+fn sheet(config: &Config, path: String) -> Option<Sheet> {
+    let mut settings = settings(config, &path)?;
+    for setting in &mut settings {
+        setting.value = setting.value.take().map(|value| safe_line(&value));
+    }
+    Some(Sheet { path, settings })
 }
 
 fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {

@@ -255,7 +255,7 @@ fn verdicts_are_subscribed_only_while_the_log_is_in_front() {
 fn an_upward_move_pauses_the_log_and_end_follows_again() {
     let mut bench = Bench::live(SIZE);
     bench.press("3");
-    bench.answer_logs();
+    bench.answer();
     assert_eq!(bench.state.log.len(), 6);
     bench.press("Up");
     assert!(matches!(bench.state.log.look, Look::Paused { cursor: 5, .. }));

@@ -11,7 +11,7 @@ use crate::console::layout::Area;
 use crate::console::state::State;
 use crate::console::state::draft::{Overlap, Staged, Values};
 use crate::console::state::effect::{self, Level, Line};
-use crate::console::state::overlay::{Ask, Overlay, Question};
+use crate::console::state::overlay::{Ask, Overlay, Question, Sheet};
 
 /// Widest dialog.
 const WIDTH: u16 = 78;
@@ -36,7 +36,30 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             paper(canvas, screen, &Paper { title: "the daemon refused this", note: "", lines, top: *top, keys });
         }
         Overlay::Ask(ask) => draw_ask(state, ask, canvas, screen),
+        Overlay::Settings { sheets, top } => {
+            let titles: Vec<_> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();
+            let title = if titles.is_empty() { "asking the daemon...".to_owned() } else { titles.join(" and ") };
+            let (lines, keys) = (settings_lines(sheets), "Esc closes; poise set changes one");
+            paper(canvas, screen, &Paper { title: &title, note: "", lines, top: *top, keys });
+        }
     }
+}
+
+/// Settings, those at their default muted.
+fn settings_lines(sheets: &[Sheet]) -> Vec<(String, Role)> {
+    let mut lines = Vec::new();
+    for sheet in sheets {
+        if !lines.is_empty() {
+            lines.push((String::new(), Role::Plain));
+        }
+        lines.push((sheet.path.clone(), Role::Accent));
+        for setting in &sheet.settings {
+            let value = setting.value.as_deref().unwrap_or("-");
+            let text = format!("  {:<30} {value}", setting.key);
+            lines.push((text, if setting.is_default { Role::Muted } else { Role::Plain }));
+        }
+    }
+    lines
 }
 
 fn draw_ask(state: &State, ask: &Ask, canvas: &mut Canvas<'_>, screen: Area) {

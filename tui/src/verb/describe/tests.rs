@@ -1,11 +1,11 @@
 //! Everything about one object, the same fields in text and JSON.
 
-use super::super::fixture::{args, status};
+use super::super::fixture::{args, config, status};
 use super::{Args, Format, describe};
 use crate::exit::Exit;
 
 fn described(words: &[&str], format: Format) -> String {
-    describe(format, &status(), &args::<Args>(words).unwrap()).unwrap()
+    describe(format, (&status(), &config()), &args::<Args>(words).unwrap()).unwrap()
 }
 
 #[test]
@@ -35,12 +35,15 @@ fn json_holds_the_row_under_its_kind() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["schema_version"], 1);
     assert_eq!(document["listener"]["bind"], "127.0.0.1:8080");
+    assert_eq!(document["listener"]["settings"]["idle_timeout"], "1m");
+    assert_eq!(document["listener"]["settings"]["limits.connections_max"], serde_json::Value::Null);
+    assert_eq!(document["listener"]["settings"]["access.deny"], serde_json::json!([]));
 }
 
 #[test]
 fn what_is_not_there_is_not_found() {
     for kind in ["backend", "group", "listener"] {
         let args = args::<Args>(&[kind, "nope"]).unwrap();
-        assert_eq!(describe(Format::Table, &status(), &args).unwrap_err().exit, Exit::NotFound);
+        assert_eq!(describe(Format::Table, (&status(), &config()), &args).unwrap_err().exit, Exit::NotFound);
     }
 }
