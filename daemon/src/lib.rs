@@ -11,6 +11,7 @@ pub mod l4;
 pub mod l7;
 pub mod listen;
 mod log;
+pub mod loops;
 pub mod options;
 mod platform;
 pub mod probe;
@@ -18,8 +19,10 @@ mod program;
 pub mod published;
 pub mod records;
 pub mod report;
+pub mod resolve;
 mod shortage;
 mod signals;
+mod source;
 pub mod store;
 mod wall;
 pub mod worker;
@@ -157,6 +160,6 @@ impl Ports for Sockets {
     }
 
     fn address(&self, listener: ListenerId) -> Option<Bind> {
-        self.0.address(listener).map(Bind::Ip)
+        self.0.address(listener)
     }
 }

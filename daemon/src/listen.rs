@@ -5,19 +5,25 @@
 //! is refused by an edit. It accepts nothing: that is the workers'.
 
 mod socket;
+mod unix;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use poise_core::plan::ListenerId;
 use poise_ipc::Name;
-use poise_ipc::model::{Bind, Listener};
+use poise_ipc::model::{Bind, Listener, Mode};
+use poise_ipc::transport::file::SocketFile;
+use socket2::Type;
 use tokio::sync::{mpsc, oneshot};
 
-use self::socket::overlaps;
-use crate::worker::{DoorId, Purpose, WorkerCommand};
+use self::socket::Spot;
+use crate::loops::Own;
+use crate::worker::{DoorId, Listening, Purpose, WorkerCommand};
 
 /// How long a commit waits for a worker to close a door. Workers answer at once; a commit must
 /// not hang on one that does not.
@@ -33,11 +39,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The door it asks for, where it is one that can be had.
-    fn purpose(&self, listener: ListenerId) -> io::Result<Purpose> {
-        let protocol = self.settings.protocol;
-        let bind = self.settings.bind.ip().filter(|_| protocol.is_stream()).ok_or(io::ErrorKind::Unsupported)?;
-        Ok(Purpose { listener, bind, protocol })
+    /// What a door for it is for.
+    fn purpose(&self, listener: ListenerId) -> Purpose {
+        let Listener { bind, dual_stack, protocol, .. } = &self.settings;
+        let dual = *dual_stack && bind.ip().is_some_and(|address| address.is_ipv6() && address.ip().is_unspecified());
+        Purpose { listener, bind: bind.clone(), dual, protocol: *protocol }
     }
 }
 
@@ -64,12 +70,22 @@ pub struct Binder {
 }
 
 /// A door that all workers have open.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Opened {
     door: DoorId,
+    place: Place,
     purpose: Purpose,
+}
+
+/// What is bound for a door.
+#[derive(Clone, Debug)]
+struct Place {
     /// The real address.
-    address: SocketAddr,
+    address: Bind,
+    /// The file of a Unix socket, which goes with the last who knows of it.
+    file: Option<Arc<SocketFile>>,
+    /// The mode that it has.
+    mode: Mode,
 }
 
 /// Addresses that are bound but not served yet. Dropping it lets go of them.
@@ -78,14 +94,16 @@ struct Opened {
 pub struct Prepared {
     kept: BTreeMap<ListenerId, Opened>,
     fresh: Vec<Fresh>,
+    /// Modes that are wanted of Unix sockets.
+    modes: BTreeMap<ListenerId, Mode>,
 }
 
 #[derive(Debug)]
 struct Fresh {
     purpose: Purpose,
-    address: SocketAddr,
+    place: Place,
     /// One socket per worker.
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Listening>,
 }
 
 impl Binder {
@@ -95,8 +113,8 @@ impl Binder {
     }
 
     /// The real address of a listener, also when its configured port is 0.
-    pub fn address(&self, listener: ListenerId) -> Option<SocketAddr> {
-        self.doors.get(&listener).map(|opened| opened.address)
+    pub fn address(&self, listener: ListenerId) -> Option<Bind> {
+        self.doors.get(&listener).map(|opened| opened.place.address.clone())
     }
 
     /// Binds what is wanted and not yet bound. Clients can connect to it from here on and wait
@@ -105,18 +123,20 @@ impl Binder {
     /// # Errors
     /// [`BindError`] for the first address that cannot be had; everything is as it was then.
     pub fn prepare(&self, wanted: &BTreeMap<ListenerId, Wanted>) -> Result<Prepared, BindError> {
-        let mut prepared = Prepared { kept: self.staying(wanted), fresh: Vec::new() };
+        let modes = wanted.iter().map(|(&listener, want)| (listener, want.settings.socket_mode)).collect();
+        let mut prepared = Prepared { kept: self.staying(wanted), fresh: Vec::new(), modes };
         for (&listener, want) in wanted {
             if prepared.kept.contains_key(&listener) {
                 continue;
             }
-            let fail = |source| BindError { listener: want.name.clone(), address: want.settings.bind.clone(), source };
-            let purpose = want.purpose(listener).map_err(fail)?;
-            if let Some(inherited) = self.unclaimed(&prepared, purpose.bind) {
+            let purpose = want.purpose(listener);
+            if let Some(inherited) = self.unclaimed(&prepared, &purpose) {
                 prepared.kept.insert(listener, Opened { purpose, ..inherited });
                 continue;
             }
-            prepared.fresh.push(self.bind(&prepared, purpose).map_err(fail)?);
+            let fail = |source| BindError { listener: want.name.clone(), address: want.settings.bind.clone(), source };
+            let fresh = self.bind(&prepared, purpose, want.settings.socket_mode).map_err(fail)?;
+            prepared.fresh.push(fresh);
         }
         Ok(prepared)
     }
@@ -124,69 +144,112 @@ impl Binder {
     /// Listeners that keep their address, with what they are for now.
     fn staying(&self, wanted: &BTreeMap<ListenerId, Wanted>) -> BTreeMap<ListenerId, Opened> {
         let stays = |(&listener, opened): (&ListenerId, &Opened)| {
-            let purpose =
-                wanted.get(&listener)?.purpose(listener).ok().filter(|purpose| opened.serves(purpose.bind))?;
-            Some((listener, Opened { purpose, ..*opened }))
+            let purpose = wanted.get(&listener)?.purpose(listener);
+            opened.serves(&purpose).then(|| (listener, Opened { purpose, ..opened.clone() }))
         };
         self.doors.iter().filter_map(stays).collect()
     }
 
     /// A door at this address that nobody keeps.
-    fn unclaimed(&self, prepared: &Prepared, bind: SocketAddr) -> Option<Opened> {
+    fn unclaimed(&self, prepared: &Prepared, purpose: &Purpose) -> Option<Opened> {
         let claimed = |door: DoorId| prepared.kept.values().any(|kept| kept.door == door);
         // Port 0 asks for a port of its own.
-        let free = |opened: &&Opened| bind.port() != 0 && opened.serves(bind) && !claimed(opened.door);
-        self.doors.values().find(free).copied()
+        let asks_for_any = purpose.bind.ip().is_some_and(|address| address.port() == 0);
+        let free = |opened: &&Opened| !asks_for_any && opened.serves(purpose) && !claimed(opened.door);
+        self.doors.values().find(free).cloned()
     }
 
-    fn bind(&self, prepared: &Prepared, purpose: Purpose) -> io::Result<Fresh> {
-        let ours = prepared.fresh.iter().map(|fresh| fresh.address);
-        let mut ours = ours.chain(prepared.kept.values().map(|kept| kept.address));
-        if ours.any(|address| address == purpose.bind) {
-            return Err(io::ErrorKind::AddrInUse.into());
+    fn bind(&self, prepared: &Prepared, purpose: Purpose, mode: Mode) -> io::Result<Fresh> {
+        match &purpose.bind {
+            Bind::Ip(address) => {
+                if !purpose.protocol.is_stream() {
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+                let spot = spot(*address, &purpose);
+                let fresh = prepared.fresh.iter().map(|fresh| (&fresh.place, &fresh.purpose));
+                let kept = prepared.kept.values().map(|kept| (&kept.place, &kept.purpose));
+                if fresh.clone().chain(kept).filter_map(bound).any(|ours| ours == spot) {
+                    return Err(io::ErrorKind::AddrInUse.into());
+                }
+                let open = self.doors.values().map(|opened| (&opened.place, &opened.purpose));
+                let ours: Vec<_> = fresh.chain(open).filter_map(bound).collect();
+                spot.try_alone(&ours)?;
+                let (address, sockets) = socket::bind(spot, self.workers.len())?;
+                let place = Place { address: Bind::Ip(address), file: None, mode };
+                Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(Listening::Tcp).collect() })
+            }
+            Bind::Unix(path) => {
+                let (file, sockets) = unix::bind_at(Path::new(path), mode, self.workers.len())?;
+                let place = Place { address: purpose.bind.clone(), file: Some(Arc::new(file)), mode };
+                Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(Listening::Unix).collect() })
+            }
         }
-        // The trial would meet our own socket for all addresses of the port, or the one for a
-        // single address; the kernel tells those apart by the better match.
-        let ours = prepared.fresh.iter().map(|fresh| fresh.address);
-        let mut ours = ours.chain(self.doors.values().map(|opened| opened.address));
-        if !ours.any(|address| overlaps(address, purpose.bind)) {
-            socket::trial(purpose.bind)?;
-        }
-        let (address, sockets) = socket::bind(purpose.bind, self.workers.len())?;
-        Ok(Fresh { purpose, address, sockets })
     }
 
     /// Lets the workers follow what was prepared: opens and passes on first, then closes, and
     /// returns when what is closed refuses connections.
     pub async fn commit(&mut self, prepared: Prepared) {
+        let Prepared { kept, fresh, modes } = prepared;
         let mut doors = BTreeMap::new();
-        for (listener, opened) in prepared.kept {
+        for (listener, opened) in kept {
             let before = self.doors.values().find(|before| before.door == opened.door);
             if before.is_none_or(|before| before.purpose != opened.purpose) {
-                self.tell(|| WorkerCommand::Assign { door: opened.door, purpose: opened.purpose }).await;
+                self.tell(|| WorkerCommand::Assign { door: opened.door, purpose: opened.purpose.clone() }).await;
             }
             doors.insert(listener, opened);
         }
-        for fresh in prepared.fresh {
+        for fresh in fresh {
             let door = DoorId(self.next);
             self.next += 1;
-            let Fresh { purpose, address, mut sockets } = fresh;
+            let Fresh { purpose, place, mut sockets } = fresh;
             for worker in &self.workers {
                 let Some(socket) = sockets.pop() else { break };
                 // A worker that is gone serves nothing; its socket closes.
-                let _ = worker.send(WorkerCommand::Open { door, purpose, socket }).await;
+                let _ = worker.send(WorkerCommand::Open { door, purpose: purpose.clone(), socket }).await;
             }
-            doors.insert(purpose.listener, Opened { door, purpose, address });
+            doors.insert(purpose.listener, Opened { door, place, purpose });
         }
         let before = std::mem::replace(&mut self.doors, doors);
-        self.close(before.into_values().map(|opened| opened.door)).await;
+        self.set_modes(&modes);
+        let own = Arc::new(self.own());
+        self.tell(|| WorkerCommand::Own { own: Arc::clone(&own) }).await;
+        self.close(before).await;
+    }
+
+    /// Where poised listens now.
+    fn own(&self) -> Own {
+        let mut own = Own::default();
+        for opened in self.doors.values() {
+            match &opened.place.address {
+                Bind::Ip(address) => own.add_ip(*address, opened.purpose.dual),
+                Bind::Unix(path) => own.add_unix(path),
+            }
+        }
+        own
+    }
+
+    fn set_modes(&mut self, modes: &BTreeMap<ListenerId, Mode>) {
+        for (listener, opened) in &mut self.doors {
+            let Some((&mode, file)) = modes.get(listener).zip(opened.place.file.as_ref()) else { continue };
+            if mode == opened.place.mode {
+                continue;
+            }
+            match unix::open_to(file, mode) {
+                Ok(()) => opened.place.mode = mode,
+                Err(error) => {
+                    tracing::warn!(address = %opened.place.address, %error, "the mode of a listener cannot be set");
+                }
+            }
+        }
     }
 
     /// Closes those doors of before that nobody has now.
-    async fn close(&self, before: impl Iterator<Item = DoorId>) {
-        let stays = |door: &DoorId| self.doors.values().any(|opened| opened.door == *door);
+    async fn close(&self, before: BTreeMap<ListenerId, Opened>) {
+        let stays = |opened: &Opened| self.doors.values().any(|now| now.door == opened.door);
         let mut waits = Vec::new();
-        for door in before.filter(|door| !stays(door)) {
+        for Opened { door, place, .. } in before.into_values().filter(|opened| !stays(opened)) {
+            // The file goes first: who comes later finds nobody instead of a reset.
+            drop(place);
             for worker in &self.workers {
                 let (closed, wait) = oneshot::channel();
                 if worker.send(WorkerCommand::Close { door, closed }).await.is_ok() {
@@ -213,10 +276,22 @@ impl Binder {
 }
 
 impl Opened {
-    /// Whether this door is what `bind` asks for: as it was configured, or where it really is.
-    fn serves(&self, bind: SocketAddr) -> bool {
-        self.purpose.bind == bind || self.address == bind
+    /// Whether this door is what is asked for: as it was configured, or where it really is.
+    fn serves(&self, purpose: &Purpose) -> bool {
+        let there = self.purpose.bind == purpose.bind || self.place.address == purpose.bind;
+        let stream = |purpose: &Purpose| purpose.protocol.is_stream();
+        there && self.purpose.dual == purpose.dual && stream(&self.purpose) == stream(purpose)
     }
+}
+
+/// What is bound of something that is.
+fn bound((place, purpose): (&Place, &Purpose)) -> Option<Spot> {
+    place.address.ip().map(|address| spot(address, purpose))
+}
+
+fn spot(address: SocketAddr, purpose: &Purpose) -> Spot {
+    let kind = if purpose.protocol.is_stream() { Type::STREAM } else { Type::DGRAM };
+    Spot { address, dual: purpose.dual, kind }
 }
 
 #[cfg(test)]

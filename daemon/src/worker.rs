@@ -5,6 +5,7 @@
 //! serve; `l4` and `l7` speak with clients and backends. Nothing here binds a socket or chooses a
 //! backend. `lib.rs` starts and stops them.
 
+mod acceptor;
 mod budget;
 mod clock;
 mod context;
@@ -15,12 +16,13 @@ mod sweep;
 mod throttle;
 
 use std::io;
-use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use poise_core::plan::ListenerId;
-use poise_ipc::model::Protocol;
+use poise_ipc::model::{Bind, Protocol};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::budget::Budget;
@@ -31,6 +33,7 @@ use self::context::Shared;
 pub(crate) use self::context::tests::context_within;
 pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
 use self::throttle::Throttle;
+use crate::loops::{Dials, Own};
 use crate::published::Published;
 use crate::records::{RECORDS_MAX, RecordReceiver, ring};
 
@@ -43,14 +46,25 @@ pub const COMMANDS_MAX: usize = 64;
 pub struct DoorId(pub u64);
 
 /// Whom the connections of a door are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purpose {
     /// The listener.
     pub listener: ListenerId,
     /// Its configured address.
-    pub bind: SocketAddr,
+    pub bind: Bind,
+    /// Whether `[::]` takes IPv4 too.
+    pub dual: bool,
     /// What it speaks.
     pub protocol: Protocol,
+}
+
+/// A listening, non-blocking socket.
+#[derive(Debug)]
+pub enum Listening {
+    /// One of those that share the address.
+    Tcp(std::net::TcpListener),
+    /// A descriptor of the one socket at its path.
+    Unix(UnixListener),
 }
 
 /// What a worker is told.
@@ -62,8 +76,8 @@ pub enum WorkerCommand {
         door: DoorId,
         /// Whom its connections are for.
         purpose: Purpose,
-        /// The socket, one of those that share the address.
-        socket: std::net::TcpListener,
+        /// The socket.
+        socket: Listening,
     },
     /// What is accepted at this door from now on is for somebody else.
     Assign {
@@ -71,6 +85,11 @@ pub enum WorkerCommand {
         door: DoorId,
         /// Whom its connections are for.
         purpose: Purpose,
+    },
+    /// poised listens there from now on, as far as connections to itself are concerned.
+    Own {
+        /// All its addresses.
+        own: Arc<Own>,
     },
     /// Stop accepting at this door. Open connections live on.
     Close {
@@ -107,6 +126,7 @@ impl Workers {
             start: Instant::now(),
             budget: Budget::of(raise_descriptors(), count),
             accept_log: Throttle::default(),
+            dials: Arc::new(Dials::default()),
         };
         let mut workers = Self { senders: Vec::new(), records: Vec::new(), threads: Vec::new() };
         for index in 0..count {

@@ -1,22 +1,32 @@
 //! Findings: advice on a valid configuration, each with its code, subject and remedy.
 //!
-//! The rules stand in `groups` and `listeners`. A configuration of defaults with a backend of weight
+//! The rules stand in `groups`, `listeners`, `loops` and `ports`. A configuration of defaults with a backend of weight
 //! has no finding. What makes a configuration invalid is a fault (`validate`).
 
 mod groups;
 mod listeners;
+mod loops;
+mod ports;
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Config;
+use crate::{BackendPath, Config};
+
+pub use loops::{Site, reaches};
 
 #[cfg(test)]
 mod tests;
 
-/// Every finding on a configuration, the gravest first.
+/// Every finding on a configuration for a host that is not known, the gravest first.
 pub fn findings(config: &Config) -> Vec<Finding> {
+    findings_at(config, &Site::UNKNOWN)
+}
+
+/// Every finding on a configuration, the gravest first.
+pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, group) in &config.groups {
         let used = config.listeners.values().any(|listener| listener.group == *name);
@@ -24,9 +34,23 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     }
     for (name, listener) in &config.listeners {
         listeners::judge(&mut findings, config, name, listener);
+        ports::judge(&mut findings, config, name, listener);
     }
+    loops::judge(&mut findings, config, site);
     findings.sort_by_key(|finding| Reverse(finding.severity));
     findings
+}
+
+/// The finding on a backend whose name nobody answers for, with the address that is used meanwhile
+/// and the reason that the resolver gives.
+pub fn unresolved(backend: &BackendPath, host: &str, kept: Option<IpAddr>, reason: &str) -> Finding {
+    let subject = format!("groups.{}.backends.{}.address", backend.group, backend.backend);
+    let (severity, used) = match kept {
+        Some(address) => (Severity::Warning, format!("its last address {address} stays in use")),
+        None => (Severity::Severe, "the backend takes no traffic".to_owned()),
+    };
+    let finding = Finding::new(severity, "name-unresolved", subject);
+    finding.says(format!("{host} is not resolved: {reason}; {used}")).remedy("mend the name or the resolver")
 }
 
 /// Advice on a configuration that is valid.

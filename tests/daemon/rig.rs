@@ -12,7 +12,7 @@ use std::time::Duration;
 use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerId, ListenerPlan, compile};
 use poise_core::token::TokenKey;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{Backend, Config, Group, Listener, Protocol};
+use poise_ipc::model::{Backend, Bind, Config, Group, Listener, Protocol};
 use poise_ipc::status::{BackendCounters, Health, ListenerCounters};
 use poise_ipc::{BackendPath, Name};
 use poised::listen::{Binder, Wanted};
@@ -163,6 +163,11 @@ impl Rig {
 
     /// Where a listener really accepts.
     pub fn address_of(&self, listener: &str) -> SocketAddr {
+        self.bind_of(listener).ip().expect("an address and port")
+    }
+
+    /// Where a listener really accepts, be it a Unix socket.
+    pub fn bind_of(&self, listener: &str) -> Bind {
         self.binder.address(self.plans.identities.listeners[&name(listener)]).expect("the listener is open")
     }
 

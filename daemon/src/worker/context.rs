@@ -23,6 +23,7 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
+use crate::loops::{Dials, Loops};
 use crate::published::Published;
 use crate::records::{Record, RecordSender};
 use crate::{l4, l7, wall};
@@ -42,6 +43,8 @@ pub struct WorkerContext {
     pub scratch: Scratch,
     /// Coarse time.
     pub clock: Clock,
+    /// Connections of poised to itself.
+    pub(crate) loops: Loops,
     /// The HTTP relay's own state on this worker.
     pub l7: l7::WorkerState,
     /// The TCP relay's.
@@ -66,6 +69,8 @@ pub(super) struct Shared {
     pub(super) budget: Budget,
     /// One line a second from all of them.
     pub(super) accept_log: Throttle,
+    /// What they have opened to poised itself.
+    pub(super) dials: Arc<Dials>,
 }
 
 /// Where a worker is in its life.
@@ -98,6 +103,7 @@ impl WorkerContext {
             published: Arc::clone(&shared.published),
             scratch: Scratch::new(),
             clock: Clock::new(shared.start),
+            loops: Loops::new(Arc::clone(&shared.dials)),
             l7: l7::WorkerState::default(),
             l4: l4::WorkerState::new(shared.budget.pipes_max),
             sweep: Sweep::default(),
@@ -155,11 +161,11 @@ impl WorkerContext {
     /// The listener of the plan in force that a door at this real address is for. A plan is
     /// published before the doors follow it: until they do, whoever took over the address comes
     /// first, then the listener itself, moved elsewhere. None if it was removed.
-    pub(super) fn listener(&self, purpose: Purpose, address: SocketAddr) -> Option<Arc<ListenerPlan>> {
+    pub(super) fn listener(&self, purpose: &Purpose, address: &Bind) -> Option<Arc<ListenerPlan>> {
         let plan = self.published.load();
         let own = plan.listeners.get(&purpose.listener);
-        let heir = || plan.listeners.values().find(|listener| listener.settings.bind == Bind::Ip(address));
-        own.filter(|own| own.settings.bind == Bind::Ip(purpose.bind)).or_else(heir).or(own).cloned()
+        let heir = || plan.listeners.values().find(|listener| listener.settings.bind == *address);
+        own.filter(|own| own.settings.bind == purpose.bind).or_else(heir).or(own).cloned()
     }
 }
 

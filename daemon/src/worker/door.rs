@@ -4,24 +4,23 @@
 //! descriptors it pauses instead of spinning. It binds nothing (that is `listen`) and reads no
 //! byte of a connection.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use poise_core::plan::{ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
-use poise_ipc::model::Protocol;
-use rustix::net::SocketFlags;
-use tokio::net::{TcpListener, TcpStream};
+use poise_ipc::model::{Bind, Protocol};
+use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
-use super::{Purpose, WorkerContext};
-use crate::platform::defer_accept;
+use super::acceptor::{Acceptor, Arrival};
+use super::{Listening, Purpose, WorkerContext};
+use crate::loops::Passage;
 use crate::{l4, l7};
 
 /// Pause after an error that the next accept would meet again. Recovery is due within 2 s; ten
@@ -41,10 +40,10 @@ pub(super) struct Door {
 
 struct Entrance {
     ctx: Rc<WorkerContext>,
-    purpose: Cell<Purpose>,
+    purpose: RefCell<Purpose>,
     /// The real address.
-    address: SocketAddr,
-    socket: TcpListener,
+    address: Bind,
+    socket: Acceptor,
 }
 
 impl Door {
@@ -52,20 +51,21 @@ impl Door {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket.
-    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: std::net::TcpListener) -> io::Result<Self> {
-        defer(&socket, purpose.protocol);
-        let socket = TcpListener::from_std(socket)?;
-        let (address, ctx) = (socket.local_addr()?, Rc::clone(ctx));
-        let entrance = Rc::new(Entrance { ctx, purpose: Cell::new(purpose), address, socket });
+    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: Listening) -> io::Result<Self> {
+        let socket = Acceptor::new(socket)?;
+        socket.defer(defer_s(purpose.protocol));
+        let (address, ctx) = (socket.address()?.unwrap_or_else(|| purpose.bind.clone()), Rc::clone(ctx));
+        let entrance = Rc::new(Entrance { ctx, purpose: RefCell::new(purpose), address, socket });
         let accepting = spawn_local(accept(Rc::clone(&entrance)));
         Ok(Self { entrance, accepting })
     }
 
     /// What is accepted from now on is for somebody else.
     pub(super) fn assign(&self, purpose: Purpose) {
+        let protocol = purpose.protocol;
         let before = self.entrance.purpose.replace(purpose);
-        if before.protocol != purpose.protocol {
-            defer(&self.entrance.socket, purpose.protocol);
+        if before.protocol != protocol {
+            self.entrance.socket.defer(defer_s(protocol));
         }
     }
 
@@ -75,13 +75,9 @@ impl Door {
         self.accepting.abort();
         // The task holds the socket too, until it has ended.
         let _ = (&mut self.accepting).await;
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         // Ends: the kernel queues no more than the backlog, and new ones only while this runs.
-        while let Ok(client) = rustix::net::accept_with(&self.entrance.socket, flags) {
-            let client = std::net::TcpStream::from(client);
-            if let (Ok(peer), Ok(client)) = (client.peer_addr(), TcpStream::from_std(client)) {
-                self.entrance.admit(client, peer);
-            }
+        while let Ok(arrival) = self.entrance.socket.accept_now() {
+            self.entrance.admit(arrival);
         }
     }
 }
@@ -94,19 +90,17 @@ impl Drop for Door {
 
 /// A client of an `http` listener speaks first, so its connection may wait in the kernel until it
 /// does; one of a `tcp` listener may wait for the backend to speak.
-fn defer(socket: impl AsFd, protocol: Protocol) {
-    let seconds = match protocol {
+const fn defer_s(protocol: Protocol) -> u8 {
+    match protocol {
         Protocol::Http => DEFER_S,
         Protocol::Tcp | Protocol::Udp => 0,
-    };
-    // Without it everything works, a little slower.
-    let _ = defer_accept(socket, seconds);
+    }
 }
 
 async fn accept(entrance: Rc<Entrance>) {
     loop {
         match entrance.socket.accept().await {
-            Ok((client, peer)) => entrance.admit(client, peer),
+            Ok(arrival) => entrance.admit(arrival),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 entrance.accept_failed(&error);
@@ -132,12 +126,17 @@ impl Entrance {
         }
     }
 
-    fn admit(&self, client: TcpStream, peer: SocketAddr) {
+    fn admit(&self, arrival: Arrival) {
         self.ctx.clock.refresh();
-        let Some(listener) = self.ctx.listener(self.purpose.get(), self.address) else {
+        let Some(listener) = self.ctx.listener(&self.purpose.borrow(), &self.address) else {
             // Removed a moment ago: this socket is about to close.
             return;
         };
+        let Arrival { client, peer, caller } = arrival;
+        if let Some(passage) = caller.and_then(|caller| self.ctx.loops.goes_round(listener.id, &caller)) {
+            self.refuse_round(&listener, &passage, (client, peer));
+            return;
+        }
         if self.ctx.open.get() >= self.ctx.budget.connections_max {
             self.ctx.ended(&listener, None, peer, Cause::ConnectionLimit);
             return;
@@ -155,6 +154,18 @@ impl Entrance {
                 drop(open);
             })),
         }
+    }
+}
+
+impl Entrance {
+    /// Refuses a connection of poised to itself that has been here before: it would go round for
+    /// ever. The record names the listener and the backend that led back.
+    fn refuse_round(&self, listener: &ListenerPlan, passage: &Passage, (client, peer): (TcpStream, SocketAddr)) {
+        listener.live.worker(self.ctx.index).ended(Cause::Loop);
+        let last = passage.listeners.last().copied().unwrap_or(listener.id);
+        self.ctx.record(last, Some(passage.backend), peer, Cause::Loop);
+        // Whoever dialled must not take it for an empty answer.
+        let _ = client.set_zero_linger();
     }
 }
 

@@ -58,15 +58,19 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
     let mut doors: HashMap<DoorId, Door> = HashMap::new();
     let drain_ms = loop {
         match commands.recv().await {
-            Some(WorkerCommand::Open { door, purpose, socket }) => match Door::open(ctx, purpose, socket) {
-                Ok(opened) => close(doors.insert(door, opened)).await,
-                Err(error) => error!(address = %purpose.bind, %error, "a listener cannot be served"),
-            },
+            Some(WorkerCommand::Open { door, purpose, socket }) => {
+                let address = purpose.bind.clone();
+                match Door::open(ctx, purpose, socket) {
+                    Ok(opened) => close(doors.insert(door, opened)).await,
+                    Err(error) => error!(%address, %error, "a listener cannot be served"),
+                }
+            }
             Some(WorkerCommand::Assign { door, purpose }) => {
                 if let Some(door) = doors.get(&door) {
                     door.assign(purpose);
                 }
             }
+            Some(WorkerCommand::Own { own }) => ctx.loops.set_own(own),
             Some(WorkerCommand::Close { door, closed }) => {
                 close(doors.remove(&door)).await;
                 // Whoever asked may have stopped waiting.

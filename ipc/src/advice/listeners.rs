@@ -1,8 +1,8 @@
-//! Advice on a listener: its persistence, its scheduler beside it, and loops.
+//! Advice on a listener: its persistence, its scheduler beside it, settings without effect.
 
 use super::groups::{outside, without_effect};
 use super::{Finding, Severity};
-use crate::model::{Address, Backend, Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode, Scheduler};
+use crate::model::{Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode, Scheduler};
 use crate::text::duration_text;
 use crate::{Config, Name, limits};
 
@@ -13,7 +13,6 @@ const PERSISTENCE_SHORT_MS: u32 = 60_000;
 pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, listener: &Listener) {
     let path = format!("listeners.{name}");
     persistence(findings, &path, config, listener);
-    loops(findings, &path, config, listener);
     foreign_settings(findings, &path, listener);
 }
 
@@ -98,31 +97,5 @@ fn foreign_persistence(findings: &mut Vec<Finding>, path: &str, persistence: &Pe
     for (key, of, _, _) in given.iter().filter(|(_, _, fits, given)| *given && !*fits) {
         let why = format!("the kind of persistence is {}", persistence.kind);
         findings.push(without_effect(path, key, &why, &format!("use kind = \"{of}\"")));
-    }
-}
-
-/// Backends of the listener's group that are the listener itself (S-59).
-fn loops(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
-    let Some(group) = config.groups.get(&listener.group) else { return };
-    for (name, backend) in &group.backends {
-        let here = is_here(backend, listener);
-        if here {
-            let subject = format!("groups.{}.backends.{name}.address", listener.group);
-            let finding = Finding::new(Severity::Severe, "loop", subject);
-            let finding = finding.says(format!("{} is {path} itself: its traffic would go round", backend.address));
-            findings.push(finding.remedy("give the address of the real backend"));
-        }
-    }
-}
-
-/// Whether a backend's address is where the listener accepts.
-fn is_here(backend: &Backend, listener: &Listener) -> bool {
-    match (&listener.bind, backend.address.ip()) {
-        (Bind::Ip(bind), Some(address)) => {
-            let everywhere = bind.ip().is_unspecified() && address.ip().is_loopback();
-            address.port() == bind.port() && (address.ip() == bind.ip() || everywhere)
-        }
-        (Bind::Unix(path), None) => backend.address == Address::Unix(path.clone()),
-        _ => false,
     }
 }

@@ -1,11 +1,14 @@
 //! Each piece of advice fires on what it is about and on nothing else.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
-use super::{Severity, findings};
+use super::{Severity, Site, findings, findings_at};
 use crate::Config;
 use crate::apply::apply;
 use crate::edit::Edit;
+use crate::model::Bind;
 use crate::text::parse;
 
 const PLAIN: &str = r#"
@@ -99,6 +102,76 @@ fn balance_that_cannot_come_about_is_named() {
 fn a_listener_that_would_feed_itself_is_severe() {
     assert_found(&[("groups.app.backends.a.address", "127.0.0.1:81")], "loop", "groups.app.backends.a.address");
     assert_eq!(findings(&edited(&[("groups.app.backends.a.address", "127.0.0.1:81")]))[0].severity, Severity::Severe);
+}
+
+#[test]
+fn a_round_through_several_listeners_is_severe_and_a_chain_is_a_note() {
+    let chain = r#"
+listeners.outer = { bind = "127.0.0.1:80", protocol = "tcp", group = "inner" }
+listeners.inner = { bind = "0.0.0.0:81", protocol = "tcp", group = "app" }
+groups.inner.backends.poised = { address = "127.0.0.1:81" }
+"#;
+    let found = |last: &str| {
+        let text = format!("{chain}groups.app.backends.a = {{ address = \"{last}\" }}");
+        let findings = findings(&parse(&text).expect("a valid text"));
+        findings.into_iter().map(|finding| (finding.code, finding.subject)).collect::<Vec<_>>()
+    };
+    let (first, last) = ("groups.inner.backends.poised.address", "groups.app.backends.a.address");
+    assert_eq!(found("10.0.0.1:80"), [("chain".to_owned(), first.to_owned())]);
+    let round = [("loop".to_owned(), last.to_owned()), ("loop".to_owned(), first.to_owned())];
+    assert_eq!(found("127.0.0.1:80"), round);
+    assert_eq!(found("127.0.0.1:82"), [("chain".to_owned(), first.to_owned())]);
+}
+
+#[test]
+fn what_a_host_knows_finds_loops_that_a_file_does_not_show() {
+    let text = r#"
+listeners.any = { bind = "0.0.0.0:80", protocol = "tcp", group = "app" }
+listeners.free = { bind = "127.0.0.1:0", protocol = "tcp", group = "app" }
+listeners.socket = { bind = "unix:/run/front.sock", protocol = "tcp", group = "app" }
+listeners.names = { bind = "127.0.0.1:53", protocol = "udp", group = "dns" }
+groups.dns.backends.x = { address = "10.0.0.9:53" }
+groups.app.backends.a = { address = "10.0.0.1:80" }
+groups.app.backends.b = { address = "127.0.0.1:4000" }
+groups.app.backends.c = { address = "front.test:80" }
+groups.app.backends.d = { address = "127.0.0.1:53" }
+"#;
+    let config = parse(text).expect("a valid text");
+    assert_eq!(findings(&config), []);
+    let here: IpAddr = [10, 0, 0, 1].into();
+    let site = Site {
+        bind: &|name| (name.as_str() == "free").then(|| Bind::Ip(([127, 0, 0, 1], 4_000).into())),
+        address: &|host| (host == "front.test").then_some(here),
+        is_local: &|address| address == here,
+    };
+    let subjects: Vec<_> = findings_at(&config, &site).into_iter().map(|finding| finding.subject).collect();
+    assert_eq!(subjects, ["a", "b", "c"].map(|name| format!("groups.app.backends.{name}.address")));
+    let socket =
+        edited(&[("listeners.raw.bind", "unix:/run/p.sock"), ("groups.app.backends.a.address", "unix:/run/p.sock")]);
+    assert_eq!(findings(&socket).into_iter().map(|finding| finding.code).collect::<Vec<_>>(), ["loop"]);
+}
+
+#[test]
+fn s_05_protocols_that_a_balancer_cannot_follow_are_named_with_advice() {
+    for (port, code) in [(21, "ftp"), (1720, "h323")] {
+        let found = codes(&[("listeners.raw.bind", &format!("127.0.0.1:{port}"))]);
+        assert_eq!(found, [(code.to_owned(), "listeners.raw.bind".to_owned())]);
+    }
+    let behind = [("groups.app.backends.a.address", "10.0.0.1:21")];
+    assert_found(&behind, "ftp", "groups.app.backends.a.address");
+    let udp = "{ bind = \"127.0.0.1:69\", protocol = \"udp\", group = \"app\" }";
+    assert_found(&[("listeners.tftp", udp)], "tftp", "listeners.tftp.bind");
+    let advice = findings(&edited(&[("listeners.raw.bind", "127.0.0.1:21")]));
+    assert!(advice[0].remedy.contains("SFTP"), "{}", advice[0].remedy);
+}
+
+#[test]
+fn s_05_sip_is_advised_to_keep_to_one_backend_by_hash() {
+    let two = [("groups.app.backends.b", "{ address = \"10.0.0.2:80\" }"), ("listeners.raw.bind", "127.0.0.1:5060")];
+    assert_found(&two, "sip", "listeners.raw.bind");
+    assert_eq!(codes(&[two[0], two[1], ("groups.app.scheduler", "hash")]), []);
+    assert_eq!(codes(&[two[0], two[1], ("listeners.raw.persistence", "source")]), []);
+    assert_eq!(codes(&two[1..]), [], "a single backend gets every call");
 }
 
 #[test]

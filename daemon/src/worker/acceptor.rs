@@ -1,0 +1,123 @@
+//! A listening socket as a worker waits for it: of TCP or a Unix socket.
+//!
+//! What arrives is a stream either way. A connected Unix stream travels as one of TCP: reading,
+//! writing, ending and waiting are the same calls, and options of TCP fail harmlessly. It decides
+//! nothing about clients; the door does.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use poise_ipc::model::Bind;
+use rustix::net::{SocketAddrUnix, SocketFlags, acceptfrom_with};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+
+use super::Listening;
+use crate::loops::Caller;
+use crate::platform::defer_accept;
+
+/// The peer of a client on a Unix socket, which has no address.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// Somebody who has connected.
+pub(super) struct Arrival {
+    /// The connection.
+    pub(super) client: TcpStream,
+    /// Its address; on a Unix socket `0.0.0.0:0`.
+    pub(super) peer: SocketAddr,
+    /// How it names itself, if it does.
+    pub(super) caller: Option<Caller>,
+}
+
+/// A listening socket.
+pub(super) enum Acceptor {
+    /// Its own one of several that share the address.
+    Tcp(TcpListener),
+    /// One that all workers share: a client wakes all of them, one gets it.
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    /// Watches a listening, non-blocking socket.
+    ///
+    /// # Errors
+    /// When the runtime cannot.
+    pub(super) fn new(socket: Listening) -> io::Result<Self> {
+        Ok(match socket {
+            Listening::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
+            Listening::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+
+    /// The address, where the kernel may have chosen it.
+    ///
+    /// # Errors
+    /// As getsockname(2).
+    pub(super) fn address(&self) -> io::Result<Option<Bind>> {
+        match self {
+            Self::Tcp(socket) => Ok(Some(Bind::Ip(socket.local_addr()?))),
+            Self::Unix(_) => Ok(None),
+        }
+    }
+
+    /// Lets the kernel keep silent clients to itself for so many seconds, where it can.
+    pub(super) fn defer(&self, seconds: u8) {
+        if let Self::Tcp(socket) = self {
+            // Without it everything works, a little slower.
+            let _ = defer_accept(socket, seconds);
+        }
+    }
+
+    /// The next client.
+    ///
+    /// # Errors
+    /// As accept(2).
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(super) async fn accept(&self) -> io::Result<Arrival> {
+        match self {
+            Self::Tcp(socket) => socket.accept().await.map(|(client, peer)| of_tcp(client, peer)),
+            Self::Unix(socket) => {
+                let (client, name) = socket.accept().await?;
+                of_unix(client.into_std()?.into(), name.as_abstract_name())
+            }
+        }
+    }
+
+    /// A client that the kernel has already accepted.
+    ///
+    /// # Errors
+    /// As accept(2); `WouldBlock` when there is none.
+    pub(super) fn accept_now(&self) -> io::Result<Arrival> {
+        match self {
+            Self::Tcp(socket) => {
+                let client = std::net::TcpStream::from(rustix::net::accept_with(socket, FLAGS)?);
+                let peer = client.peer_addr()?;
+                Ok(of_tcp(TcpStream::from_std(client)?, peer))
+            }
+            Self::Unix(socket) => {
+                let (client, name) = acceptfrom_with(socket, FLAGS)?;
+                let name = name.and_then(|name| SocketAddrUnix::try_from(name).ok());
+                of_unix(client, name.as_ref().and_then(SocketAddrUnix::abstract_name))
+            }
+        }
+    }
+}
+
+/// On a socket of both families IPv4 clients come in IPv6 clothes, which are taken off here.
+fn of_tcp(client: TcpStream, peer: SocketAddr) -> Arrival {
+    let mapped = match peer {
+        SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped(),
+        SocketAddr::V4(_) => None,
+    };
+    let peer = mapped.map_or(peer, |v4| SocketAddr::new(v4.into(), peer.port()));
+    Arrival { client, peer, caller: Some(Caller::Ip(peer)) }
+}
+
+fn of_unix(client: OwnedFd, name: Option<&[u8]>) -> io::Result<Arrival> {
+    let client = TcpStream::from_std(std::net::TcpStream::from(client))?;
+    Ok(Arrival { client, peer: NOWHERE, caller: name.map(|name| Caller::Unix(name.to_vec())) })
+}
