@@ -10,6 +10,7 @@ pub mod http;
 pub mod live;
 pub mod persistence;
 pub mod plan;
+pub mod ramp;
 mod schedule;
 #[cfg(test)]
 mod simulation;

@@ -18,11 +18,12 @@ use poise_ipc::model::{Address, AdminState, Backend, Group, Listener, Protocol, 
 use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
+pub(crate) use group::{health_of, takes_new};
 pub use identity::{BackendId, Identities, ListenerId};
 
 use crate::live::{BackendLive, ListenerLive};
 use crate::persistence::PersistencePlan;
-use crate::schedule::{Shares, Turn, Walk};
+use crate::schedule::{Rendezvous, Shares, Turn, Walk};
 
 /// The immutable runtime form of the configuration.
 #[derive(Debug, Default)]
@@ -70,6 +71,8 @@ pub struct GroupPlan {
     pub settings: Group,
     /// Whether backends are used although all are down.
     pub failing_open: bool,
+    /// Whether the backups serve, because nobody else can.
+    pub on_backups: bool,
     /// Its backends, sorted by name.
     pub backends: Vec<Arc<BackendPlan>>,
     /// Positions of the backends by identity, sorted.
@@ -80,6 +83,8 @@ pub struct GroupPlan {
     pub(crate) shares: Shares,
     /// The shared sequence of picks; groups of later plans share it while no weight changes.
     pub(crate) walk: Arc<Walk>,
+    /// The order of `hash`; plans share it while nobody comes, goes or weighs another weight.
+    pub(crate) rendezvous: Option<Arc<Rendezvous>>,
     /// The cursor of choices beside that sequence.
     pub(crate) turn: Arc<Turn>,
 }
@@ -95,8 +100,12 @@ pub struct BackendPlan {
     pub settings: Backend,
     /// Where connections to it go.
     pub target: Target,
-    /// Weight after health and admin state; 0 takes nothing new.
+    /// Weight after health, admin state and slow start, rounded up; 0 takes nothing new.
     pub effective_weight: u32,
+    /// The same in thousandths, as schedulers compare it.
+    pub(crate) weight_permille: u32,
+    /// How much of its weight slow start gives it, in thousandths; `None` when it has all.
+    pub ramp_permille: Option<u16>,
     /// Whether clients that persistence binds to it may still come.
     pub accepts_pinned: bool,
     /// What the probes say.

@@ -3,6 +3,7 @@
 //! The policy of effective weight and fail-open lives here. A backend or a group of which nothing
 //! changed is the very one of the plan before; [`compile`](super::compile()) calls this.
 
+use std::collections::HashMap;
 use std::collections::btree_map;
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -14,10 +15,8 @@ use poise_ipc::{BackendPath, Name};
 
 use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target};
 use crate::live::BackendLive;
-use crate::schedule::{Entrant, Shares, Walk};
-
-/// The whole weight, in thousandths.
-const FULL_PERMILLE: u16 = 1_000;
+use crate::ramp::RAMP_PERMILLE_FULL;
+use crate::schedule::{Contender, Entrant, Rendezvous, Shares, Walk};
 
 /// The groups of a configuration, compiled one by one in the order of their names.
 pub(super) struct Groups<'a> {
@@ -34,7 +33,7 @@ struct Known<'a> {
     name: &'a Name,
     backend: &'a Backend,
     target: Target,
-    ramp_permille: u16,
+    ramp_permille: Option<u16>,
     health: Health,
 }
 
@@ -43,6 +42,8 @@ struct Known<'a> {
 struct Outlook {
     /// Backends are used although all are down.
     failing_open: bool,
+    /// The backups serve, and nobody else.
+    on_backups: bool,
     /// What to say when nobody is eligible.
     none: Cause,
 }
@@ -60,14 +61,9 @@ impl<'a> Groups<'a> {
             let wanted = (group_name, name);
             while self.ids.next_if(|(path, _)| (&path.group, &path.backend) < wanted).is_some() {}
             let Some((_, &id)) = self.ids.next_if(|(path, _)| (&path.group, &path.backend) == wanted) else { continue };
-            let health = match group.health_check.protocol {
-                CheckProtocol::Off => Health::Up,
-                CheckProtocol::Tcp | CheckProtocol::Http | CheckProtocol::Udp => {
-                    self.input.health.get(&id).copied().unwrap_or_default()
-                }
-            };
+            let health = health_of(group, id, self.input.health);
             let target = Target::of(&backend.address, self.input.resolved.get(&id).copied());
-            let ramp_permille = self.input.ramps.get(&id).copied().unwrap_or(FULL_PERMILLE);
+            let ramp_permille = self.input.ramps.get(&id).copied();
             known.push(Known { id, name, backend, target, ramp_permille, health });
         }
         known
@@ -89,31 +85,52 @@ impl Iterator for Groups<'_> {
     }
 }
 
+/// Whether the operator wants a backend to take new work.
+pub(crate) fn takes_new(backend: &Backend) -> bool {
+    backend.state == AdminState::Enabled && backend.weight > 0
+}
+
+/// What is known of a backend's health: without probes it counts as up.
+pub(crate) fn health_of(group: &Group, id: BackendId, health: &HashMap<BackendId, Health>) -> Health {
+    match group.health_check.protocol {
+        CheckProtocol::Off => Health::Up,
+        CheckProtocol::Tcp | CheckProtocol::Http | CheckProtocol::Udp => health.get(&id).copied().unwrap_or_default(),
+    }
+}
+
 impl Outlook {
+    /// Backups serve when nobody else is alive and one of them is. When nobody at all is alive, the
+    /// group fails open over the others, or over the backups if there are no others.
     fn of(policy: FailOpen, known: &[Known<'_>]) -> Self {
-        let mut candidates = known.iter().filter(|known| known.takes_new()).peekable();
-        let none = if candidates.peek().is_some() { Cause::AllDown } else { Cause::NoBackend };
-        let dead = none == Cause::AllDown && candidates.all(|known| known.health == Health::Down);
-        Self { failing_open: dead && policy == FailOpen::AllDown, none }
+        let takers = |backup| known.iter().filter(move |known| known.takes_new() && known.backend.backup == backup);
+        let alive = |backup| takers(backup).any(Known::is_alive);
+        let none = if known.iter().any(Known::takes_new) { Cause::AllDown } else { Cause::NoBackend };
+        let dead = none == Cause::AllDown && !alive(false) && !alive(true);
+        let on_backups = !alive(false) && (alive(true) || takers(false).next().is_none() && dead);
+        Self { failing_open: dead && policy == FailOpen::AllDown, on_backups, none }
     }
 }
 
 impl Known<'_> {
-    /// Whether the operator wants it to take new work.
     fn takes_new(&self) -> bool {
-        self.backend.state == AdminState::Enabled && self.backend.weight > 0
+        takes_new(self.backend)
     }
 
+    fn is_alive(&self) -> bool {
+        self.health != Health::Down && self.target != Target::Unresolved
+    }
+
+    /// Whether work may go to it at all, whatever the operator wants of it.
     fn usable(&self, outlook: Outlook) -> bool {
-        (self.health != Health::Down || outlook.failing_open) && self.target != Target::Unresolved
+        let alive = self.health != Health::Down || outlook.failing_open;
+        alive && self.target != Target::Unresolved && (!self.backend.backup || outlook.on_backups)
     }
 
-    fn effective_weight(&self, outlook: Outlook) -> u32 {
-        if !self.usable(outlook) || !self.takes_new() {
-            return 0;
-        }
-        let ramped = u32::from(self.backend.weight) * u32::from(self.ramp_permille) / u32::from(FULL_PERMILLE);
-        ramped.max(1)
+    /// What it weighs now, in thousandths.
+    fn weight_permille(&self, outlook: Outlook) -> u32 {
+        let serves = self.usable(outlook) && self.takes_new() && self.backend.backup == outlook.on_backups;
+        let permille = self.ramp_permille.unwrap_or(RAMP_PERMILLE_FULL);
+        if serves { u32::from(self.backend.weight) * u32::from(permille) } else { 0 }
     }
 
     fn accepts_pinned(&self, outlook: Outlook) -> bool {
@@ -129,7 +146,9 @@ impl Known<'_> {
             name: self.name.clone(),
             settings: self.backend.clone(),
             target: self.target.clone(),
-            effective_weight: self.effective_weight(outlook),
+            effective_weight: self.weight_permille(outlook).div_ceil(RAMP_PERMILLE_FULL.into()),
+            weight_permille: self.weight_permille(outlook),
+            ramp_permille: self.ramp_permille,
             accepts_pinned: self.accepts_pinned(outlook),
             health: self.health,
             live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
@@ -148,8 +167,8 @@ impl GroupPlan {
         let backends: Vec<_> = known.iter().map(|known| known.compile(outlook, before_of(known), workers)).collect();
         let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
         let shares = Shares::new(weights.clone());
-        // By load there is no sequence: nobody takes part in the walk, which then only keeps the phase.
-        let walks = u32::from(matches!(group.scheduler, Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash));
+        // Elsewhere there is no sequence: nobody takes part in the walk, which then only keeps the phase.
+        let walks = u32::from(matches!(group.scheduler, Scheduler::Rr | Scheduler::Wrr));
         let entrants: Vec<_> =
             backends.iter().zip(weights).map(|(b, weight)| Entrant { id: b.id, weight: weight * walks }).collect();
         let walk = match before {
@@ -162,6 +181,8 @@ impl GroupPlan {
             name: name.clone(),
             settings: group.bare(),
             failing_open: outlook.failing_open,
+            on_backups: outlook.on_backups,
+            rendezvous: rendezvous(group.scheduler, &backends, before.and_then(|before| before.rendezvous.as_ref())),
             backends,
             by_id: by_id.into(),
             none: outlook.none,
@@ -175,6 +196,7 @@ impl GroupPlan {
     fn is(&self, group: &Group, outlook: Outlook, known: &[Known<'_>]) -> bool {
         self.settings == group.bare()
             && self.failing_open == outlook.failing_open
+            && self.on_backups == outlook.on_backups
             && self.none == outlook.none
             && self.backends.len() == known.len()
             && self.backends.iter().zip(known).all(|(backend, known)| backend.is(known, outlook))
@@ -184,8 +206,26 @@ impl GroupPlan {
 /// What a backend weighs to the scheduler.
 fn weight(scheduler: Scheduler, backend: &BackendPlan) -> u32 {
     match scheduler {
-        Scheduler::Rr => backend.effective_weight.min(1),
-        Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => backend.effective_weight,
+        Scheduler::Rr => backend.weight_permille.min(1),
+        Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => backend.weight_permille,
+    }
+}
+
+/// The order of `hash`, which goes by the configured weights of those that take new work.
+fn rendezvous(
+    scheduler: Scheduler,
+    backends: &[Arc<BackendPlan>],
+    before: Option<&Arc<Rendezvous>>,
+) -> Option<Arc<Rendezvous>> {
+    if scheduler != Scheduler::Hash {
+        return None;
+    }
+    let eligible = (0..=u16::MAX).zip(backends).filter(|(_, backend)| backend.weight_permille > 0);
+    let contenders = eligible.map(|(at, b)| Contender::new(b.name.as_str(), b.settings.weight, at));
+    let contenders: Vec<_> = contenders.collect();
+    match before {
+        Some(before) if before.fits(&contenders) => Some(Arc::clone(before)),
+        _ => Some(Arc::new(Rendezvous::new(contenders, before.map(|before| &**before)))),
     }
 }
 
@@ -196,7 +236,8 @@ impl BackendPlan {
             && self.name == *known.name
             && self.settings == *known.backend
             && self.target == known.target
-            && self.effective_weight == known.effective_weight(outlook)
+            && self.weight_permille == known.weight_permille(outlook)
+            && self.ramp_permille == known.ramp_permille
             && self.accepts_pinned == known.accepts_pinned(outlook)
             && self.health == known.health
     }

@@ -190,3 +190,55 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn backups_serve_when_nobody_else_can_and_only_then() {
+    let mut world = World::new(Scheduler::Wrr, &[100, 100, 100, 100]);
+    world.edit_backend("b2", |backend| backend.backup = true);
+    world.edit_backend("b3", |backend| backend.backup = true);
+    assert_eq!((world.chosen(2), world.app().on_backups), (vec!["b0", "b1"], false));
+    assert_eq!(world.backend("b2").effective_weight, 0);
+    assert!(world.app().pinned(world.id("b2")).is_none(), "nobody is pinned to a backup that does not serve");
+    world.flip("b0", Health::Down);
+    assert_eq!(world.chosen(2), ["b1"; 2]);
+    world.edit_backend("b1", |backend| backend.weight = 0);
+    assert_eq!((world.chosen(2), world.app().on_backups), (vec!["b2", "b3"], true));
+    assert!(world.app().pinned(world.id("b2")).is_some());
+    assert!(world.app().pinned(world.id("b1")).is_some(), "weight 0 does not matter to those that know it");
+    world.flip("b0", Health::Up);
+    assert_eq!((world.chosen(2), world.app().on_backups), (vec!["b0"; 2], false));
+}
+
+#[test]
+fn a_group_fails_open_over_the_others_before_its_backups() {
+    let mut world = World::new(Scheduler::Wrr, &[100, 100, 100]);
+    world.edit_backend("b2", |backend| backend.backup = true);
+    for backend in ["b0", "b1", "b2"] {
+        world.flip(backend, Health::Down);
+    }
+    assert_eq!(world.chosen(2), ["b0", "b1"]);
+    assert!(world.app().failing_open && !world.app().on_backups);
+    world.edit_backend("b0", |backend| backend.weight = 0);
+    world.edit_backend("b1", |backend| backend.state = AdminState::Disabled);
+    assert_eq!(world.chosen(1), ["b2"]);
+    assert!(world.app().failing_open && world.app().on_backups);
+    world.edit(|group| group.fail_open = FailOpen::Never);
+    assert_eq!(world.chosen(1), ["all-down"]);
+}
+
+#[test]
+fn prefixes_are_followed_while_the_table_lives() {
+    let mut world = World::new(Scheduler::Wrr, &[100, 100]);
+    let raw = world.config.listeners.get_mut(&name("raw")).expect("it is there");
+    raw.persistence = Persistence { prefix_v4: 24, ..Persistence::source(60_000) };
+    world.compile();
+    let table = |world: &World| match &world.plan.listeners[&world.identities.listeners[&name("raw")]].persistence {
+        PersistencePlan::Source(table) => Arc::clone(table),
+        other => panic!("{other:?}"),
+    };
+    table(&world).bind([10, 0, 0, 1].into(), world.id("b1"), 0);
+    assert_eq!(table(&world).get([10, 0, 0, 99].into(), 0), Some(world.id("b1")));
+    world.config.listeners.get_mut(&name("raw")).expect("it is there").persistence.prefix_v4 = 16;
+    world.compile();
+    assert_eq!(table(&world).get([10, 0, 77, 99].into(), 0), Some(world.id("b1")));
+}

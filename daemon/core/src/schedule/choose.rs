@@ -19,26 +19,35 @@ use crate::plan::{BackendId, BackendPlan, Choice, GroupPlan};
 const SCAN_MAX: usize = 64;
 /// Samples of `wlc`: two already avoid the worst (power of two choices), four come close to the best.
 const SAMPLES: usize = 4;
+/// Draws for each of the two samples of `p2c`, since one may be a backend that does not count.
+const DRAWS_MAX: usize = 4;
 /// Places of the sequence that failover tries before it takes whoever was not tried.
 const SKIPS_MAX: usize = 64;
 
 impl GroupPlan {
-    /// The backend for new work of a client: by the shared sequence (`rr`, `wrr`) or by load (`wlc`).
+    /// The backend for new work of `client`: by the shared sequence (`rr`, `wrr`), by load (`wlc`,
+    /// `p2c`) or by the client's address (`hash`).
     #[inline]
-    pub fn choose(&self, _client: IpAddr) -> Choice<'_> {
+    pub fn choose(&self, client: IpAddr) -> Choice<'_> {
         let chosen = match self.scheduler() {
-            Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.walk.next(),
-            Scheduler::Wlc | Scheduler::P2c => self.least_loaded(&[]),
+            Scheduler::Rr | Scheduler::Wrr => self.walk.next(),
+            Scheduler::Wlc => self.least_loaded(&[]),
+            Scheduler::P2c => self.better_of_two(&[]),
+            Scheduler::Hash => self.rendezvous.as_ref().and_then(|order| order.first(client)),
         };
         self.choice(chosen)
     }
 
-    /// A backend other than those tried, in proportion to weight; for a second dial. When everybody
-    /// was tried there is none, and why the last dial failed says more than the cause given here.
-    pub fn choose_except(&self, _client: IpAddr, tried: &[BackendId]) -> Choice<'_> {
+    /// A backend other than those tried, in proportion to weight or next in the order of `client`
+    /// (`hash`); for a second dial, and to step over one that is full. When everybody was tried there is none, and why the last dial failed says more than the cause given here.
+    pub fn choose_except(&self, client: IpAddr, tried: &[BackendId]) -> Choice<'_> {
         let chosen = match self.scheduler() {
-            Scheduler::Rr | Scheduler::Wrr | Scheduler::Hash => self.step_aside(tried),
-            Scheduler::Wlc | Scheduler::P2c => self.least_loaded(tried),
+            Scheduler::Rr | Scheduler::Wrr => self.step_aside(tried),
+            Scheduler::Wlc => self.least_loaded(tried),
+            Scheduler::P2c => self.better_of_two(tried),
+            Scheduler::Hash => {
+                self.rendezvous.as_ref().and_then(|order| order.first_of(client, |at| self.may_try(at, tried)))
+            }
         };
         self.choice(chosen)
     }
@@ -89,6 +98,21 @@ impl GroupPlan {
         best.or_else(|| self.any_except(tried))
     }
 
+    /// The less loaded of two samples, which are two backends unless one has nearly all the weight.
+    fn better_of_two(&self, tried: &[BackendId]) -> Option<usize> {
+        let draw = |other: Option<usize>| {
+            let mut draws = (0..DRAWS_MAX).filter_map(|_| self.shares.at(scatter(self.turn.next())));
+            draws.find(|&at| Some(at) != other && self.may_try(at, tried))
+        };
+        let Some(one) = draw(None) else { return self.any_except(tried) };
+        if self.shares.len() == 1 {
+            return Some(one);
+        }
+        let Some(two) = draw(Some(one)) else { return Some(one) };
+        let load = |at: usize| Load::of(&self.backends[at]);
+        Some(if load(two).compare(load(one)).is_lt() { two } else { one })
+    }
+
     /// The one with the least load per weight; equals take turns.
     fn least_of(&self, candidates: impl Iterator<Item = usize>) -> Option<usize> {
         let mut best: Option<Load> = None;
@@ -118,7 +142,7 @@ struct Load {
 impl Load {
     fn of(backend: &BackendPlan) -> Self {
         let inflight = u64::from(backend.live.inflight.load(atomic::Ordering::Relaxed)) + 1;
-        Self { inflight, weight: u64::from(backend.effective_weight) }
+        Self { inflight, weight: u64::from(backend.weight_permille) }
     }
 
     /// Compares load per weight without dividing.
@@ -150,7 +174,7 @@ fn spread(n: u64) -> u64 {
 
 /// Scatters consecutive numbers over all of `u64` (finalizer of `SplitMix64`): samples of `wlc` must
 /// not always meet the same neighbours.
-fn scatter(n: u64) -> u64 {
+pub(super) fn scatter(n: u64) -> u64 {
     let n = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

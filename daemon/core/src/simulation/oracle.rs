@@ -1,12 +1,13 @@
 //! What must be true, said naively: shares in every window, and who may be used.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
 use poise_ipc::model::{AdminState, Config, FailOpen, Scheduler};
 use poise_ipc::status::Health;
 
-use crate::plan::{BackendId, GroupPlan};
+use crate::plan::{BackendId, BackendPlan, GroupPlan};
 use crate::simulation::name;
 
 /// The picks of a group since a weight changed.
@@ -20,11 +21,12 @@ pub(super) struct Shares {
 impl Shares {
     /// Starts again if the plan's weights are other ones.
     pub(super) fn follow(&mut self, group: &GroupPlan) {
-        let weight = |effective: u32| match group.scheduler() {
-            Scheduler::Rr => effective.min(1),
-            Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => effective,
+        let weight = |permille: u32| match group.scheduler() {
+            Scheduler::Rr => permille.min(1),
+            Scheduler::Wrr | Scheduler::Wlc | Scheduler::Hash | Scheduler::P2c => permille,
         };
-        let backends = group.backends.iter().map(|backend| (backend.id, weight(backend.effective_weight)));
+        let unit = group.backends.iter().map(|backend| weight(backend.weight_permille)).fold(0, gcd).max(1);
+        let backends = group.backends.iter().map(|backend| (backend.id, weight(backend.weight_permille) / unit));
         let weights: HashMap<_, _> = backends.collect();
         if weights != self.weights {
             *self = Self { weights, ..Self::default() };
@@ -59,15 +61,21 @@ pub(super) fn eligible(config: &Config, group: &GroupPlan) -> Result<Vec<Backend
         let backend = &settings.backends[&backend.name];
         backend.state == AdminState::Enabled && backend.weight > 0
     });
-    let wanted: Vec<_> = wanted.collect();
-    let alive = wanted.iter().filter(|backend| backend.health != Health::Down).map(|backend| backend.id);
-    let alive: Vec<_> = alive.collect();
-    match (wanted.is_empty(), alive.is_empty(), settings.fail_open) {
-        (true, ..) => Err(Cause::NoBackend),
-        (false, false, _) => Ok(alive),
-        (false, true, FailOpen::AllDown) => Ok(wanted.iter().map(|backend| backend.id).collect()),
-        (false, true, FailOpen::Never) => Err(Cause::AllDown),
-    }
+    let (backups, others): (Vec<_>, Vec<_>) = wanted.partition(|b| settings.backends[&b.name].backup);
+    let all = |backends: &[&Arc<BackendPlan>]| backends.iter().map(|backend| backend.id).collect::<Vec<_>>();
+    let alive = |backends: &[&Arc<BackendPlan>]| {
+        backends.iter().filter(|backend| backend.health != Health::Down).map(|backend| backend.id).collect::<Vec<_>>()
+    };
+    // The first of these that has anybody.
+    let open = settings.fail_open == FailOpen::AllDown;
+    let dead = if open { [all(&others), all(&backups)] } else { [vec![], vec![]] };
+    let choices = [alive(&others), alive(&backups)].into_iter().chain(dead);
+    let nobody = if others.is_empty() && backups.is_empty() { Cause::NoBackend } else { Cause::AllDown };
+    choices.into_iter().find(|choice| !choice.is_empty()).ok_or(nobody)
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Health by looking back over all verdicts.

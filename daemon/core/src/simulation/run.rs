@@ -14,6 +14,7 @@ use super::world::{CLIENT, World, loopback, name};
 use crate::health::Machine;
 use crate::live::Inflight;
 use crate::plan::{BackendId, Choice, Plan};
+use crate::ramp::Ramps;
 
 /// Backends of the group at the most; few, so that windows are short and all corners are met.
 const BACKENDS_MAX: u32 = 7;
@@ -28,6 +29,7 @@ pub(super) struct Run {
     /// Backends whose probes fail.
     dead: HashSet<BackendId>,
     shares: Shares,
+    ramps: Ramps,
     inflight: BTreeMap<BackendId, Vec<Inflight>>,
     /// Names by every identity ever given.
     given: HashMap<BackendId, Name>,
@@ -37,7 +39,7 @@ impl Run {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let weights: Vec<u16> = (0..=random.below(4)).map(|_| small_weight(&mut random)).collect();
-        let scheduler = random.of(&[Scheduler::Rr, Scheduler::Wrr, Scheduler::Wrr, Scheduler::Wlc]);
+        let scheduler = if random.percent(40) { Scheduler::Wrr } else { random.of(Scheduler::WORDS).1 };
         Self {
             random,
             now_ms: 0,
@@ -46,6 +48,7 @@ impl Run {
             verdicts: HashMap::new(),
             dead: HashSet::new(),
             shares: Shares::default(),
+            ramps: Ramps::default(),
             inflight: BTreeMap::new(),
             given: HashMap::new(),
         }
@@ -54,10 +57,11 @@ impl Run {
     pub(super) fn steps(&mut self, count: usize) {
         for _ in 0..count {
             self.now_ms += u64::from(self.random.below(5_000));
-            match self.random.below(10) {
+            match self.random.below(11) {
                 0 => self.edit(),
                 1..4 => self.probe(),
                 4 => self.end_some(),
+                5 => self.ramp(),
                 _ => self.pick(),
             }
         }
@@ -78,10 +82,12 @@ impl Run {
         let fresh = Backend { weight, ..Backend::new(loopback(8_000 + weight)) };
         let before = self.world.edit(|group| match kind {
             0..40 => group.backends.entry(target).or_insert(fresh).weight = weight,
-            40..65 => group.backends.entry(target).or_insert(fresh).state = state,
-            65..78 => group.backends.extend([(target, fresh)]),
+            40..62 => group.backends.entry(target).or_insert(fresh).state = state,
+            62..68 => group.backends.entry(target).or_insert(fresh).backup = weight % 2 == 1,
+            68..71 => group.slow_start_ms = [None, Some(20_000)][usize::from(weight % 2)],
+            71..78 => group.backends.extend([(target, fresh)]),
             78..86 => group.backends.retain(|name, _| *name != target),
-            86..90 => group.scheduler = [Scheduler::Rr, Scheduler::Wrr, Scheduler::Wlc][usize::from(weight % 3)],
+            86..90 => group.scheduler = Scheduler::WORDS[usize::from(weight) % Scheduler::WORDS.len()].1,
             90..94 => group.fail_open = [FailOpen::AllDown, FailOpen::Never][usize::from(weight % 2)],
             94..97 => (group.health_check.rise, group.health_check.fall) = (1 + weight % 4, 1 + weight % 3),
             _ => group.health_check.protocol = [CheckProtocol::Off, CheckProtocol::Tcp][usize::from(weight % 2)],
@@ -99,8 +105,14 @@ impl Run {
             assert_eq!(*known, backend.name, "an identity was given twice");
             if let Some(old) = old.backend(backend.id) {
                 assert!(Arc::ptr_eq(&old.live, &backend.live), "counters were lost");
-                let same = (&old.settings, old.effective_weight, old.health, old.accepts_pinned)
-                    == (&backend.settings, backend.effective_weight, backend.health, backend.accepts_pinned);
+                let same = (&old.settings, old.weight_permille, old.ramp_permille, old.health, old.accepts_pinned)
+                    == (
+                        &backend.settings,
+                        backend.weight_permille,
+                        backend.ramp_permille,
+                        backend.health,
+                        backend.accepts_pinned,
+                    );
                 assert!(
                     !same || old.target != backend.target || Arc::ptr_eq(old, backend),
                     "an untouched backend changed"
@@ -130,6 +142,19 @@ impl Run {
         }
     }
 
+    /// Lets slow start go on, as control does all the time.
+    fn ramp(&mut self) {
+        let world = &mut self.world;
+        self.ramps.follow(&world.config, &world.identities, &world.health, self.now_ms);
+        world.ramps.clone_from(self.ramps.permilles());
+        let before = world.compile();
+        self.hold(&before);
+        let eligible = oracle::eligible(&self.world.config, self.world.app()).unwrap_or_default();
+        let app = self.world.app();
+        let ramps = |id: &BackendId| app.backend(*id).is_some_and(|backend| backend.ramp_permille.is_some());
+        assert!(eligible.is_empty() || !eligible.iter().all(ramps), "nobody has all of its weight");
+    }
+
     fn end_some(&mut self) {
         if let Some((id, _)) = self.any() {
             let held = self.inflight.entry(id).or_default();
@@ -139,7 +164,7 @@ impl Run {
 
     fn pick(&mut self) {
         self.shares.follow(self.world.app());
-        let exact = self.world.app().scheduler() != Scheduler::Wlc;
+        let exact = matches!(self.world.app().scheduler(), Scheduler::Rr | Scheduler::Wrr);
         for _ in 0..self.random.below(60) {
             let tried = self.choose(&[]);
             if let Some(id) = tried {
@@ -169,7 +194,7 @@ impl Run {
                 assert!(group.pinned(backend.id).is_some());
                 let least = |id: &BackendId| {
                     let backend = group.backend(*id).expect("it is eligible");
-                    f64::from(backend.live.inflight.load(Ordering::Relaxed) + 1) / f64::from(backend.effective_weight)
+                    f64::from(backend.live.inflight.load(Ordering::Relaxed) + 1) / f64::from(backend.weight_permille)
                 };
                 let others = eligible.iter().filter(|id| !tried.contains(id)).map(least).fold(f64::INFINITY, f64::min);
                 assert!(group.scheduler() != Scheduler::Wlc || least(&backend.id) <= others + 1e-9);

@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) identities: Identities,
     pub(crate) health: HashMap<BackendId, Health>,
+    pub(crate) ramps: HashMap<BackendId, u16>,
     pub(crate) plan: Plan,
 }
 
@@ -46,8 +47,8 @@ impl World {
             listeners: [(name("web"), listener(80, Protocol::Http)), (name("raw"), listener(81, Protocol::Tcp))].into(),
             groups: [(name("app"), group)].into(),
         };
-        let (identities, health) = (Identities::default(), HashMap::new());
-        let mut world = Self { config, identities, health, plan: Plan::default() };
+        let (identities, health, ramps) = (Identities::default(), HashMap::new(), HashMap::new());
+        let mut world = Self { config, identities, health, ramps, plan: Plan::default() };
         world.compile();
         world
     }
@@ -61,7 +62,7 @@ impl World {
             identities: &self.identities,
             health: &self.health,
             resolved: &HashMap::new(),
-            ramps: &HashMap::new(),
+            ramps: &self.ramps,
             revision: self.plan.revision + 1,
             workers: 2,
             key: &key,
