@@ -2,9 +2,11 @@
 //!
 //! Weight, effective weight, admin state and health stand apart, as the daemon keeps them.
 
+use std::net::{IpAddr, SocketAddr};
+
 use poise_ipc::model::{Address, AdminState};
 use poise_ipc::name::Name;
-use poise_ipc::status::{BackendCounters, BackendStatus, Health};
+use poise_ipc::status::{BackendCounters, BackendStatus, DrainStatus, Health};
 use serde::Serialize;
 
 use super::super::format::Column;
@@ -35,6 +37,9 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("5XX", |b| b.counters.responses_total[4].to_string()).wide(),
     Cell::number("SENT", |b| size(b.counters.bytes_out_total)).raw(|b| b.counters.bytes_out_total.to_string()).wide(),
     Cell::number("RECEIVED", |b| size(b.counters.bytes_in_total)).raw(|b| b.counters.bytes_in_total.to_string()).wide(),
+    Cell::text("RESOLVED", |b| b.resolved.map_or_else(dash, |address| address.to_string())).wide(),
+    Cell::number("QUEUED", |b| b.queued.to_string()).wide(),
+    Cell::number("ENTRIES", |b| b.pinned_entries.to_string()).wide(),
 ];
 
 fn dash() -> String {
@@ -60,6 +65,13 @@ pub(in crate::verb) struct BackendRow<'a> {
     transitions_10min: u32,
     last_check: Option<LastCheck>,
     id: u64,
+    backup: bool,
+    resolved: Option<SocketAddr>,
+    source: Option<IpAddr>,
+    queued: u64,
+    pinned_entries: u64,
+    drain: Option<&'a DrainStatus>,
+    ramp_permille: Option<u16>,
     counters: &'a BackendCounters,
 }
 
@@ -78,6 +90,13 @@ pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
         transitions_10min: backend.health.transitions_10min,
         last_check: backend.health.last.as_ref().map(last_check),
         id: backend.id,
+        backup: backend.backup,
+        resolved: backend.resolved,
+        source: backend.source,
+        queued: backend.queued,
+        pinned_entries: backend.pinned_entries,
+        drain: backend.drain.as_ref(),
+        ramp_permille: backend.ramp_permille,
         counters: &backend.counters,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use poise_ipc::model::{Bind, PersistenceKind, Protocol};
 use poise_ipc::name::Name;
-use poise_ipc::status::ListenerStatus;
+use poise_ipc::status::{ListenerStatus, RuleHits};
 use serde::Serialize;
 
 use super::super::format::Column;
@@ -26,6 +26,9 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
     Cell::text("CAUSES", causes).wide(),
+    Cell::number("DATAGRAMS IN", |l| l.counters.datagrams_in_total.to_string()).wide(),
+    Cell::number("DATAGRAMS OUT", |l| l.counters.datagrams_out_total.to_string()).wide(),
+    Cell::number("DROPPED", |l| l.counters.datagrams_dropped_total.to_string()).wide(),
 ];
 
 fn causes(listener: &ListenerStatus) -> String {
@@ -42,6 +45,7 @@ pub(in crate::verb) struct ListenerRow<'a> {
     group: &'a Name,
     persistence: PersistenceKind,
     counters: ListenerNumbers,
+    access: &'a [RuleHits],
 }
 
 /// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
@@ -54,6 +58,9 @@ struct ListenerNumbers {
     bytes_out_total: u64,
     errors_total: u64,
     responses_total: [u64; 5],
+    datagrams_in_total: u64,
+    datagrams_out_total: u64,
+    datagrams_dropped_total: u64,
     causes: BTreeMap<&'static str, u64>,
 }
 
@@ -74,7 +81,11 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             bytes_out_total: counters.bytes_out_total,
             errors_total: counters.errors_total(),
             responses_total: counters.responses_total,
+            datagrams_in_total: counters.datagrams_in_total,
+            datagrams_out_total: counters.datagrams_out_total,
+            datagrams_dropped_total: counters.datagrams_dropped_total,
             causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
         },
+        access: &listener.access,
     }
 }
