@@ -39,11 +39,15 @@ impl Publisher {
         self.generation.subscribe()
     }
 
-    /// Replaces the plan and wakes the watchers.
+    /// Replaces the plan, with the limits that hold from now on, and wakes the watchers and those
+    /// who wait for a backend.
     pub fn publish(&self, plan: Plan) {
         let generation = plan.generation;
-        self.plan.store(Arc::new(plan));
+        let plan = Arc::new(plan);
+        plan.enforce();
+        self.plan.store(Arc::clone(&plan));
         self.generation.send_replace(generation);
+        plan.offer();
     }
 }
 

@@ -10,26 +10,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A rule as it is asked for: a network, and whether its clients are allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rule {
-    /// An address of the network; bits beyond the prefix do not matter.
-    pub addr: IpAddr,
-    /// Leading bits that count: up to 32 of IPv4, up to 128 of IPv6.
-    pub prefix: u8,
-    /// Whether it allows.
-    pub allow: bool,
-}
+use poise_ipc::model::{Access, Network};
 
-/// Who may use a listener.
+/// Who may use a listener, compiled from its lists.
 #[derive(Debug, Default)]
-pub struct Access {
+pub struct AccessPlan {
     v4: Table,
     v6: Table,
     /// Whether clients that no rule speaks of are refused: somebody is allowed by name.
     closed: bool,
-    /// The rules in the order in which they were given, with their hits.
-    rules: Box<[(Rule, Arc<AtomicU64>)]>,
+    /// Those that allow, then those that deny, in the order of the lists.
+    rules: Box<[Counted]>,
+}
+
+/// A rule with the clients that it decided about.
+#[derive(Debug)]
+struct Counted {
+    network: Network,
+    allow: bool,
+    hits: Arc<AtomicU64>,
 }
 
 /// The rules of an address family, by where their networks begin, the wider one first.
@@ -47,20 +46,19 @@ struct Entry {
     rule: u32,
 }
 
-impl Access {
-    /// The rules of a listener; where one network is both allowed and denied it is denied. Counts
-    /// of `before` go on for the rules that it had too.
-    pub fn new(rules: impl IntoIterator<Item = Rule>, before: Option<&Self>) -> Self {
-        let rules: Vec<Rule> = rules.into_iter().map(Rule::canonical).collect();
-        let known: HashMap<Rule, &Arc<AtomicU64>> =
-            before.into_iter().flat_map(|before| before.rules.iter().map(|(rule, hits)| (*rule, hits))).collect();
-        let hits = |rule: &Rule| known.get(rule).map_or_else(Arc::default, |hits| Arc::clone(hits));
-        Self {
-            v4: Table::new(&rules, true),
-            v6: Table::new(&rules, false),
-            closed: rules.iter().any(|rule| rule.allow),
-            rules: rules.iter().map(|rule| (*rule, hits(rule))).collect(),
-        }
+impl AccessPlan {
+    /// Compiles the lists of a listener. Counts of `before` go on for the rules that it had too: a
+    /// rule is a network with a verdict, whatever its comment says.
+    pub fn new(lists: &Access, before: Option<&Self>) -> Self {
+        let known: HashMap<_, _> = before.into_iter().flat_map(|before| &before.rules).map(Counted::keyed).collect();
+        let counted = |network: Network, allow: bool| {
+            let hits = known.get(&(network, allow)).map_or_else(Arc::default, |hits| Arc::clone(hits));
+            Counted { network, allow, hits }
+        };
+        let allow = lists.allow.iter().map(|rule| counted(rule.network, true));
+        let deny = lists.deny.iter().map(|rule| counted(rule.network, false));
+        let rules: Box<[Counted]> = allow.chain(deny).collect();
+        Self { v4: Table::new(&rules, true), v6: Table::new(&rules, false), closed: !lists.allow.is_empty(), rules }
     }
 
     /// Whether a client may come; counts a hit of the rule that decides.
@@ -69,49 +67,32 @@ impl Access {
         let table = if client.is_ipv4() { &self.v4 } else { &self.v6 };
         match table.find(bits(client)) {
             Some(entry) => {
-                self.rules[entry.rule as usize].1.fetch_add(1, Ordering::Relaxed);
+                self.rules[entry.rule as usize].hits.fetch_add(1, Ordering::Relaxed);
                 entry.allow
             }
             None => !self.closed,
         }
     }
 
-    /// Clients that each rule has decided about, in the order in which the rules were given.
-    pub fn hits(&self) -> impl Iterator<Item = (Rule, u64)> {
-        self.rules.iter().map(|(rule, hits)| (*rule, hits.load(Ordering::Relaxed)))
-    }
-
-    /// Whether both decide alike about everybody.
-    pub fn same(&self, rules: impl IntoIterator<Item = Rule>) -> bool {
-        self.rules.iter().map(|(rule, _)| *rule).eq(rules.into_iter().map(Rule::canonical))
+    /// Clients that each rule has decided about: those of the list that allows, in its order, then
+    /// those of the list that denies.
+    pub fn hits(&self) -> impl Iterator<Item = u64> {
+        self.rules.iter().map(|rule| rule.hits.load(Ordering::Relaxed))
     }
 }
 
-impl Rule {
-    /// The same network in its one form: no bits beyond the prefix, IPv4 not wrapped in IPv6.
-    fn canonical(self) -> Self {
-        let wrapped = IpAddr::is_ipv6(&self.addr) && self.addr.to_canonical().is_ipv4() && self.prefix >= V4_IN_V6_BITS;
-        let (addr, prefix) =
-            if wrapped { (self.addr.to_canonical(), self.prefix - V4_IN_V6_BITS) } else { (self.addr, self.prefix) };
-        let prefix = prefix.min(if addr.is_ipv4() { 32 } else { 128 });
-        let first = bits(addr) & !host_mask(addr.is_ipv4(), prefix);
-        let addr = match addr {
-            IpAddr::V4(_) => IpAddr::V4(u32::try_from(first).expect("made of 32 bits").into()),
-            IpAddr::V6(_) => IpAddr::V6(first.into()),
-        };
-        Self { addr, prefix, allow: self.allow }
+impl Counted {
+    fn keyed(&self) -> ((Network, bool), &Arc<AtomicU64>) {
+        ((self.network, self.allow), &self.hits)
     }
 }
-
-/// Bits in front of an IPv4 address that is wrapped in IPv6 (RFC 4291, 2.5.5.2).
-const V4_IN_V6_BITS: u8 = 96;
 
 impl Table {
-    fn new(rules: &[Rule], v4: bool) -> Self {
+    fn new(rules: &[Counted], v4: bool) -> Self {
         let mut own: Vec<(u128, u8, bool, u32)> = (0_u32..)
             .zip(rules)
-            .filter(|(_, rule)| rule.addr.is_ipv4() == v4)
-            .map(|(at, rule)| (bits(rule.addr), rule.prefix, rule.allow, at))
+            .filter(|(_, rule)| rule.network.address.is_ipv4() == v4)
+            .map(|(at, rule)| (bits(rule.network.address), rule.network.prefix, rule.allow, at))
             .collect();
         // Of one network, the denial is first and stays.
         own.sort_unstable();

@@ -7,9 +7,11 @@ pub mod access;
 pub mod flow;
 pub mod health;
 pub mod http;
+pub mod limit;
 pub mod live;
 pub mod persistence;
 pub mod plan;
+pub mod queue;
 pub mod ramp;
 mod schedule;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! what a scheduler must know exactly (`inflight`) is shared. Counters belong to the identity of
 //! a backend or listener and are carried from plan to plan.
 
+mod inflight;
 mod latency;
 
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use crossbeam_utils::CachePadded;
 use poise_ipc::cause::Cause;
 use poise_ipc::status::{BackendCounters, ListenerCounters};
 
+pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 
-use crate::plan::BackendPlan;
+use self::inflight::Gate;
+use crate::queue::Queue;
 
 /// A counter or gauge of one worker. Written by that worker alone, read by control.
 #[derive(Debug, Default)]
@@ -64,13 +67,21 @@ pub struct BackendCells {
 pub struct BackendLive {
     /// Connections or requests in flight, over all workers: the load that `wlc` compares.
     pub inflight: CachePadded<AtomicU32>,
+    gate: Gate,
+    /// Where it is waited for.
+    queue: Arc<Queue>,
     workers: Box<[CachePadded<BackendCells>]>,
 }
 
 impl BackendLive {
-    /// Cells for so many workers.
-    pub fn new(workers: usize) -> Self {
-        Self { inflight: CachePadded::default(), workers: (0..workers).map(|_| CachePadded::default()).collect() }
+    /// Cells for so many workers, of a backend whose group has this queue.
+    pub fn new(workers: usize, queue: &Arc<Queue>) -> Self {
+        Self {
+            inflight: CachePadded::default(),
+            gate: Gate::default(),
+            queue: Arc::clone(queue),
+            workers: (0..workers).map(|_| CachePadded::default()).collect(),
+        }
     }
 
     /// The cells of a worker.
@@ -101,24 +112,6 @@ impl BackendLive {
     /// The latency counts of all workers; two of them give quantiles of the time between.
     pub fn latency(&self) -> LatencySnapshot {
         LatencySnapshot::of(self.workers.iter().map(|worker| &worker.latency))
-    }
-}
-
-/// A connection or request that a backend is working on; dropping it is its end.
-#[derive(Debug)]
-pub struct Inflight(Arc<BackendLive>);
-
-impl Inflight {
-    /// Counts one more in flight.
-    pub fn start(backend: &Arc<BackendPlan>) -> Self {
-        backend.live.inflight.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&backend.live))
-    }
-}
-
-impl Drop for Inflight {
-    fn drop(&mut self) {
-        self.0.inflight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub use cookie::CookieRule;
 pub use entries::{Entry, EntryFilter, Found};
+pub(crate) use source::Keyed;
 pub use source::{SOURCE_ENTRIES_MAX, SourceRule, SourceTable, SourceTotals};
 
 /// How a listener of the plan remembers its clients.

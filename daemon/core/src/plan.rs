@@ -21,8 +21,11 @@ pub use compile::{Compile, compile};
 pub(crate) use group::{health_of, takes_new};
 pub use identity::{BackendId, Identities, ListenerId};
 
+use crate::access::AccessPlan;
+use crate::limit::Limiter;
 use crate::live::{BackendLive, ListenerLive};
 use crate::persistence::PersistencePlan;
+use crate::queue::Queue;
 use crate::schedule::{Rendezvous, Shares, Turn, Walk};
 
 /// The immutable runtime form of the configuration.
@@ -58,6 +61,10 @@ pub struct ListenerPlan {
     pub group: Arc<GroupPlan>,
     /// How it remembers its clients.
     pub persistence: PersistencePlan,
+    /// Who may use it.
+    pub access: Arc<AccessPlan>,
+    /// What is counted for its limits.
+    pub limiter: Arc<Limiter>,
     /// Its counters.
     pub live: Arc<ListenerLive>,
 }
@@ -87,6 +94,8 @@ pub struct GroupPlan {
     pub(crate) rendezvous: Option<Arc<Rendezvous>>,
     /// The cursor of choices beside that sequence.
     pub(crate) turn: Arc<Turn>,
+    /// Who waits because every backend is full.
+    pub queue: Arc<Queue>,
 }
 
 /// A backend of the plan.

@@ -98,7 +98,14 @@ pub(super) struct Shard {
 
 /// Hashes addresses with a secret, so that no client can choose its shard or collide on purpose.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keyed(TokenKey);
+pub(crate) struct Keyed(TokenKey);
+
+impl Keyed {
+    /// Hashes with this secret.
+    pub(crate) const fn new(key: &TokenKey) -> Self {
+        Self(*key)
+    }
+}
 
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
@@ -116,7 +123,7 @@ impl SourceTable {
 
     /// The same with another bound.
     pub(crate) fn bounded(rule: SourceRule, key: &TokenKey, len_max: usize) -> Self {
-        let keyed = Keyed(*key);
+        let keyed = Keyed::new(key);
         let shard = |_| Mutex::new(Shard { lru: Lru::new(keyed), totals: SourceTotals::default() });
         let (len, redispatched_total) = (AtomicUsize::new(0), AtomicU64::new(0));
         let shards = std::array::from_fn(shard);

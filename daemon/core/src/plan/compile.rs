@@ -9,12 +9,14 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poise_ipc::model::{Listener, Persistence, PersistenceKind};
+use poise_ipc::model::{Access, Listener, Persistence, PersistenceKind};
 use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
 use super::group::Groups;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan};
+use crate::access::AccessPlan;
+use crate::limit::Limiter;
 use crate::live::ListenerLive;
 use crate::persistence::{CookieRule, PersistencePlan, SourceRule, SourceTable};
 use crate::token::TokenKey;
@@ -73,6 +75,8 @@ impl Compile<'_> {
             settings: listener.clone(),
             group: Arc::clone(group),
             persistence: self.persistence(&listener.persistence, group, before.map(|before| &before.persistence)),
+            access: access(&listener.access, before),
+            limiter: before.map_or_else(|| Arc::new(Limiter::new(self.key)), |before| Arc::clone(&before.limiter)),
             live: before.map_or_else(|| Arc::new(ListenerLive::new(self.workers)), |before| Arc::clone(&before.live)),
         };
         match before {
@@ -109,6 +113,14 @@ impl Compile<'_> {
                 ))
             }
         }
+    }
+}
+
+/// Compiles access lists, unless they are those of before.
+fn access(lists: &Access, before: Option<&Arc<ListenerPlan>>) -> Arc<AccessPlan> {
+    match before {
+        Some(before) if before.settings.access == *lists => Arc::clone(&before.access),
+        _ => Arc::new(AccessPlan::new(lists, before.map(|before| &*before.access))),
     }
 }
 

@@ -15,6 +15,7 @@ use poise_ipc::{BackendPath, Name};
 
 use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target};
 use crate::live::BackendLive;
+use crate::queue::Queue;
 use crate::ramp::RAMP_PERMILLE_FULL;
 use crate::schedule::{Contender, Entrant, Rendezvous, Shares, Walk};
 
@@ -137,7 +138,12 @@ impl Known<'_> {
         self.usable(outlook) && matches!(self.backend.state, AdminState::Enabled | AdminState::Draining)
     }
 
-    fn compile(&self, outlook: Outlook, before: Option<&Arc<BackendPlan>>, workers: usize) -> Arc<BackendPlan> {
+    fn compile(
+        &self,
+        outlook: Outlook,
+        before: Option<&Arc<BackendPlan>>,
+        (workers, queue): (usize, &Arc<Queue>),
+    ) -> Arc<BackendPlan> {
         if let Some(before) = before.filter(|before| before.is(self, outlook)) {
             return Arc::clone(before);
         }
@@ -151,7 +157,7 @@ impl Known<'_> {
             ramp_permille: self.ramp_permille,
             accepts_pinned: self.accepts_pinned(outlook),
             health: self.health,
-            live: before.map_or_else(|| Arc::new(BackendLive::new(workers)), |before| Arc::clone(&before.live)),
+            live: before.map_or_else(|| Arc::new(BackendLive::new(workers, queue)), |before| Arc::clone(&before.live)),
         })
     }
 }
@@ -164,7 +170,9 @@ impl GroupPlan {
         (before, workers): (Option<&Arc<Self>>, usize),
     ) -> Self {
         let before_of = |known: &Known<'_>| before.and_then(|group| group.backend(known.id));
-        let backends: Vec<_> = known.iter().map(|known| known.compile(outlook, before_of(known), workers)).collect();
+        let queue = before.map_or_else(Arc::default, |before| Arc::clone(&before.queue));
+        let compile = |known: &Known<'_>| known.compile(outlook, before_of(known), (workers, &queue));
+        let backends: Vec<_> = known.iter().map(compile).collect();
         let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
         let shares = Shares::new(weights.clone());
         // Elsewhere there is no sequence: nobody takes part in the walk, which then only keeps the phase.
@@ -189,6 +197,7 @@ impl GroupPlan {
             shares,
             walk,
             turn: before.map_or_else(Arc::default, |before| Arc::clone(&before.turn)),
+            queue,
         }
     }
 

@@ -68,8 +68,10 @@ impl GroupPlan {
         chosen.map_or(Choice::NoneEligible(self.none), |at| Choice::Backend(&self.backends[at]))
     }
 
+    /// Whether a backend is worth a try: it was not tried and is not full.
     fn may_try(&self, at: usize, tried: &[BackendId]) -> bool {
-        !tried.contains(&self.backends[at].id)
+        let backend = &self.backends[at];
+        backend.live.has_room() && !tried.contains(&backend.id)
     }
 
     /// The next place of failover's own walk that holds a backend not yet tried.

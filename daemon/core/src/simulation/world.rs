@@ -68,7 +68,10 @@ impl World {
             key: &key,
         };
         let plan = compile(&input, Some(&self.plan));
-        std::mem::replace(&mut self.plan, plan)
+        plan.enforce();
+        let before = std::mem::replace(&mut self.plan, plan);
+        self.plan.offer();
+        before
     }
 
     /// Edits group `app` and compiles; returns the plan before.

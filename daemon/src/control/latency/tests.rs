@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn quantiles_forget_what_is_older_than_two_turns() {
-    let live = BackendLive::new(2);
+    let live = BackendLive::new(2, &std::sync::Arc::default());
     let mut latencies = Latencies::default();
     let quantiles = |latencies: &Latencies| {
         let mut counters = BackendCounters::default();
