@@ -75,6 +75,8 @@ pub struct ListenerStatus {
     pub counters: ListenerCounters,
     /// Its access list with what each entry has decided, in the order of the configuration.
     pub access: Vec<RuleHits>,
+    /// `source` persistence: its table; absent with other persistence.
+    pub remembered: Option<SourceCounters>,
 }
 
 impl ListenerStatus {
@@ -88,6 +90,7 @@ impl ListenerStatus {
             persistence: settings.persistence.clone(),
             counters: ListenerCounters::default(),
             access: Vec::new(),
+            remembered: None,
         }
     }
 }
@@ -101,6 +104,25 @@ pub struct RuleHits {
     pub allow: bool,
     /// Clients that it let in or kept out.
     pub hits_total: u64,
+}
+
+/// What the table of source persistence holds and has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCounters {
+    /// Clients that it remembers, those included whose time is over and that nobody missed yet.
+    pub entries: u64,
+    /// Clients that were remembered when they came.
+    pub hits_total: u64,
+    /// Clients that were not.
+    pub misses_total: u64,
+    /// Entries that ended because nobody used them for the timeout.
+    pub expired_total: u64,
+    /// Entries given up before their time because the table was full.
+    pub evicted_total: u64,
+    /// Clients that were moved because their backend could not be used.
+    pub redispatched_total: u64,
+    /// Clients that were refused because their backend could not be used.
+    pub refused_total: u64,
 }
 
 /// Counters of a listener.
@@ -152,6 +174,8 @@ pub struct GroupStatus {
     pub failing_open: bool,
     /// Backends by name.
     pub backends: Vec<BackendStatus>,
+    /// Whether the backups serve, because nobody else can.
+    pub on_backups: bool,
 }
 
 /// A backend: what is configured, what is known, what it has done.

@@ -2,20 +2,22 @@
 //!
 //! Two kinds: [`SourceTable`] remembers client addresses, [`CookieRule`] lets the client carry a
 //! token. Whether the remembered backend may still be used is the plan's to say
-//! ([`GroupPlan::pinned`](crate::plan::GroupPlan::pinned)); reading and writing cookie headers is
+//! ([`GroupPlan::pinned`](crate::plan::GroupPlan::pinned)), and [`Recall`] puts both together; reading and writing cookie headers is
 //! the HTTP engine's.
 
 mod cookie;
 mod entries;
 mod lru;
+mod recall;
 mod source;
 
 use std::sync::Arc;
 
 pub use cookie::CookieRule;
 pub use entries::{Entry, EntryFilter, Found};
+pub use recall::Recall;
 pub(crate) use source::Keyed;
-pub use source::{SOURCE_ENTRIES_MAX, SourceRule, SourceTable, SourceTotals};
+pub use source::{SOURCE_ENTRIES_MAX, SourceRule, SourceTable};
 
 /// How a listener of the plan remembers its clients.
 #[derive(Clone, Debug, Default)]

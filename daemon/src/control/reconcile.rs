@@ -6,6 +6,7 @@
 //! are handed to it by `start`.
 
 mod commit;
+mod ramps;
 mod reload;
 mod requests;
 mod start;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poise_core::plan::{BackendId, Identities, Plan};
+use poise_core::ramp::Ramps;
 use poise_core::token::TokenKey;
 use poise_ipc::advice::Finding;
 use poise_ipc::message::{ErrorCode, ErrorReply};
 use poise_ipc::status::Status;
 use poise_ipc::{Config, Name};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::bus::Bus;
 use super::checks::CheckLog;
@@ -42,6 +45,7 @@ use crate::wall::now_ms;
 pub(crate) use commit::chain;
 pub use commit::{Change, Source};
 use commit::{Marking, Storing};
+use ramps::tell_backups;
 use reload::{FileTask, OperatorFile};
 pub use start::StartError;
 pub(crate) use start::daemon;
@@ -57,6 +61,8 @@ const TICK: Duration = Duration::from_millis(100);
 const STOP_WAIT: Duration = Duration::from_millis(500);
 /// Rounds between two counts of latency (5 s).
 const LATENCY_TICKS: u64 = 50;
+/// Rounds between two steps of slow start (500 ms).
+const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).
 const LOOK_TICKS: u64 = 100;
 
@@ -132,8 +138,10 @@ pub struct Reconcile<P: Ports> {
     failing_open: Vec<Name>,
     /// The last answers to the names of backends.
     resolved: HashMap<BackendId, SocketAddr>,
-    /// Thousandths of their weight that backends have in slow start.
-    ramps: HashMap<BackendId, u16>,
+    /// The backends in slow start.
+    ramps: Ramps,
+    /// What the time of slow start counts from.
+    born: Instant,
     snapshot: Option<(u64, Arc<Status>)>,
     ticks: u64,
 }
@@ -224,6 +232,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks.is_multiple_of(LATENCY_TICKS) {
             self.latencies.turn(&plan);
         }
+        if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
+            self.step_ramps();
+        }
         self.store_health();
         if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
             self.begin_reading(FileTask::Look);
@@ -232,8 +243,12 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Compiles the state and publishes it. Returns the groups that failed open before.
     fn publish(&mut self) -> Vec<Name> {
+        self.follow_ramps();
         let published = self.parts.publisher.published();
-        let plan = self.compile(&published.load());
+        let previous = published.load();
+        let plan = self.compile(&previous);
+        tell_backups(&previous, &plan);
+        drop(previous);
         self.snapshot = None;
         let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();
         self.parts.publisher.publish(plan);
@@ -246,7 +261,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             identities: &self.state.identities,
             health: self.trackers.health(),
             resolved: &self.resolved,
-            ramps: &self.ramps,
+            ramps: self.ramps.permilles(),
             revision: self.state.revision,
             workers: usize::from(self.parts.facts.workers),
             key: &self.parts.key,

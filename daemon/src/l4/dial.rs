@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use poise_core::live::Inflight;
-use poise_core::persistence::{PersistencePlan, SourceTable};
+use poise_core::persistence::Recall;
 use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
 use poise_ipc::cause::Cause;
 use rustix::net::{RecvFlags, recv};
@@ -52,11 +52,7 @@ pub(super) async fn dial(
     watch: &Watch,
 ) -> Result<Dialed, Failure> {
     let spoken = has_spoken(client);
-    let table = match &listener.persistence {
-        PersistencePlan::Source(table) => Some(&**table),
-        PersistencePlan::Off | PersistencePlan::CookieInsert(_) => None,
-    };
-    let pinned = pinned(ctx, listener, table, peer);
+    let pinned = pinned(ctx, listener, peer)?;
     let mut backend = match pinned {
         Some(backend) => Arc::clone(backend),
         None => chosen(listener.group.choose(peer.ip()), None)?,
@@ -69,9 +65,7 @@ pub(super) async fn dial(
         watch.rearm(listener.settings.connect_timeout_ms);
         let miss = match watch.bound(connect(&backend.target, spoken)).await {
             Ok(Ok(stream)) => {
-                if let Some(table) = table.filter(|_| pinned.is_none_or(|pinned| pinned.id != backend.id)) {
-                    table.bind(peer.ip(), backend.id, ctx.clock.now_ms());
-                }
+                remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight });
             }
             Ok(Err(error)) => Miss { cause: Cause::ConnectFailed, own: is_shortage(&error) },
@@ -84,7 +78,8 @@ pub(super) async fn dial(
         let failure = Failure { cause: miss.cause, backend: Some(backend.id) };
         drop(inflight);
         tried.push(backend.id);
-        if tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown {
+        let bound = pinned.is_some() && listener.binds();
+        if tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown || bound {
             return Err(failure);
         }
         backend = chosen(listener.group.choose_except(peer.ip(), &tried), Some(failure))?;
@@ -95,13 +90,32 @@ pub(super) async fn dial(
 fn pinned<'a>(
     ctx: &WorkerContext,
     listener: &'a ListenerPlan,
-    table: Option<&SourceTable>,
     peer: SocketAddr,
-) -> Option<&'a Arc<BackendPlan>> {
-    let id = table?.get(peer.ip(), ctx.clock.now_ms())?;
-    let backend = listener.group.pinned(id)?;
-    backend.live.worker(ctx.index).pinned.add(1);
-    Some(backend)
+) -> Result<Option<&'a Arc<BackendPlan>>, Failure> {
+    match listener.recall(peer.ip(), ctx.clock.now_ms()) {
+        Recall::Anew => Ok(None),
+        Recall::Unusable(id) => Err(Failure { cause: Cause::Unusable, backend: Some(id) }),
+        Recall::Backend(backend) => {
+            backend.live.worker(ctx.index).pinned.add(1);
+            Ok(Some(backend))
+        }
+    }
+}
+
+/// Remembers which backend took a client, unless it is the one that was remembered.
+fn remember(
+    ctx: &WorkerContext,
+    listener: &ListenerPlan,
+    peer: SocketAddr,
+    (pinned, taker): (Option<&Arc<BackendPlan>>, &BackendPlan),
+) {
+    let Some(table) = listener.source_table() else { return };
+    if pinned.is_none_or(|pinned| pinned.id != taker.id) {
+        table.bind(peer.ip(), taker.id, ctx.clock.now_ms());
+        if pinned.is_some() {
+            table.count_redispatch();
+        }
+    }
 }
 
 /// The chosen backend. When nobody is left the failure of the last dial says more than the choice.

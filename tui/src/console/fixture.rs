@@ -96,6 +96,7 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
         fail_open: FailOpen::AllDown,
         failing_open: false,
         backends: (1..).zip(specs).map(|(number, spec)| backend(text, number, *spec, seconds)).collect(),
+        on_backups: false,
     }
 }
 

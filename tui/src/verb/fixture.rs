@@ -60,6 +60,7 @@ pub(super) fn status() -> Status {
         fail_open: group.fail_open,
         failing_open: false,
         backends: group.backends.iter().map(|(backend, found)| backend_status(name, backend, found)).collect(),
+        on_backups: false,
     });
     let listeners = config.listeners.iter().map(|(name, listener)| ListenerStatus {
         counters: ListenerCounters {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use poise_ipc::limits;
 use poise_ipc::model::{Network, Persistence};
+use poise_ipc::status::SourceCounters;
 use siphasher::sip::SipHasher13;
 
 use super::lru::Lru;
@@ -57,21 +58,6 @@ impl SourceRule {
     }
 }
 
-/// What a table has counted since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SourceTotals {
-    /// Clients that were remembered when they came.
-    pub hits_total: u64,
-    /// Clients that were not.
-    pub misses_total: u64,
-    /// Entries that ended because nobody used them for the timeout.
-    pub expired_total: u64,
-    /// Entries given up before their time because the table was full.
-    pub evicted_total: u64,
-    /// Clients that were moved because their backend could not be used.
-    pub redispatched_total: u64,
-}
-
 /// The entries of one listener with `source` persistence.
 #[derive(Debug)]
 pub struct SourceTable {
@@ -87,13 +73,14 @@ pub(super) struct Entries {
     len: AtomicUsize,
     len_max: usize,
     redispatched_total: AtomicU64,
+    refused_total: AtomicU64,
 }
 
 /// A part of the table with what it counted: under its lock that costs nothing.
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) lru: Lru<Keyed>,
-    totals: SourceTotals,
+    totals: SourceCounters,
 }
 
 /// Hashes addresses with a secret, so that no client can choose its shard or collide on purpose.
@@ -124,10 +111,16 @@ impl SourceTable {
     /// The same with another bound.
     pub(crate) fn bounded(rule: SourceRule, key: &TokenKey, len_max: usize) -> Self {
         let keyed = Keyed::new(key);
-        let shard = |_| Mutex::new(Shard { lru: Lru::new(keyed), totals: SourceTotals::default() });
-        let (len, redispatched_total) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let shards = std::array::from_fn(shard);
-        Self { rule, entries: Arc::new(Entries { keyed, shards, len, len_max, redispatched_total }) }
+        let shard = |_| Mutex::new(Shard { lru: Lru::new(keyed), totals: SourceCounters::default() });
+        let entries = Entries {
+            keyed,
+            shards: std::array::from_fn(shard),
+            len: AtomicUsize::new(0),
+            len_max,
+            redispatched_total: AtomicU64::new(0),
+            refused_total: AtomicU64::new(0),
+        };
+        Self { rule, entries: Arc::new(entries) }
     }
 
     /// The same clients under another rule, which applies to all of them at once. Where a prefix
@@ -190,6 +183,11 @@ impl SourceTable {
         self.entries.redispatched_total.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts that a remembered backend could not be used and the client was refused.
+    pub fn count_refusal(&self) {
+        self.entries.refused_total.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Forgets a client. Returns the backend it had.
     pub fn remove(&self, client: IpAddr) -> Option<BackendId> {
         let client = self.rule.client(client);
@@ -209,9 +207,13 @@ impl SourceTable {
     }
 
     /// What it has counted, under earlier rules with the same prefixes too.
-    pub fn totals(&self) -> SourceTotals {
-        let redispatched_total = self.entries.redispatched_total.load(Ordering::Relaxed);
-        let mut sum = SourceTotals { redispatched_total, ..SourceTotals::default() };
+    pub fn totals(&self) -> SourceCounters {
+        let mut sum = SourceCounters {
+            entries: self.len() as u64,
+            redispatched_total: self.entries.redispatched_total.load(Ordering::Relaxed),
+            refused_total: self.entries.refused_total.load(Ordering::Relaxed),
+            ..SourceCounters::default()
+        };
         for shard in self.shards() {
             sum.hits_total += shard.totals.hits_total;
             sum.misses_total += shard.totals.misses_total;

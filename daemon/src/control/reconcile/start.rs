@@ -8,11 +8,13 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
+use poise_core::ramp::Ramps;
 use poise_ipc::fault::Fault;
 use poise_ipc::limits::CHECK_ROWS_MAX;
 use poise_ipc::message::{Author, ErrorReply};
 use poise_ipc::{Config, advice, text};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::commit::{chain, wanted};
@@ -85,7 +87,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             unstored: HashMap::new(),
             failing_open: Vec::new(),
             resolved: HashMap::new(),
-            ramps: HashMap::new(),
+            ramps: Ramps::default(),
+            born: Instant::now(),
             snapshot: None,
             ticks: 0,
         };

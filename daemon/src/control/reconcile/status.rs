@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use poise_core::persistence::SourceTable;
 use poise_core::plan::{BackendPlan, GroupPlan, Plan};
 use poise_ipc::Name;
 use poise_ipc::model::{Group, Listener};
@@ -67,6 +68,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         ListenerStatus {
             bind: id.and_then(|&id| self.parts.ports.address(id)).unwrap_or_else(|| listener.bind.clone()),
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
+            remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
             ..status
         }
     }
@@ -81,6 +83,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             fail_open: group.fail_open,
             failing_open: planned.is_some_and(|planned| planned.failing_open),
             backends: backends.iter().map(|backend| self.backend(name, backend, at_ms)).collect(),
+            on_backups: planned.is_some_and(|planned| planned.on_backups),
         }
     }
 
@@ -92,6 +95,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             effective_weight: backend.effective_weight,
             health: self.trackers.status(backend.id, at_ms),
             counters,
+            ramp_permille: backend.ramp_permille,
             resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }

@@ -31,6 +31,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         fail_open: FailOpen::AllDown,
         failing_open: false,
         backends,
+        on_backups: false,
     };
     let daemon = DaemonStatus {
         version: "0".to_owned(),

@@ -183,8 +183,13 @@ fn what_happens_to_clients_is_counted() {
     table.get(client(1), 10);
     table.get(client(1), 10_000);
     table.count_redispatch();
-    let expected =
-        SourceTotals { hits_total: 1, misses_total: 2, expired_total: 1, evicted_total: 0, redispatched_total: 1 };
+    let expected = SourceCounters {
+        hits_total: 1,
+        misses_total: 2,
+        expired_total: 1,
+        redispatched_total: 1,
+        ..SourceCounters::default()
+    };
     assert_eq!((table.totals(), table.len()), (expected, 0));
     assert_eq!(table.with_rule(rule(2_000)).totals(), expected);
 }

@@ -32,6 +32,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         fail_open: FailOpen::AllDown,
         failing_open: false,
         backends,
+        on_backups: false,
     };
     let daemon = DaemonStatus {
         version: String::new(),
