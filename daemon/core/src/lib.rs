@@ -11,6 +11,7 @@ pub mod limit;
 pub mod live;
 pub mod persistence;
 pub mod plan;
+pub mod proxy;
 pub mod queue;
 pub mod ramp;
 mod schedule;
