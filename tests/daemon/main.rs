@@ -18,5 +18,6 @@ mod http;
 mod journey;
 mod probe;
 mod program;
+mod scenarios;
 mod socket;
 mod tcp;

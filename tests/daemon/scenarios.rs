@@ -1,0 +1,5 @@
+//! One test per behaviour that poise promises, named after its id: real sockets on loopback, counted
+//! at the backends.
+
+mod balance;
+mod source;
