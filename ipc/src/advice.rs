@@ -3,6 +3,7 @@
 //! The rules stand in `groups`, `listeners`, `loops` and `ports`. A configuration of defaults with a backend of weight
 //! has no finding. What makes a configuration invalid is a fault (`validate`).
 
+mod balance;
 mod groups;
 mod listeners;
 mod loops;

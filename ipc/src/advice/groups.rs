@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, balance};
 use crate::Name;
 use crate::limits;
 use crate::model::{Address, AdminState, CheckProtocol, Group, HealthCheck, Scheduler};
@@ -24,6 +24,7 @@ pub(super) fn judge(findings: &mut Vec<Finding>, name: &Name, group: &Group, use
         findings.push(finding.remedy("name it in a listener, or remove it"));
     }
     findings.extend(equal_weights(&path, group));
+    balance::group(findings, &path, group);
     findings.extend(shared_addresses(&path, group));
     check(findings, &format!("{path}.health_check"), &group.health_check);
 }

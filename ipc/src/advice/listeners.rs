@@ -1,8 +1,8 @@
 //! Advice on a listener: its persistence, its scheduler beside it, settings without effect.
 
 use super::groups::{outside, without_effect};
-use super::{Finding, Severity};
-use crate::model::{Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode, Scheduler};
+use super::{Finding, Severity, balance};
+use crate::model::{Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode};
 use crate::text::duration_text;
 use crate::{Config, Name, limits};
 
@@ -74,12 +74,7 @@ fn persistence(findings: &mut Vec<Finding>, path: &str, config: &Config, listene
         let finding = finding.says("a client that pauses this long comes to another backend");
         findings.push(finding.remedy("use a minute or more"));
     }
-    if config.groups.get(&listener.group).is_some_and(|group| group.scheduler == Scheduler::Wlc) {
-        let finding = Finding::new(Severity::Warning, "wlc-with-persistence", path);
-        let finding =
-            finding.says("pinned clients do not follow the load, so wlc with persistence drifts out of balance");
-        findings.push(finding.remedy(format!("use scheduler = \"wrr\" in groups.{} (S-19)", listener.group)));
-    }
+    balance::persistence(findings, &path, config, listener);
 }
 
 /// Settings of persistence beside another kind than theirs.

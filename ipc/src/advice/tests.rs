@@ -181,3 +181,50 @@ fn settings_of_http_on_a_tcp_listener_are_named() {
     let silent = [("listeners.raw.response_timeout", "5s")];
     assert_found(&silent, "setting-without-effect", "listeners.raw.response_timeout");
 }
+
+#[test]
+fn schedulers_that_persistence_keeps_from_their_work_are_named() {
+    let (raw, source) = ("listeners.raw.persistence", ("listeners.raw.persistence", "source"));
+    assert_found(&[("groups.app.scheduler", "p2c"), source], "p2c-with-persistence", raw);
+    assert_found(&[("groups.app.scheduler", "hash"), source], "hash-with-persistence", raw);
+    let cookie = ("listeners.web.persistence", "cookie-insert");
+    assert_eq!(codes(&[("groups.app.scheduler", "hash"), cookie]), [], "a cookie knows clients behind one address");
+    for scheduler in ["rr", "wrr"] {
+        assert_eq!(codes(&[("groups.app.scheduler", scheduler), source]), []);
+    }
+    for scheduler in ["rr", "wrr", "wlc", "hash", "p2c"] {
+        assert_eq!(codes(&[("groups.app.scheduler", scheduler)]), [], "{scheduler} alone is fine");
+    }
+}
+
+#[test]
+fn unequal_weights_are_as_configured() {
+    for scheduler in ["wrr", "wlc", "hash", "p2c"] {
+        let backend = ("groups.app.backends.b", "{ address = \"10.0.0.2:80\", weight = 5 }");
+        assert_eq!(codes(&[("groups.app.scheduler", scheduler), backend]), []);
+    }
+}
+
+#[test]
+fn persistence_that_knows_few_clients_is_named() {
+    let raw = "listeners.raw.persistence";
+    let v4 = [(raw, "{ kind = \"source\", prefix_v4 = 7 }")];
+    assert_found(&v4, "persistence-of-few", &format!("{raw}.prefix_v4"));
+    let v6 = [(raw, "{ kind = \"source\", prefix_v6 = 8 }")];
+    assert_found(&v6, "persistence-of-few", &format!("{raw}.prefix_v6"));
+    let unix = [("listeners.raw.bind", "unix:/run/app.sock"), (raw, "source")];
+    assert_found(&unix, "persistence-of-few", raw);
+    assert_eq!(codes(&[(raw, "{ kind = \"source\", prefix_v4 = 24, prefix_v6 = 48 }")]), []);
+}
+
+#[test]
+fn backups_and_slow_start_that_do_nothing_are_named() {
+    assert_found(&[("groups.app.backends.a.backup", "true")], "backups-only", "groups.app");
+    let mixed = [("groups.app.backends.a.backup", "true"), ("groups.app.backends.b", "{ address = \"10.0.0.2:80\" }")];
+    assert_eq!(codes(&mixed), []);
+    for scheduler in ["rr", "hash"] {
+        let slow = [("groups.app.scheduler", scheduler), ("groups.app.slow_start", "30s")];
+        assert_found(&slow, "setting-without-effect", "groups.app.slow_start");
+    }
+    assert_eq!(codes(&[("groups.app.slow_start", "30s")]), []);
+}
