@@ -76,7 +76,7 @@ fn config(backends: &[Scripted], more: &str) -> String {
     text += "[groups.app.backends]\n";
     for (at, backend) in backends.iter().enumerate() {
         let weight = if at == 0 { 300 } else { 100 };
-        text += &format!("b{at} = {{ address = \"{}\", weight = {weight} }}\n", backend.address);
+        text += format!("b{at} = {{ address = \"{}\", weight = {weight} }}\n", backend.address).as_str();
     }
     text
 }
