@@ -3,6 +3,7 @@
 //! This file is the wiring diagram. The data path and the probes never name `control`, nor the
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
+mod admit;
 pub mod check;
 mod connect;
 pub mod control;
@@ -24,6 +25,7 @@ mod shortage;
 mod signals;
 mod source;
 pub mod store;
+mod turn;
 mod wall;
 pub mod worker;
 

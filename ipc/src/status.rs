@@ -176,6 +176,11 @@ pub struct GroupStatus {
     pub backends: Vec<BackendStatus>,
     /// Whether the backups serve, because nobody else can.
     pub on_backups: bool,
+    /// Connections and requests that wait because every backend that may be used is full, those
+    /// that wait for one backend alone included.
+    pub queued: u64,
+    /// How long the first of them has waited, in milliseconds.
+    pub queue_wait_ms: u64,
 }
 
 /// A backend: what is configured, what is known, what it has done.

@@ -104,6 +104,9 @@ impl Queue {
 
     /// How many wait for this backend alone.
     pub fn queued_for(&self, backend: BackendId) -> u32 {
+        if !self.is_waited_in() {
+            return 0;
+        }
         let line = self.line();
         let own = line.waiters.iter().filter(|waiter| waiter.wants == Some(backend)).count();
         u32::try_from(own).unwrap_or(u32::MAX)

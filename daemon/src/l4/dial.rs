@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use poise_core::live::Inflight;
 use poise_core::persistence::Recall;
-use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
+use poise_core::plan::{BackendId, BackendPlan, ListenerPlan};
+use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
 use crate::connect::connect;
 use crate::shortage::is_shortage;
+use crate::turn::{Turn, wait};
 use crate::worker::{Alarm, Watch, WorkerContext};
 
 /// Backends that one connection may try. Refusals are instant; of unreachable ones a client
@@ -53,18 +55,15 @@ pub(super) async fn dial(
 ) -> Result<Dialed, Failure> {
     let spoken = has_spoken(client);
     let pinned = pinned(ctx, listener, peer)?;
-    let mut backend = match pinned {
-        Some(backend) => Arc::clone(backend),
-        None => chosen(listener.group.choose(peer.ip()), None)?,
-    };
-    let mut tried = Vec::new();
+    let mut caller = Caller { ctx, listener, client, peer, watch, tried: Vec::new() };
+    let mut turn = caller.first_turn(pinned).await.map_err(|cause| Failure { cause, backend: None })?;
     loop {
-        let cells = backend.live.worker(ctx.index);
+        let cells = turn.backend.live.worker(ctx.index);
         cells.picks.add(1);
-        let inflight = Inflight::start(&backend);
         watch.rearm(listener.settings.connect_timeout_ms);
-        let miss = match watch.bound(connect(&backend.target, spoken)).await {
+        let miss = match watch.bound(connect(&turn.backend.target, spoken)).await {
             Ok(Ok(stream)) => {
+                let Turn { backend, slot: inflight } = turn;
                 remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight });
             }
@@ -75,14 +74,65 @@ pub(super) async fn dial(
         if !miss.own {
             cells.connect_failures.add(1);
         }
-        let failure = Failure { cause: miss.cause, backend: Some(backend.id) };
-        drop(inflight);
-        tried.push(backend.id);
+        let failure = Failure { cause: miss.cause, backend: Some(turn.backend.id) };
+        caller.tried.push(turn.backend.id);
+        drop(turn);
         let bound = pinned.is_some() && listener.binds();
-        if tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown || bound {
+        if caller.tried.len() == DIALS_MAX || miss.cause == Cause::Shutdown || bound {
             return Err(failure);
         }
-        backend = chosen(listener.group.choose_except(peer.ip(), &tried), Some(failure))?;
+        turn = caller.next_turn(failure).await?;
+    }
+}
+
+/// Who looks for a backend.
+struct Caller<'a> {
+    ctx: &'a Rc<WorkerContext>,
+    listener: &'a ListenerPlan,
+    client: &'a TcpStream,
+    peer: SocketAddr,
+    watch: &'a Watch,
+    /// Backends that could not be reached.
+    tried: Vec<BackendId>,
+}
+
+impl Caller<'_> {
+    /// The backend that persistence remembers, if there is one, or the scheduler's choice.
+    async fn first_turn(&self, pinned: Option<&Arc<BackendPlan>>) -> Result<Turn, Cause> {
+        let Some(backend) = pinned else { return self.turn().await };
+        match self.listener.group.start_pinned(backend) {
+            Some(slot) => Ok(Turn::at(backend, slot)),
+            None => self.wait(Some(backend.id)).await.and_then(|turn| self.of_the_bound(backend, turn)),
+        }
+    }
+
+    /// Whoever must not move does not take another backend's slot, which it is offered when its own
+    /// is of no use any more.
+    fn of_the_bound(&self, bound: &BackendPlan, turn: Turn) -> Result<Turn, Cause> {
+        let moved = turn.backend.id != bound.id;
+        if moved && self.listener.binds() { Err(Cause::Unusable) } else { Ok(turn) }
+    }
+
+    /// One that was not tried. When nobody is left the failure of the last dial says more than the
+    /// choice.
+    async fn next_turn(&self, last: Failure) -> Result<Turn, Failure> {
+        self.turn().await.map_err(|cause| match cause {
+            Cause::NoBackend | Cause::AllDown => last,
+            cause => Failure { cause, ..last },
+        })
+    }
+
+    async fn turn(&self) -> Result<Turn, Cause> {
+        match self.listener.group.start(self.peer.ip(), &self.tried) {
+            Start::Begun(backend, slot) => Ok(Turn::at(backend, slot)),
+            Start::NoneEligible(cause) => Err(cause),
+            Start::Full => self.wait(None).await,
+        }
+    }
+
+    async fn wait(&self, wants: Option<BackendId>) -> Result<Turn, Cause> {
+        // On the heap, so that a connection that need not wait does not hold the room for it.
+        Box::pin(wait(self.ctx, self.listener, wants, self.watch, self.client)).await
     }
 }
 
@@ -115,14 +165,6 @@ fn remember(
         if pinned.is_some() {
             table.count_redispatch();
         }
-    }
-}
-
-/// The chosen backend. When nobody is left the failure of the last dial says more than the choice.
-fn chosen(choice: Choice<'_>, last: Option<Failure>) -> Result<Arc<BackendPlan>, Failure> {
-    match choice {
-        Choice::Backend(backend) => Ok(Arc::clone(backend)),
-        Choice::NoneEligible(cause) => Err(last.unwrap_or(Failure { cause, backend: None })),
     }
 }
 

@@ -18,8 +18,9 @@ use super::dial::dial;
 use super::download::Loss;
 use super::exchange::{Course, Exchange};
 use super::outbound::{self, Link};
-use super::pick::{self, Pick};
+use super::pick::{self, Pick, Unpicked};
 use super::upload::Upload;
+use crate::turn;
 
 /// Backends that one request is offered to.
 const BACKENDS_MAX: usize = 3;
@@ -47,8 +48,13 @@ enum Failure {
 impl Relay {
     /// Carries a request to its end; true when the client's connection may live on.
     pub(super) async fn carry_out(&mut self, request: Request) -> bool {
-        let Request { upload, course, pick } = request;
+        let Request { upload, mut course, pick } = request;
         let (keep_alive, head_only) = (course.keep_alive && !course.asked.http10, course.asked.head);
+        let pick = match pick {
+            Ok(pick) => Ok(pick),
+            Err(Unpicked::Nobody(cause)) => Err(cause),
+            Err(Unpicked::Full(wants)) => self.wait(wants).await,
+        };
         let pick = match pick {
             Ok(pick) => pick,
             Err(cause) => {
@@ -56,6 +62,7 @@ impl Relay {
                 return Box::pin(self.answer(cause, keep_alive && upload.is_received(), head_only)).await;
             }
         };
+        course.is_unbound = !pick.pinned;
         let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
         match self.attempt(&mut attempt).await {
             Ok(()) => self.part(attempt).await,
@@ -70,6 +77,13 @@ impl Relay {
                 false
             }
         }
+    }
+
+    /// Waits for a backend that has room, before anything is sent.
+    async fn wait(&self, wants: Option<BackendId>) -> Result<Pick, Cause> {
+        let turn = Box::pin(turn::wait(&self.ctx, &self.listener, wants, &self.watch, &self.client)).await?;
+        let pinned = wants == Some(turn.backend.id);
+        Ok(Pick::new(turn, pinned))
     }
 
     /// After a complete response: true when the client's connection lives on, else the goodbye.
@@ -107,7 +121,7 @@ impl Relay {
                 }
                 Err(Loss::Silent) => {
                     drop(exchange);
-                    self.begin_again(attempt, reused).map_err(Failure::Told)?;
+                    self.begin_again(attempt, reused).await.map_err(Failure::Told)?;
                 }
             }
         }
@@ -145,7 +159,7 @@ impl Relay {
                     return Ok((link, reused));
                 }
                 Err(Cause::Shutdown) => return Err(Cause::Shutdown),
-                Err(cause) => self.turn_to_another(attempt).ok_or(cause)?,
+                Err(cause) => self.turn_to_another(attempt).await.ok_or(cause)?,
             }
         }
     }
@@ -158,7 +172,7 @@ impl Relay {
     }
 
     /// The backend closed without a byte of response: sends the request again where that is safe.
-    fn begin_again(&self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
+    async fn begin_again(&self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
         let unsent = attempt.upload.sent_bytes == 0;
         let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent);
         if !reused {
@@ -167,7 +181,7 @@ impl Relay {
         if is_safe && reused {
             // It rested too long for the backend's taste; that says nothing against the backend.
             attempt.may_reuse = false;
-        } else if !is_safe || !self.ctx.l7.spend() || self.turn_to_another(attempt).is_none() {
+        } else if !is_safe || !self.ctx.l7.spend() || self.turn_to_another(attempt).await.is_none() {
             return Err(Cause::BackendClosed);
         }
         attempt.upload.rewind();
@@ -175,12 +189,16 @@ impl Relay {
     }
 
     /// Picks a backend that was not tried, if there is one and the bound allows it.
-    fn turn_to_another(&self, attempt: &mut Attempt) -> Option<()> {
+    async fn turn_to_another(&self, attempt: &mut Attempt) -> Option<()> {
         attempt.tried.push(attempt.pick.backend.id);
         if attempt.tried.len() >= BACKENDS_MAX {
             return None;
         }
-        attempt.pick = pick::another(&self.listener.group, self.peer.ip(), &attempt.tried).ok()?;
+        attempt.pick = match pick::another(&self.listener.group, self.peer.ip(), &attempt.tried) {
+            Ok(pick) => pick,
+            Err(Unpicked::Full(wants)) => self.wait(wants).await.ok()?,
+            Err(Unpicked::Nobody(_)) => return None,
+        };
         attempt.course.is_unbound = true;
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())

@@ -27,7 +27,7 @@ use tracing::debug;
 
 use super::download::Appetite;
 use super::exchange::Course;
-use super::pick::{self, Pick};
+use super::pick::{self, Pick, Unpicked};
 use super::reply::reply;
 use super::stream::{self, Held};
 use super::upload::{READ_AHEAD_MAX, Upload};
@@ -63,8 +63,8 @@ pub(super) struct Relay {
 pub(super) struct Request {
     pub(super) upload: Upload,
     pub(super) course: Course,
-    /// Where it goes, or why nowhere.
-    pub(super) pick: Result<Pick, Cause>,
+    /// Where it goes, or why nowhere yet.
+    pub(super) pick: Result<Pick, Unpicked>,
 }
 
 /// What a client does next.
@@ -211,7 +211,7 @@ impl Relay {
             asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
             keep_alive: head.keep_alive,
             is_idempotent: head.is_idempotent(),
-            is_unbound: pick.as_ref().is_ok_and(|pick| !pick.pinned),
+            is_unbound: false,
             begun: Instant::now(),
             closes: false,
             reuses: false,

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use poise_core::http::request::RequestHead;
 use poise_core::live::Inflight;
 use poise_core::persistence::PersistencePlan;
-use poise_core::plan::{BackendId, BackendPlan, Choice, GroupPlan, ListenerPlan};
+use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
+use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
+
+use crate::turn::Turn;
 
 /// A chosen backend, counted as working on the request while this lives: the next choice, which may
 /// come before the connection is open, sees the load.
@@ -22,9 +25,19 @@ pub(super) struct Pick {
     pub(super) pinned: bool,
 }
 
+/// Why no backend was chosen.
+pub(super) enum Unpicked {
+    /// All that may be used are full, or the one that the client is bound to, if there is one: the
+    /// request has to wait.
+    Full(Option<BackendId>),
+    /// There is none, because of this.
+    Nobody(Cause),
+}
+
 impl Pick {
-    fn new(backend: &Arc<BackendPlan>, pinned: bool) -> Self {
-        Self { backend: Arc::clone(backend), _inflight: Inflight::start(backend), pinned }
+    /// Counted as working on the request.
+    pub(super) fn new(Turn { backend, slot }: Turn, pinned: bool) -> Self {
+        Self { backend, _inflight: slot, pinned }
     }
 }
 
@@ -32,25 +45,23 @@ impl Pick {
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn first(listener: &ListenerPlan, client: IpAddr, head: &RequestHead<'_, '_>) -> Result<Pick, Cause> {
+pub(super) fn first(listener: &ListenerPlan, client: IpAddr, head: &RequestHead<'_, '_>) -> Result<Pick, Unpicked> {
     if let Some(backend) = remembered(listener, head) {
-        return Ok(Pick::new(backend, true));
+        let slot = listener.group.start_pinned(backend).ok_or(Unpicked::Full(Some(backend.id)))?;
+        return Ok(Pick::new(Turn::at(backend, slot), true));
     }
-    chosen(listener.group.choose(client))
+    another(&listener.group, client, &[])
 }
 
 /// Another backend than those that were tried.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn another(group: &GroupPlan, client: IpAddr, tried: &[BackendId]) -> Result<Pick, Cause> {
-    chosen(group.choose_except(client, tried))
-}
-
-fn chosen(choice: Choice<'_>) -> Result<Pick, Cause> {
-    match choice {
-        Choice::Backend(backend) => Ok(Pick::new(backend, false)),
-        Choice::NoneEligible(cause) => Err(cause),
+pub(super) fn another(group: &GroupPlan, client: IpAddr, tried: &[BackendId]) -> Result<Pick, Unpicked> {
+    match group.start(client, tried) {
+        Start::Begun(backend, slot) => Ok(Pick::new(Turn::at(backend, slot), false)),
+        Start::Full => Err(Unpicked::Full(None)),
+        Start::NoneEligible(cause) => Err(Unpicked::Nobody(cause)),
     }
 }
 

@@ -11,15 +11,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use poise_core::limit::Admitted;
 use poise_core::plan::{ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{Bind, Protocol};
+use poise_ipc::model::{Bind, Protocol, ProxyMode};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
 use super::acceptor::{Acceptor, Arrival};
 use super::{Listening, Purpose, WorkerContext};
+use crate::admit::admit;
 use crate::loops::Passage;
 use crate::{l4, l7};
 
@@ -141,7 +143,19 @@ impl Entrance {
             self.ctx.ended(&listener, None, peer, Cause::ConnectionLimit);
             return;
         }
-        let open = Open::new(Rc::clone(&self.ctx), &listener, peer);
+        // Behind a PROXY header the client is somebody else: whoever reads it asks again.
+        let is_known = listener.settings.accept_proxy.mode == ProxyMode::Off;
+        let admitted = is_known.then(|| admit(&listener, peer, self.ctx.clock.now_ms())).transpose();
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(cause) => {
+                self.ctx.ended(&listener, None, peer, cause);
+                // As if nobody listened.
+                let _ = client.set_zero_linger();
+                return;
+            }
+        };
+        let open = Open::new(Rc::clone(&self.ctx), &listener, peer, admitted);
         let ctx = Rc::clone(&self.ctx);
         // Two spawns, so that a TCP pair does not carry the larger state of the HTTP relay.
         match listener.protocol() {
@@ -175,15 +189,17 @@ struct Open {
     live: Arc<poise_core::live::ListenerLive>,
     listener: ListenerId,
     peer: SocketAddr,
+    /// Within the limits of the listener; absent while the client is not known.
+    _admitted: Option<Admitted>,
 }
 
 impl Open {
-    fn new(ctx: Rc<WorkerContext>, listener: &ListenerPlan, peer: SocketAddr) -> Self {
+    fn new(ctx: Rc<WorkerContext>, listener: &ListenerPlan, peer: SocketAddr, admitted: Option<Admitted>) -> Self {
         let cells = listener.live.worker(ctx.index);
         cells.connections.add(1);
         cells.connections_open.add(1);
         ctx.open.set(ctx.open.get() + 1);
-        Self { ctx, live: Arc::clone(&listener.live), listener: listener.id, peer }
+        Self { ctx, live: Arc::clone(&listener.live), listener: listener.id, peer, _admitted: admitted }
     }
 }
 

@@ -95,6 +95,8 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
         },
         fail_open: FailOpen::AllDown,
         failing_open: false,
+        queued: 0,
+        queue_wait_ms: 0,
         backends: (1..).zip(specs).map(|(number, spec)| backend(text, number, *spec, seconds)).collect(),
         on_backups: false,
     }

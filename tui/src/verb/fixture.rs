@@ -59,6 +59,8 @@ pub(super) fn status() -> Status {
         health_check: group.health_check.clone(),
         fail_open: group.fail_open,
         failing_open: false,
+        queued: 0,
+        queue_wait_ms: 0,
         backends: group.backends.iter().map(|(backend, found)| backend_status(name, backend, found)).collect(),
         on_backups: false,
     });

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use poise_core::persistence::SourceTable;
-use poise_core::plan::{BackendPlan, GroupPlan, Plan};
+use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
 use poise_ipc::Name;
 use poise_ipc::model::{Group, Listener};
-use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, Status};
+use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RuleHits, Status};
 
 use super::Reconcile;
 use crate::control::ports::Ports;
@@ -69,22 +69,33 @@ impl<P: Ports + 'static> Reconcile<P> {
             bind: id.and_then(|&id| self.parts.ports.address(id)).unwrap_or_else(|| listener.bind.clone()),
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
             remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
+            access: live.map(|listener| access(listener)).unwrap_or_default(),
             ..status
         }
     }
 
     fn group(&self, name: &Name, group: &Group, plan: &Plan, at_ms: u64) -> GroupStatus {
         let planned = plan.group(name);
-        let backends = planned.map_or(&[][..], |planned: &Arc<GroupPlan>| planned.backends.as_slice());
+        let queue = planned.map(|planned| planned.queue.status()).unwrap_or_default();
         GroupStatus {
             name: name.clone(),
             scheduler: group.scheduler,
             health_check: group.health_check.clone(),
             fail_open: group.fail_open,
             failing_open: planned.is_some_and(|planned| planned.failing_open),
-            backends: backends.iter().map(|backend| self.backend(name, backend, at_ms)).collect(),
+            backends: planned.map_or_else(Vec::new, |planned| self.backends(planned, at_ms)),
             on_backups: planned.is_some_and(|planned| planned.on_backups),
+            queued: queue.queued.into(),
+            queue_wait_ms: queue.since_ms.map_or(0, |since_ms| at_ms.saturating_sub(since_ms)),
         }
+    }
+
+    fn backends(&self, group: &GroupPlan, at_ms: u64) -> Vec<BackendStatus> {
+        let status = |backend: &Arc<BackendPlan>| BackendStatus {
+            queued: group.queue.queued_for(backend.id).into(),
+            ..self.backend(&group.name, backend, at_ms)
+        };
+        group.backends.iter().map(status).collect()
     }
 
     fn backend(&self, group: &Name, backend: &BackendPlan, at_ms: u64) -> BackendStatus {
@@ -100,4 +111,13 @@ impl<P: Ports + 'static> Reconcile<P> {
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }
     }
+}
+
+/// What each rule of a listener has decided, as the configuration words it.
+fn access(listener: &ListenerPlan) -> Vec<RuleHits> {
+    let lists = &listener.settings.access;
+    let allow = lists.allow.iter().map(|rule| (rule, true));
+    let rules = allow.chain(lists.deny.iter().map(|rule| (rule, false)));
+    let counted = rules.zip(listener.access.hits());
+    counted.map(|((rule, allow), hits_total)| RuleHits { rule: rule.to_string(), allow, hits_total }).collect()
 }

@@ -68,7 +68,7 @@ async fn a_panic_ends_one_connection_and_is_counted() {
     let ctx = context_within(Budget { connections_max: 1, pipes_max: 0 });
     let plan = plan(address, address);
     let listener = plan.listeners.values().next().expect("one listener");
-    let open = Open::new(Rc::clone(&ctx), listener, address);
+    let open = Open::new(Rc::clone(&ctx), listener, address, None);
     let connection = spawn_local(async move {
         let _open = open;
         panic!("as a fault of the relay would");

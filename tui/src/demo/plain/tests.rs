@@ -30,6 +30,8 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         health_check: HealthCheck::default(),
         fail_open: FailOpen::AllDown,
         failing_open: false,
+        queued: 0,
+        queue_wait_ms: 0,
         backends,
         on_backups: false,
     };

@@ -27,6 +27,8 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("TIMEOUT", |g| span(g.health_check.timeout_ms.into()))
         .raw(|g| g.health_check.timeout_ms.to_string())
         .wide(),
+    Cell::number("QUEUED", |g| g.queued.to_string()).wide(),
+    Cell::number("WAIT", |g| span(g.queue_wait_ms)).raw(|g| g.queue_wait_ms.to_string()).wide(),
     Cell::number("RISE", |g| g.health_check.rise.to_string()).wide(),
     Cell::number("FALL", |g| g.health_check.fall.to_string()).wide(),
 ];
@@ -46,6 +48,8 @@ pub(in crate::verb) struct GroupRow<'a> {
     backends: usize,
     backends_up: usize,
     backends_down: usize,
+    queued: u64,
+    queue_wait_ms: u64,
 }
 
 /// The JSON row of a group.
@@ -59,5 +63,7 @@ pub(in crate::verb) fn row(group: &GroupStatus) -> GroupRow<'_> {
         backends: group.backends.len(),
         backends_up: count(group, Health::Up),
         backends_down: count(group, Health::Down),
+        queued: group.queued,
+        queue_wait_ms: group.queue_wait_ms,
     }
 }

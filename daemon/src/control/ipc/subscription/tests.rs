@@ -31,6 +31,8 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         health_check: HealthCheck::default(),
         fail_open: FailOpen::AllDown,
         failing_open: false,
+        queued: 0,
+        queue_wait_ms: 0,
         backends,
         on_backups: false,
     };

@@ -1,0 +1,94 @@
+//! Waiting for a backend that has room, when all that may be used are full.
+//!
+//! Places are given in the order of arrival over all workers; a slot that comes free on one wakes
+//! a client of another. Who waits follows the plan: it may be given a backend that was not there
+//! when it came. Both relays wait here, before anything is sent. It opens no connection.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use poise_core::live::Inflight;
+use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
+use poise_core::queue::Ticket;
+use poise_ipc::cause::Cause;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+
+use crate::wall;
+use crate::worker::{Alarm, Watch, WorkerContext};
+
+/// A backend with the slot that counts the work at it.
+pub(crate) struct Turn {
+    /// The backend.
+    pub(crate) backend: Arc<BackendPlan>,
+    /// Counted while this is held.
+    pub(crate) slot: Inflight,
+}
+
+impl Turn {
+    /// Begins at a backend.
+    pub(crate) fn at(backend: &Arc<BackendPlan>, slot: Inflight) -> Self {
+        Self { backend: Arc::clone(backend), slot }
+    }
+}
+
+/// Waits in the queue of a listener's group, for `wants` alone if there is one, for as long as the
+/// group allows. A client that ends its side without a word has left.
+///
+/// # Errors
+/// [`Cause::QueueFull`], [`Cause::QueueTimeout`], [`Cause::ClientClosed`] or [`Cause::Shutdown`].
+///
+/// # Cancel safety
+/// Dropping it is leaving the queue.
+pub(crate) async fn wait(
+    ctx: &WorkerContext,
+    listener: &ListenerPlan,
+    wants: Option<BackendId>,
+    watch: &Watch,
+    client: &TcpStream,
+) -> Result<Turn, Cause> {
+    watch.rearm(listener.group.settings.queue_timeout_ms);
+    // Ends: the deadline is that of all rounds together, and a round is lost only when the backend
+    // is removed in the moment in which it is given.
+    loop {
+        let group = current(ctx, listener);
+        let places_max = group.settings.queue_max.0;
+        let ticket = group.queue.join(wants, places_max, wall::now_ms()).ok_or(Cause::QueueFull)?;
+        group.offer();
+        let slot = poll_fn(|cx| poll_turn(cx, &ticket, watch, client)).await?;
+        if let Some(backend) = current(ctx, listener).backend(slot.backend()) {
+            return Ok(Turn::at(backend, slot));
+        }
+    }
+}
+
+/// The group as it is now.
+fn current(ctx: &WorkerContext, listener: &ListenerPlan) -> Arc<GroupPlan> {
+    let plan = ctx.published.load();
+    Arc::clone(plan.group(&listener.group.name).unwrap_or(&listener.group))
+}
+
+fn poll_turn(
+    cx: &mut Context<'_>,
+    ticket: &Ticket,
+    watch: &Watch,
+    client: &TcpStream,
+) -> Poll<Result<Inflight, Cause>> {
+    if let Poll::Ready(slot) = ticket.poll(cx) {
+        return Poll::Ready(Ok(slot));
+    }
+    if has_left(cx, client) {
+        return Poll::Ready(Err(Cause::ClientClosed));
+    }
+    watch.poll_alarm(cx).map(|alarm| match alarm {
+        Alarm::Due => Err(Cause::QueueTimeout),
+        Alarm::Draining | Alarm::Cut => Err(Cause::Shutdown),
+    })
+}
+
+/// Whether a client has gone. One that has spoken may have ended its side and still wait.
+fn has_left(cx: &mut Context<'_>, client: &TcpStream) -> bool {
+    let peeked = client.poll_peek(cx, &mut ReadBuf::new(&mut [0_u8; 1]));
+    matches!(peeked, Poll::Ready(Ok(0) | Err(_)))
+}
