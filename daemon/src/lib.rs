@@ -26,6 +26,7 @@ mod signals;
 mod source;
 pub mod store;
 mod turn;
+mod udp;
 mod wall;
 pub mod worker;
 

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::socket::Spot;
 use crate::loops::Own;
-use crate::worker::{DoorId, Listening, Purpose, WorkerCommand};
+use crate::worker::{Accepting, DoorId, Listening, Purpose, WorkerCommand};
 
 /// How long a commit waits for a worker to close a door. Workers answer at once; a commit must
 /// not hang on one that does not.
@@ -162,9 +162,6 @@ impl Binder {
     fn bind(&self, prepared: &Prepared, purpose: Purpose, mode: Mode) -> io::Result<Fresh> {
         match &purpose.bind {
             Bind::Ip(address) => {
-                if !purpose.protocol.is_stream() {
-                    return Err(io::ErrorKind::Unsupported.into());
-                }
                 let spot = spot(*address, &purpose);
                 let fresh = prepared.fresh.iter().map(|fresh| (&fresh.place, &fresh.purpose));
                 let kept = prepared.kept.values().map(|kept| (&kept.place, &kept.purpose));
@@ -176,12 +173,13 @@ impl Binder {
                 spot.try_alone(&ours)?;
                 let (address, sockets) = socket::bind(spot, self.workers.len())?;
                 let place = Place { address: Bind::Ip(address), file: None, mode };
-                Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(Listening::Tcp).collect() })
+                Ok(Fresh { purpose, place, sockets })
             }
             Bind::Unix(path) => {
                 let (file, sockets) = unix::bind_at(Path::new(path), mode, self.workers.len())?;
                 let place = Place { address: purpose.bind.clone(), file: Some(Arc::new(file)), mode };
-                Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(Listening::Unix).collect() })
+                let listening = |socket| Listening::Stream(Accepting::Unix(socket));
+                Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(listening).collect() })
             }
         }
     }

@@ -2,7 +2,7 @@
 //! own.
 //!
 //! They share the plan and what hangs on it, nothing else. `listen` tells them which sockets to
-//! serve; `l4` and `l7` speak with clients and backends. Nothing here binds a socket or chooses a
+//! serve; `l4`, `udp` and `l7` speak with clients and backends. Nothing here binds a socket or chooses a
 //! backend. `lib.rs` starts and stops them.
 
 mod acceptor;
@@ -12,10 +12,12 @@ mod context;
 mod door;
 mod flood;
 mod run;
+mod served;
 mod sweep;
 mod throttle;
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -58,9 +60,18 @@ pub struct Purpose {
     pub protocol: Protocol,
 }
 
-/// A listening, non-blocking socket.
+/// A bound, non-blocking socket.
 #[derive(Debug)]
 pub enum Listening {
+    /// It accepts connections.
+    Stream(Accepting),
+    /// It takes datagrams; one of those that share the address.
+    Udp(UdpSocket),
+}
+
+/// A listening, non-blocking socket.
+#[derive(Debug)]
+pub enum Accepting {
     /// One of those that share the address.
     Tcp(std::net::TcpListener),
     /// A descriptor of the one socket at its path.
@@ -70,7 +81,7 @@ pub enum Listening {
 /// What a worker is told.
 #[derive(Debug)]
 pub enum WorkerCommand {
-    /// Accept on this listening, non-blocking socket.
+    /// Serve this socket.
     Open {
         /// A number that no open door has.
         door: DoorId,

@@ -5,6 +5,8 @@
 
 #[path = "../support/backends.rs"]
 mod backends;
+#[path = "../support/datagrams.rs"]
+mod datagrams;
 #[path = "../support/process.rs"]
 mod process;
 mod rig;
@@ -21,3 +23,4 @@ mod program;
 mod scenarios;
 mod socket;
 mod tcp;
+mod udp;

@@ -4,9 +4,11 @@
 //! would also let us share with a stranger unnoticed, so an address is first tried without it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Socket, Type};
+
+use crate::worker::{Accepting, Listening};
 
 /// Connections that may wait to be accepted, per socket. The kernel caps it at
 /// `net.core.somaxconn`, 4,096 by default.
@@ -74,25 +76,31 @@ impl Spot {
     }
 }
 
-/// Binds and listens, once per worker; with port 0 all take the port that the first one got.
+/// Binds, and listens where connections are to be accepted, once per worker; with port 0 all take
+/// the port that the first one got.
 ///
 /// # Errors
 /// As bind(2) and listen(2); nothing stays bound then.
-pub(super) fn bind(spot: Spot, workers: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    let first = listener(spot)?;
-    let address = first.local_addr()?;
+pub(super) fn bind(spot: Spot, workers: usize) -> io::Result<(SocketAddr, Vec<Listening>)> {
+    let (address, first) = listening(spot)?;
     let mut sockets = vec![first];
     for _ in 1..workers {
-        sockets.push(listener(Spot { address, ..spot })?);
+        sockets.push(listening(Spot { address, ..spot })?.1);
     }
     Ok((address, sockets))
 }
 
-fn listener(spot: Spot) -> io::Result<TcpListener> {
+fn listening(spot: Spot) -> io::Result<(SocketAddr, Listening)> {
     let socket = spot.shared()?;
+    if spot.kind == Type::DGRAM {
+        socket.bind(&spot.address.into())?;
+        let socket = UdpSocket::from(socket);
+        return Ok((socket.local_addr()?, Listening::Udp(socket)));
+    }
     // Accepted connections inherit it: one call here instead of one for each of them.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&spot.address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    let socket = TcpListener::from(socket);
+    Ok((socket.local_addr()?, Listening::Stream(Accepting::Tcp(socket))))
 }

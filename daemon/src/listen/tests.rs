@@ -107,7 +107,7 @@ async fn a_stranger_that_shares_its_port_is_found_too() {
 async fn port_0_is_chosen_once_and_every_worker_gets_a_socket_of_it() {
     let mut bench = bench();
     let opened = bench.follow([(1, ANY_PORT)]).await;
-    let [WorkerCommand::Open { socket: Listening::Tcp(socket), .. }] = &opened[..] else {
+    let [WorkerCommand::Open { socket: Listening::Stream(Accepting::Tcp(socket)), .. }] = &opened[..] else {
         panic!("one door is opened: {opened:?}")
     };
     assert_eq!(socket.local_addr().expect("it is bound"), bench.address(1));
@@ -234,7 +234,10 @@ async fn a_unix_socket_has_its_mode_and_its_file_goes_with_the_listener() {
     let (_folder, path) = socket_path();
     let mut bench = bench();
     let opened = bench.follow_all(&unix(&path, 0o666)).await;
-    assert!(matches!(&opened[..], [WorkerCommand::Open { socket: Listening::Unix(_), .. }]), "{opened:?}");
+    assert!(
+        matches!(&opened[..], [WorkerCommand::Open { socket: Listening::Stream(Accepting::Unix(_)), .. }]),
+        "{opened:?}"
+    );
     assert_eq!(mode_of(&path), 0o666, "whatever the umask");
     UnixStream::connect(&path).expect("somebody listens");
     let told = bench.follow_all(&unix(&path, 0o600)).await;

@@ -12,7 +12,7 @@ use poise_ipc::model::Bind;
 use rustix::net::{SocketAddrUnix, SocketFlags, acceptfrom_with};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use super::Listening;
+use super::Accepting;
 use crate::loops::Caller;
 use crate::platform::defer_accept;
 
@@ -44,10 +44,10 @@ impl Acceptor {
     ///
     /// # Errors
     /// When the runtime cannot.
-    pub(super) fn new(socket: Listening) -> io::Result<Self> {
+    pub(super) fn new(socket: Accepting) -> io::Result<Self> {
         Ok(match socket {
-            Listening::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
-            Listening::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
+            Accepting::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
+            Accepting::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
         })
     }
 

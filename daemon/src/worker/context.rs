@@ -26,7 +26,7 @@ use super::throttle::Throttle;
 use crate::loops::{Dials, Loops};
 use crate::published::Published;
 use crate::records::{Record, RecordSender};
-use crate::{l4, l7, wall};
+use crate::{l4, l7, udp, wall};
 
 /// Bytes of the scratch buffer: 128 KiB bodies pass in one read and one write, and larger ones
 /// gained nothing.
@@ -49,6 +49,8 @@ pub struct WorkerContext {
     pub l7: l7::WorkerState,
     /// The TCP relay's.
     pub(crate) l4: l4::WorkerState,
+    /// The UDP relay's.
+    pub(crate) udp: udp::WorkerState,
     pub(super) sweep: Sweep,
     pub(super) open: Cell<usize>,
     pub(super) all_closed: Notify,
@@ -106,6 +108,7 @@ impl WorkerContext {
             loops: Loops::new(Arc::clone(&shared.dials)),
             l7: l7::WorkerState::default(),
             l4: l4::WorkerState::new(shared.budget.pipes_max),
+            udp: udp::WorkerState::default(),
             sweep: Sweep::default(),
             open: Cell::new(0),
             all_closed: Notify::new(),
@@ -114,6 +117,19 @@ impl WorkerContext {
             phase: Cell::new(Phase::Serving),
             records: RefCell::new(records),
         }
+    }
+
+    /// UDP flows that may still be opened. A flow takes a descriptor, a connection two; flows get
+    /// half of all at the most, so that a flood of their sources leaves room for connections.
+    pub(crate) fn flows_free(&self) -> usize {
+        let (descriptors, flows) = (self.budget.connections_max.saturating_mul(2), self.udp.flows());
+        let free = descriptors.saturating_sub(2 * self.open.get() + flows);
+        free.min((descriptors / 2).saturating_sub(flows))
+    }
+
+    /// Whether one more connection fits in.
+    pub(super) fn has_room(&self) -> bool {
+        self.open.get() + self.udp.flows().div_ceil(2) < self.budget.connections_max
     }
 
     /// One connection less.
@@ -161,10 +177,12 @@ impl WorkerContext {
     /// The listener of the plan in force that a door at this real address is for. A plan is
     /// published before the doors follow it: until they do, whoever took over the address comes
     /// first, then the listener itself, moved elsewhere. None if it was removed.
-    pub(super) fn listener(&self, purpose: &Purpose, address: &Bind) -> Option<Arc<ListenerPlan>> {
+    pub(crate) fn listener(&self, purpose: &Purpose, address: &Bind) -> Option<Arc<ListenerPlan>> {
         let plan = self.published.load();
-        let own = plan.listeners.get(&purpose.listener);
-        let heir = || plan.listeners.values().find(|listener| listener.settings.bind == *address);
+        // TCP and UDP may share the address.
+        let fits = |listener: &&Arc<ListenerPlan>| listener.protocol().is_stream() == purpose.protocol.is_stream();
+        let own = plan.listeners.get(&purpose.listener).filter(fits);
+        let heir = || plan.listeners.values().filter(fits).find(|listener| listener.settings.bind == *address);
         own.filter(|own| own.settings.bind == purpose.bind).or_else(heir).or(own).cloned()
     }
 }

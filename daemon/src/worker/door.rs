@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
 use super::acceptor::{Acceptor, Arrival};
-use super::{Listening, Purpose, WorkerContext};
+use super::{Accepting, Purpose, WorkerContext};
 use crate::admit::admit;
 use crate::loops::Passage;
 use crate::{l4, l7};
@@ -53,7 +53,7 @@ impl Door {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket.
-    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: Listening) -> io::Result<Self> {
+    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: Accepting) -> io::Result<Self> {
         let socket = Acceptor::new(socket)?;
         socket.defer(defer_s(purpose.protocol));
         let (address, ctx) = (socket.address()?.unwrap_or_else(|| purpose.bind.clone()), Rc::clone(ctx));
@@ -139,7 +139,7 @@ impl Entrance {
             self.refuse_round(&listener, &passage, (client, peer));
             return;
         }
-        if self.ctx.open.get() >= self.ctx.budget.connections_max {
+        if !self.ctx.has_room() {
             self.ctx.ended(&listener, None, peer, Cause::ConnectionLimit);
             return;
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::context::{Phase, WorkerContext};
-use super::door::Door;
+use super::served::Served;
 use super::{DoorId, WorkerCommand, sweep};
 
 /// How long connections may take to notice a cut. Each is woken for it and ends in one poll;
@@ -55,12 +55,12 @@ async fn live(ctx: Rc<WorkerContext>, mut commands: mpsc::Receiver<WorkerCommand
 /// Serves until it is told to stop, and returns how long it may drain, in
 /// milliseconds.
 async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerCommand>) -> u64 {
-    let mut doors: HashMap<DoorId, Door> = HashMap::new();
+    let mut doors: HashMap<DoorId, Served> = HashMap::new();
     let drain_ms = loop {
         match commands.recv().await {
             Some(WorkerCommand::Open { door, purpose, socket }) => {
                 let address = purpose.bind.clone();
-                match Door::open(ctx, purpose, socket) {
+                match Served::open(ctx, purpose, socket) {
                     Ok(opened) => close(doors.insert(door, opened)).await,
                     Err(error) => error!(%address, %error, "a listener cannot be served"),
                 }
@@ -81,13 +81,16 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
             None => break 0,
         }
     };
-    for door in doors.into_values() {
-        door.close().await;
+    // Some wait a moment for their last datagrams: all at the same time.
+    let closing: Vec<_> = doors.into_values().map(|door| tokio::task::spawn_local(door.close())).collect();
+    for closed in closing {
+        // Fails only if closing panicked, and then the socket is closed too.
+        let _ = closed.await;
     }
     drain_ms
 }
 
-async fn close(door: Option<Door>) {
+async fn close(door: Option<Served>) {
     if let Some(door) = door {
         door.close().await;
     }

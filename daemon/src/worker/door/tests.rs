@@ -53,7 +53,7 @@ async fn a_connection_beyond_the_budget_is_refused_and_counted() {
     let front_plan = plan.listeners.values().next().expect("one listener");
     let (listener, live) = (front_plan.id, Arc::clone(&front_plan.live));
     let purpose = Purpose { listener, bind: Bind::Ip(address), dual: false, protocol: Protocol::Tcp };
-    let _door = Door::open(&ctx, purpose, Listening::Tcp(front)).expect("a runtime");
+    let _door = Door::open(&ctx, purpose, Accepting::Tcp(front)).expect("a runtime");
     let _first = TcpStream::connect(address).await.expect("it listens");
     let mut second = TcpStream::connect(address).await.expect("it listens");
     assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "it is closed");

@@ -1,0 +1,109 @@
+//! The socket of one flow: connected to its backend, so that only that one is heard, and so that a
+//! refusal by its host is.
+//!
+//! It owns no buffer. What is read and written, and when it closes, is the engine's; it counts the
+//! flow at the backend while it lives.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use poise_core::flow::{FlowId, Key};
+use poise_core::live::{BackendCells, BackendLive, Inflight};
+use poise_core::plan::{BackendId, BackendPlan};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::unix::AsyncFd;
+
+use crate::platform::{join_datagrams, watch_readable};
+
+/// An open flow's way to its backend.
+pub(super) struct Conduit {
+    pub(super) flow: FlowId,
+    pub(super) key: Key,
+    /// Watched for reading alone: every datagram that leaves would report room to write.
+    pub(super) socket: AsyncFd<OwnedFd>,
+    /// Puts it on the list of those with something to read.
+    pub(super) waker: Waker,
+    pub(super) backend: BackendId,
+    /// Where it is connected to.
+    pub(super) target: SocketAddr,
+    /// The plan by which that was the backend's address.
+    pub(super) generation: u64,
+    /// Whether the kernel may be asked to split on the way to the backend, and to the client.
+    pub(super) splits: (bool, bool),
+    /// Since when the first reply is due; `None` once it came.
+    pub(super) asked: Option<Instant>,
+    pub(super) live: Arc<BackendLive>,
+    worker: usize,
+    _inflight: Inflight,
+}
+
+/// What a conduit is opened for.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) flow: FlowId,
+    pub(super) key: Key,
+    pub(super) backend: &'a Arc<BackendPlan>,
+    pub(super) target: SocketAddr,
+    pub(super) generation: u64,
+    pub(super) worker: usize,
+}
+
+impl Conduit {
+    /// Connects, which for UDP asks nobody.
+    ///
+    /// # Errors
+    /// Those of the system, and a refusal where the socket would be connected to itself.
+    pub(super) fn open(order: &Order<'_>, waker: Waker) -> io::Result<Self> {
+        let Order { flow, key, backend, target, generation, worker } = *order;
+        let socket = connected(target)?;
+        let socket = watch_readable(socket)?;
+        // Asks to be told; nothing can have come yet.
+        let _ = socket.poll_read_ready(&mut Context::from_waker(&waker));
+        let cells = backend.live.worker(worker);
+        cells.connections.add(1);
+        cells.connections_open.add(1);
+        Ok(Self {
+            flow,
+            key,
+            socket,
+            waker,
+            backend: backend.id,
+            target,
+            generation,
+            splits: (true, true),
+            asked: Some(Instant::now()),
+            live: Arc::clone(&backend.live),
+            worker,
+            _inflight: Inflight::start(backend),
+        })
+    }
+
+    /// What this worker counts of the backend.
+    pub(super) fn cells(&self) -> &BackendCells {
+        self.live.worker(self.worker)
+    }
+}
+
+impl Drop for Conduit {
+    fn drop(&mut self) {
+        self.cells().connections_open.sub(1);
+    }
+}
+
+fn connected(target: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(target), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    // Without it datagrams come one by one.
+    let _ = join_datagrams(&socket);
+    socket.connect(&target.into())?;
+    let socket = UdpSocket::from(socket);
+    // On one host the kernel may give us the very port that we speak to: a backend that is not there
+    // would seem to answer, with an echo.
+    if target.ip().is_loopback() && socket.local_addr()? == target {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(socket)
+}

@@ -1,0 +1,222 @@
+//! The task of one listening socket: takes datagrams in batches, asks the table of flows, sends
+//! them on.
+//!
+//! All work of one wake-up is synchronous, so one buffer serves every socket of the worker and an
+//! idle flow owns none. Rounds are bounded: other tasks of the worker have their turn.
+
+mod clients;
+mod replies;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use poise_core::flow::{FlowId, Table, Terms};
+use poise_core::live::ListenerCells;
+use poise_core::plan::ListenerPlan;
+use poise_ipc::cause::Cause;
+use poise_ipc::model::Bind;
+use tokio::io::unix::AsyncFd;
+use tokio::task::coop::unconstrained;
+
+use super::Orders;
+use super::conduit::Conduit;
+use super::ready::Ready;
+use crate::platform::{Sending, watch_readable};
+use crate::worker::{Watch, WorkerContext};
+
+/// Batches of one wake-up, each way.
+const ROUNDS_MAX: usize = 8;
+
+/// Longest time between two looks at the plan while flows are open, in milliseconds: edited
+/// timeouts hold within it even if nobody says anything.
+const LOOK_EVERY_MS: u64 = 1_000;
+
+pub(super) struct Engine {
+    ctx: Rc<WorkerContext>,
+    orders: Rc<Orders>,
+    socket: AsyncFd<OwnedFd>,
+    /// The real address.
+    address: Bind,
+    table: Table,
+    /// The sockets of the flows by slot.
+    conduits: Vec<Option<Conduit>>,
+    ready: Arc<Ready>,
+    /// Whom the datagrams are for, by this plan.
+    listener: Option<Arc<ListenerPlan>>,
+    generation: u64,
+    /// Runs while flows are open.
+    watch: Option<Watch>,
+    /// When the last record of dropped datagrams was handed over.
+    recorded_ms: u64,
+    /// Kept for their memory.
+    sendings: Vec<Sending>,
+    slots: Vec<usize>,
+    /// The slot that each sending is of.
+    owners: Vec<usize>,
+}
+
+impl Engine {
+    /// Serves a bound, non-blocking socket once it runs.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch the socket, or there is no randomness.
+    pub(super) fn new(ctx: Rc<WorkerContext>, orders: Rc<Orders>, socket: UdpSocket) -> io::Result<Self> {
+        let mut secret = [0; 16];
+        getrandom::fill(&mut secret).map_err(io::Error::other)?;
+        let address = Bind::Ip(socket.local_addr()?);
+        let terms = Terms { idle_timeout_ms: 0, replies_max: 0, flows_max: 0, generation: 0 };
+        ctx.udp.opened();
+        Ok(Self {
+            orders,
+            socket: watch_readable(socket)?,
+            address,
+            table: Table::new(terms, secret),
+            conduits: Vec::new(),
+            ready: Arc::default(),
+            listener: None,
+            generation: 0,
+            watch: None,
+            recorded_ms: 0,
+            sendings: Vec::new(),
+            slots: Vec::new(),
+            owners: Vec::new(),
+            ctx,
+        })
+    }
+
+    /// Serves until it is to close and owes nobody a reply.
+    pub(super) async fn run(mut self) {
+        // The rounds are what bounds a wake-up; the runtime's own budget would only let sockets
+        // seem silent that are not.
+        unconstrained(std::future::poll_fn(|cx| self.poll(cx))).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        *self.orders.task.borrow_mut() = Some(cx.waker().clone());
+        self.ctx.clock.refresh();
+        self.follow();
+        let ctx = Rc::clone(&self.ctx);
+        let mut batch = ctx.udp.batch();
+        let mut is_busy = true;
+        for _ in 0..ROUNDS_MAX {
+            self.ready.listen(cx.waker());
+            let asked = self.take_clients(cx, &mut batch);
+            let answered = self.take_replies(&mut batch);
+            is_busy = asked || answered;
+            if !is_busy {
+                break;
+            }
+        }
+        self.expire(cx);
+        if is_busy {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.orders.closing.get() && self.table.owed() == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Lets the plan in force hold.
+    fn follow(&mut self) {
+        let generation = self.ctx.published.load().generation;
+        let is_assigned = self.orders.assigned.take();
+        if self.listener.is_none() || is_assigned || generation != self.generation {
+            let listener = self.ctx.listener(&self.orders.purpose.borrow(), &self.address);
+            self.pass_on(listener.as_deref());
+            (self.listener, self.generation) = (listener, generation);
+        }
+        let Some(listener) = &self.listener else { return };
+        // What other sockets of this worker have not taken; every flow has a descriptor.
+        let free = self.ctx.flows_free();
+        self.table.follow(Terms {
+            idle_timeout_ms: listener.settings.idle_timeout_ms,
+            replies_max: listener.settings.replies_max,
+            flows_max: self.table.len() + free,
+            generation: self.generation,
+        });
+    }
+
+    /// Open flows count where they belong: at another listener if the socket was passed on to it.
+    fn pass_on(&self, heir: Option<&ListenerPlan>) {
+        let (Some(before), Some(heir)) = (&self.listener, heir) else { return };
+        if !Arc::ptr_eq(&before.live, &heir.live) {
+            let open = u64::try_from(self.table.len()).unwrap_or(u64::MAX);
+            before.live.worker(self.ctx.index).connections_open.sub(open);
+            heir.live.worker(self.ctx.index).connections_open.add(open);
+        }
+    }
+
+    /// Closes the flows whose time has come, and sees to it that this is called in time.
+    fn expire(&mut self, cx: &Context<'_>) {
+        let now_ms = self.ctx.clock.now_ms();
+        while let Some(flow) = self.table.expire(now_ms) {
+            self.closed(flow);
+        }
+        let Some(due_ms) = self.table.next_due_ms() else {
+            self.watch = None;
+            return;
+        };
+        let after_ms = u32::try_from(due_ms.saturating_sub(now_ms).min(LOOK_EVERY_MS)).unwrap_or(0);
+        let watch = self.watch.get_or_insert_with(|| self.ctx.watch(after_ms));
+        // An alarm that was due is answered by the look that was just taken.
+        if watch.poll_alarm(cx).is_ready() {
+            watch.rearm(after_ms);
+            let _ = watch.poll_alarm(cx);
+        }
+    }
+
+    /// What this worker counts of the listener.
+    fn cells(&self) -> Option<&ListenerCells> {
+        self.listener.as_ref().map(|listener| listener.live.worker(self.ctx.index))
+    }
+
+    /// Notes that a flow is open; its conduit may still be to come.
+    fn opened(&self) {
+        self.ctx.udp.flows.set(self.ctx.udp.flows.get() + 1);
+        if let Some(cells) = self.cells() {
+            cells.connections.add(1);
+            cells.connections_open.add(1);
+        }
+    }
+
+    /// Lets go of what a flow had that the table has closed.
+    fn closed(&mut self, flow: FlowId) {
+        if let Some(conduit) = self.conduits.get_mut(flow.slot()) {
+            *conduit = None;
+        }
+        if self.table.is_empty() {
+            // After a flood the memory goes back.
+            self.conduits = Vec::new();
+        }
+        self.ctx.udp.flows.set(self.ctx.udp.flows.get() - 1);
+        if let Some(cells) = self.cells() {
+            cells.connections_open.sub(1);
+        }
+    }
+
+    /// Counts datagrams that went nowhere.
+    fn dropped(&mut self, count: usize, cause: Cause, client: SocketAddr) {
+        let Some(listener) = &self.listener else { return };
+        let cells = listener.live.worker(self.ctx.index);
+        cells.datagrams_dropped.add(count as u64);
+        cells.ended(cause);
+        // One a millisecond: a flood of strangers must not push out the records of others.
+        let now_ms = self.ctx.clock.now_ms();
+        if now_ms > self.recorded_ms {
+            self.recorded_ms = now_ms;
+            self.ctx.record(listener.id, None, client, cause);
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        while let Some(flow) = self.table.close_oldest() {
+            self.closed(flow);
+        }
+        self.ctx.udp.closed();
+    }
+}

@@ -1,0 +1,174 @@
+//! From the clients to the backends.
+
+use std::io;
+use std::ops::Range;
+use std::task::{Context, Poll};
+
+use poise_core::flow::{Course, FlowId, Key};
+use poise_core::plan::BackendId;
+use poise_ipc::cause::Cause;
+
+use super::Engine;
+use crate::platform::{Batch, DATAGRAMS_MAX};
+use crate::shortage::is_shortage;
+use crate::udp::conduit::{Conduit, Order};
+use crate::udp::guide::Judge;
+use crate::udp::sending::{Route, Sent, arrange, send, total};
+
+/// Backends that a datagram may be tried at: another takes it when the first refuses.
+const TRIES_MAX: usize = 2;
+
+impl Engine {
+    /// Takes a batch from the listening socket. False if nothing was there.
+    pub(super) fn take_clients(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> bool {
+        batch.clear();
+        let Some(range) = self.receive(cx, batch) else { return false };
+        if let Some(cells) = self.cells() {
+            let (datagrams, bytes) = total(batch, range.clone());
+            cells.datagrams_in.add(datagrams as u64);
+            cells.bytes_in.add(bytes as u64);
+        }
+        let mut at = range.start;
+        while at < range.end {
+            let (key, run) = run(batch, at..range.end);
+            at = run.end;
+            if let Some(key) = key {
+                self.forward(batch, &key, run);
+            }
+        }
+        true
+    }
+
+    fn receive(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Option<Range<usize>> {
+        let Poll::Ready(Ok(mut guard)) = self.socket.poll_read_ready(cx) else {
+            // The runtime may not have heard yet of what is queued, and will not be asked again.
+            let is_last = self.orders.closing.get();
+            return is_last.then(|| batch.receive(self.socket.get_ref()).ok()).flatten();
+        };
+        let received = batch.receive(guard.get_inner());
+        // A batch that is not full has emptied the socket: what comes next is told anew.
+        if received.as_ref().map_or(true, |range| range.len() < DATAGRAMS_MAX) {
+            guard.clear_ready();
+        }
+        Some(received.unwrap_or_default())
+    }
+
+    /// Sends datagrams of a client to its backend, or to another that takes them.
+    fn forward(&mut self, batch: &mut Batch, key: &Key, mut range: Range<usize>) {
+        let (mut cause, mut last) = (Cause::ConnectFailed, None);
+        for _ in 0..TRIES_MAX {
+            let Some(listener) = &self.listener else { return };
+            let mut judge = Judge { ctx: &self.ctx, listener };
+            let (flow, backend) = match self.table.client(key, self.ctx.clock.now_ms(), &mut judge) {
+                Course::Forward(flow) => (flow, None),
+                Course::Move(flow, backend) => (flow, Some(backend)),
+                Course::Open(flow, backend) => {
+                    self.opened();
+                    (flow, Some(backend))
+                }
+                Course::Drop(why) => {
+                    cause = why;
+                    break;
+                }
+            };
+            last = Some(flow);
+            let reached = self.reach(flow, key, backend);
+            match reached.and_then(|()| self.post(flow, batch, &mut range)) {
+                Ok(()) => return,
+                Err(error) if is_shortage(&error) => {
+                    cause = Cause::FlowLimit;
+                    break;
+                }
+                // The table gives it to another.
+                Err(_) => drop(self.table.refused(flow)),
+            }
+        }
+        self.dropped(total(batch, range).0, cause, key.client);
+        if let Some(flow) = last.filter(|flow| self.conduit(*flow).is_none()) {
+            // Without a socket it is none.
+            self.table.close(flow);
+            self.closed(flow);
+        }
+    }
+
+    /// Sees to it that a flow has a socket to its backend: a new one for `backend`, or where the
+    /// backend is elsewhere by now.
+    ///
+    /// # Errors
+    /// Why it has none.
+    fn reach(&mut self, flow: FlowId, key: &Key, backend: Option<BackendId>) -> io::Result<()> {
+        let Some(conduit) = self.conduits.get_mut(flow.slot()).and_then(Option::as_mut).filter(|_| backend.is_none())
+        else {
+            return self.connect(flow, key, backend.ok_or(io::ErrorKind::NotConnected)?);
+        };
+        if conduit.generation == self.generation {
+            return Ok(());
+        }
+        let listener = self.listener.as_ref();
+        let target = listener.and_then(|listener| listener.group.backend(conduit.backend)?.target.ip());
+        if target == Some(conduit.target) {
+            conduit.generation = self.generation;
+            return Ok(());
+        }
+        let backend = conduit.backend;
+        self.connect(flow, key, backend)
+    }
+
+    /// Opens a socket for a flow, in the place of the one that it may have.
+    fn connect(&mut self, flow: FlowId, key: &Key, backend: BackendId) -> io::Result<()> {
+        let slot = flow.slot();
+        if self.conduits.len() <= slot {
+            self.conduits.resize_with(slot + 1, || None);
+        }
+        self.conduits[slot] = None;
+        let listener = self.listener.as_ref();
+        let backend = listener.and_then(|listener| listener.group.backend(backend)).ok_or(io::ErrorKind::NotFound)?;
+        let target = backend.target.ip().ok_or(io::ErrorKind::Unsupported)?;
+        let (generation, worker) = (self.generation, self.ctx.index);
+        let order = Order { flow, key: *key, backend, target, generation, worker };
+        let opened = Conduit::open(&order, self.ready.waker(slot)).inspect_err(|error| {
+            if !is_shortage(error) {
+                backend.live.worker(worker).connect_failures.add(1);
+            }
+        });
+        self.conduits[slot] = Some(opened?);
+        Ok(())
+    }
+
+    /// Sends datagrams on in a flow; `range` is left as those that were not tried.
+    ///
+    /// # Errors
+    /// A refusal: the backend's host said of earlier datagrams that nobody listens there.
+    fn post(&mut self, flow: FlowId, batch: &mut Batch, range: &mut Range<usize>) -> io::Result<()> {
+        let Some(Some(conduit)) = self.conduits.get_mut(flow.slot()) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let (mut sent, client) = (Sent::default(), conduit.key.client);
+        self.sendings.clear();
+        arrange(&mut self.sendings, batch, range.clone(), Route { to: None, from: None, splits: conduit.splits.0 });
+        let result = send(conduit.socket.get_ref(), batch, &self.sendings, &mut sent);
+        conduit.splits.0 &= sent.unsplit.is_none();
+        conduit.cells().bytes_out.add(sent.bytes as u64);
+        if sent.dropped > 0 {
+            self.dropped(sent.dropped, Cause::ConnectFailed, client);
+        }
+        let Err(at) = result else { return Ok(()) };
+        range.start = self.sendings[at].first;
+        if let Some(conduit) = self.conduit(flow) {
+            conduit.cells().failures.add(1);
+        }
+        Err(io::ErrorKind::ConnectionRefused.into())
+    }
+
+    fn conduit(&self, flow: FlowId) -> Option<&Conduit> {
+        self.conduits.get(flow.slot())?.as_ref()
+    }
+}
+
+/// The first of these datagrams with those behind it that are of the same client.
+fn run(batch: &Batch, range: Range<usize>) -> (Option<Key>, Range<usize>) {
+    let first = batch.received(range.start);
+    let others = range.clone().skip(1).take_while(|at| batch.received(*at) == first);
+    let end = range.start + 1 + others.count();
+    (first.from.map(|client| Key { client, local: first.local }), range.start..end)
+}
