@@ -8,38 +8,71 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use poise_core::plan::Target;
-use socket2::SockRef;
+use socket2::{SockRef, Type};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-/// Connects, with small writes sent at once. With `data` at hand that is written as soon as this
-/// returns, the handshake's last acknowledgement waits for it and travels with it: a packet less.
-/// Without, a backend that speaks first must hear of us at once.
+use crate::transparent;
+
+/// How a backend is dialled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Data is at hand and written as soon as the connection is there: the handshake's last
+    /// acknowledgement waits for it and travels with it, a packet less. Without, a backend that
+    /// speaks first must hear of us at once.
+    pub(crate) data: bool,
+    /// The address to speak from, instead of our own.
+    pub(crate) from: Option<SocketAddr>,
+}
+
+/// Connects, with small writes sent at once.
 ///
 /// # Errors
 /// Those of the system, and a refusal where the connection would be to itself.
 ///
 /// # Cancel safety
 /// Dropping it closes the socket.
-pub(crate) async fn connect(target: &Target, data: bool) -> io::Result<TcpStream> {
+pub(crate) async fn connect(target: &Target, manner: Manner) -> io::Result<TcpStream> {
     match target {
-        Target::Ip(address) => connect_ip(*address, data).await,
+        Target::Ip(address) => connect_ip(*address, manner).await,
         Target::Unix(path) => connect_unix(path).await,
         Target::Unresolved => Err(io::Error::new(io::ErrorKind::HostUnreachable, "no answer to its name is known")),
     }
 }
 
-async fn connect_ip(address: SocketAddr, data: bool) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if data {
-        SockRef::from(&socket).set_tcp_quickack(false)?;
-    }
-    let stream = socket.connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn connect_ip(address: SocketAddr, manner: Manner) -> io::Result<TcpStream> {
+    let stream = match manner.from {
+        None => dial(own_socket(address)?, address, manner.data).await?,
+        Some(client) => match dial(foreign_socket(client)?, address, manner.data).await {
+            // Another connection of that client to that backend has the port: any other will do.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                let client = SocketAddr::new(client.ip(), 0);
+                dial(foreign_socket(client)?, address, manner.data).await?
+            }
+            dialled => dialled?,
+        },
+    };
     // On one host the kernel may give the dial the very port that it dials: a backend that is not
     // there would seem to answer, with an echo, and could not come back.
     if address.ip().is_loopback() && stream.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
+    Ok(stream)
+}
+
+fn own_socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+fn foreign_socket(client: SocketAddr) -> io::Result<TcpSocket> {
+    Ok(TcpSocket::from_std_stream(transparent::socket(client, Type::STREAM)?.into()))
+}
+
+async fn dial(socket: TcpSocket, address: SocketAddr, data: bool) -> io::Result<TcpStream> {
+    if data {
+        SockRef::from(&socket).set_tcp_quickack(false)?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
     Ok(stream)
 }
 

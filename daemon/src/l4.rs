@@ -10,7 +10,6 @@ mod pipes;
 mod relay;
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,6 +22,7 @@ use self::dial::{Dialed, dial};
 use self::direction::Side;
 use self::pipes::Pipes;
 use self::relay::{End, Pair};
+use crate::proxy::Origin;
 use crate::worker::WorkerContext;
 
 /// What the relay keeps on a worker for all its pairs.
@@ -42,9 +42,10 @@ impl WorkerState {
 
 /// Serves a client until its connection ends. The worker counts the connection and notices a
 /// panic; everything else is counted here.
-pub async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, origin: Origin) {
+    let peer = origin.client;
     let watch = ctx.watch(listener.settings.connect_timeout_ms);
-    let Dialed { backend, stream, inflight } = match dial(&ctx, &listener, (&client, peer), &watch).await {
+    let Dialed { backend, stream, inflight } = match dial(&ctx, &listener, (&client, origin), &watch).await {
         Ok(dialed) => dialed,
         Err(failure) => {
             ctx.ended(&listener, failure.backend, peer, failure.cause);

@@ -17,6 +17,7 @@ pub mod options;
 mod platform;
 pub mod probe;
 mod program;
+mod proxy;
 pub mod published;
 pub mod records;
 pub mod report;
@@ -25,6 +26,7 @@ mod shortage;
 mod signals;
 mod source;
 pub mod store;
+mod transparent;
 mod turn;
 mod udp;
 mod wall;
@@ -35,7 +37,7 @@ use std::io;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
-use poise_ipc::model::Bind;
+use poise_ipc::model::{Bind, ClientAddress};
 use poise_ipc::transport::ListenError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
@@ -151,8 +153,18 @@ impl Ports for Sockets {
     fn prepare(&mut self, wanted: &Wanted) -> Result<Prepared, PortError> {
         let want = |want: &Want| listen::Wanted { name: want.name.clone(), settings: want.settings.clone() };
         let wanted: BTreeMap<_, _> = wanted.iter().map(|(&id, wanted)| (id, want(wanted))).collect();
+        for want in wanted.values().filter(|want| want.settings.client_address == ClientAddress::Transparent) {
+            let (listener, address) = (want.name.clone(), want.settings.bind.clone());
+            transparent::check().map_err(|source| PortError {
+                listener,
+                setting: "client_address",
+                address,
+                source,
+            })?;
+        }
         self.0.prepare(&wanted).map_err(|error| PortError {
             listener: error.listener,
+            setting: "bind",
             address: error.address,
             source: error.source,
         })

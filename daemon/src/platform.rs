@@ -44,6 +44,14 @@ pub(crate) fn join_datagrams(socket: impl AsFd) -> io::Result<()> {
     set_option(socket, (libc::SOL_UDP, libc::UDP_GRO), 1)
 }
 
+/// Lets an IPv6 socket take an address that is not of this host.
+///
+/// # Errors
+/// As setsockopt(2): not permitted without `CAP_NET_ADMIN`.
+pub(crate) fn set_ip_transparent_v6(socket: impl AsFd) -> io::Result<()> {
+    set_option(socket, (libc::SOL_IPV6, libc::IPV6_TRANSPARENT), 1)
+}
+
 fn set_option(socket: impl AsFd, (level, name): (libc::c_int, libc::c_int), value: libc::c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open while `socket` is borrowed; the options above take an int, and

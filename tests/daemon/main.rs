@@ -20,6 +20,7 @@ mod http;
 mod journey;
 mod probe;
 mod program;
+mod proxy;
 mod scenarios;
 mod socket;
 mod tcp;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use poise_ipc::Name;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{Address, AdminState, Backend, Group, Listener, Protocol, Scheduler};
+use poise_ipc::model::{Address, AdminState, Backend, ClientAddress, Group, Listener, Protocol, Scheduler};
 use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
@@ -163,6 +163,13 @@ impl Target {
 }
 
 impl ListenerPlan {
+    /// The address that its backends are to see instead of our own.
+    pub fn speaks_from(&self, client: SocketAddr) -> Option<SocketAddr> {
+        let transparent = self.settings.client_address == ClientAddress::Transparent;
+        // A client behind a Unix socket has none.
+        (transparent && !client.ip().is_unspecified()).then_some(client)
+    }
+
     /// What it speaks.
     pub const fn protocol(&self) -> Protocol {
         self.settings.protocol

@@ -23,17 +23,25 @@ pub struct Want {
     pub settings: Listener,
 }
 
-/// An address that cannot be bound.
+/// An address that cannot be bound, or a way of using it that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {listener} cannot accept on {address}")]
+#[error("listener {listener} cannot {} {address}", self.verb())]
 pub struct PortError {
     /// The listener that wants it.
     pub listener: Name,
+    /// Key of the setting that asks for it.
+    pub setting: &'static str,
     /// The address.
     pub address: Bind,
     /// Why not.
     #[source]
     pub source: io::Error,
+}
+
+impl PortError {
+    fn verb(&self) -> &'static str {
+        if self.setting == "bind" { "accept on" } else { "speak from its clients' addresses on" }
+    }
 }
 
 /// The sockets that listeners accept on.

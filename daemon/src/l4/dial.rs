@@ -4,6 +4,7 @@
 //! No byte of the client has been read yet, so any number of backends may be tried without harm;
 //! the number is bounded all the same. It does not forward anything.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use poise_ipc::cause::Cause;
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
-use crate::connect::connect;
+use crate::connect::{Manner, connect};
+use crate::proxy::{self, Origin};
 use crate::shortage::is_shortage;
 use crate::turn::{Turn, wait};
 use crate::worker::{Alarm, Watch, WorkerContext};
@@ -50,10 +52,12 @@ struct Miss {
 pub(super) async fn dial(
     ctx: &Rc<WorkerContext>,
     listener: &ListenerPlan,
-    (client, peer): (&TcpStream, SocketAddr),
+    (client, origin): (&TcpStream, Origin),
     watch: &Watch,
 ) -> Result<Dialed, Failure> {
-    let spoken = has_spoken(client);
+    let peer = origin.client;
+    let header = proxy::header_for(listener, origin, client);
+    let manner = Manner { data: header.is_some() || has_spoken(client), from: listener.speaks_from(peer) };
     let pinned = pinned(ctx, listener, peer)?;
     let mut caller = Caller { ctx, listener, client, peer, watch, tried: Vec::new() };
     let mut turn = caller.first_turn(pinned).await.map_err(|cause| Failure { cause, backend: None })?;
@@ -61,13 +65,16 @@ pub(super) async fn dial(
         let cells = turn.backend.live.worker(ctx.index);
         cells.picks.add(1);
         watch.rearm(listener.settings.connect_timeout_ms);
-        let miss = match watch.bound(connect(&turn.backend.target, spoken)).await {
+        let miss = match watch.bound(reach(&turn.backend, manner, header.as_deref())).await {
             Ok(Ok(stream)) => {
                 let Turn { backend, slot: inflight } = turn;
                 remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight });
             }
+            Ok(Err(error)) if is_ours(&error, manner) => Miss { cause: Cause::TransparentFailed, own: true },
             Ok(Err(error)) => Miss { cause: Cause::ConnectFailed, own: is_shortage(&error) },
+            // No answer finds the way to the client's address and then here, as far as can be told.
+            Err(Alarm::Due) if manner.from.is_some() => Miss { cause: Cause::TransparentFailed, own: true },
             Err(Alarm::Due) => Miss { cause: Cause::ConnectTimeout, own: false },
             Err(Alarm::Draining | Alarm::Cut) => Miss { cause: Cause::Shutdown, own: true },
         };
@@ -134,6 +141,21 @@ impl Caller<'_> {
         // On the heap, so that a connection that need not wait does not hold the room for it.
         Box::pin(wait(self.ctx, self.listener, wants, self.watch, self.client)).await
     }
+}
+
+/// Connects to a backend and says who the client is, if it is to be told.
+async fn reach(backend: &BackendPlan, manner: Manner, header: Option<&[u8]>) -> io::Result<TcpStream> {
+    let stream = connect(&backend.target, manner).await?;
+    match header {
+        Some(header) => proxy::send(stream, header).await,
+        None => Ok(stream),
+    }
+}
+
+/// Whether a dial failed because the client's address could not be taken.
+fn is_ours(error: &io::Error, manner: Manner) -> bool {
+    let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::AddrNotAvailable, io::ErrorKind::InvalidInput];
+    manner.from.is_some() && kinds.contains(&error.kind())
 }
 
 /// The backend that this client had before, if it may still be used; counted as pinned.

@@ -10,7 +10,7 @@ use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
 use super::outbound::Link;
-use crate::connect::connect;
+use crate::connect::{Manner, connect};
 use crate::shortage::is_shortage;
 use crate::worker::{Alarm, Watch, WorkerContext};
 
@@ -41,12 +41,15 @@ pub(super) async fn dial(
     Err(cause)
 }
 
+/// The request is at hand when the connection is there.
+const WITH_DATA: Manner = Manner { data: true, from: None };
+
 async fn connect_or_clear(ctx: &WorkerContext, backend: &BackendPlan) -> io::Result<TcpStream> {
-    match connect(&backend.target, true).await {
+    match connect(&backend.target, WITH_DATA).await {
         Err(error) if is_shortage(&error) => {
             // Idle connections are worth less than this request.
             ctx.l7.pool.borrow_mut().clear();
-            connect(&backend.target, true).await
+            connect(&backend.target, WITH_DATA).await
         }
         outcome => outcome,
     }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http;
 use super::target::Target;
+use crate::connect::Manner;
 use crate::shortage::is_shortage;
 
 /// Where and why a probe failed.
@@ -47,7 +48,7 @@ async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure>
 /// can take its place and the backend's application never sees the connection.
 async fn connect(leads: &plan::Target, acknowledge: bool) -> io::Result<TcpStream> {
     let plan::Target::Ip(address) = *leads else {
-        return crate::connect::connect(leads, acknowledge).await;
+        return crate::connect::connect(leads, Manner::default()).await;
     };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if !acknowledge {

@@ -23,6 +23,7 @@ use super::acceptor::{Acceptor, Arrival};
 use super::{Accepting, Purpose, WorkerContext};
 use crate::admit::admit;
 use crate::loops::Passage;
+use crate::proxy::{self, Origin};
 use crate::{l4, l7};
 
 /// Pause after an error that the next accept would meet again. Recovery is due within 2 s; ten
@@ -155,16 +156,20 @@ impl Entrance {
                 return;
             }
         };
-        let open = Open::new(Rc::clone(&self.ctx), &listener, peer, admitted);
+        let mut open = Open::new(Rc::clone(&self.ctx), &listener, peer, admitted);
         let ctx = Rc::clone(&self.ctx);
         // Two spawns, so that a TCP pair does not carry the larger state of the HTTP relay.
         match listener.protocol() {
             Protocol::Tcp | Protocol::Udp => drop(spawn_local(async move {
-                l4::serve(ctx, listener, client, peer).await;
+                if let Some(origin) = open.received(&listener, &client).await {
+                    l4::serve(ctx, listener, client, origin).await;
+                }
                 drop(open);
             })),
             Protocol::Http => drop(spawn_local(async move {
-                l7::serve(ctx, listener, client, peer).await;
+                if let Some(origin) = open.received(&listener, &client).await {
+                    l7::serve(ctx, listener, client, origin.client).await;
+                }
                 drop(open);
             })),
         }
@@ -190,7 +195,7 @@ struct Open {
     listener: ListenerId,
     peer: SocketAddr,
     /// Within the limits of the listener; absent while the client is not known.
-    _admitted: Option<Admitted>,
+    admitted: Option<Admitted>,
 }
 
 impl Open {
@@ -199,7 +204,26 @@ impl Open {
         cells.connections.add(1);
         cells.connections_open.add(1);
         ctx.open.set(ctx.open.get() + 1);
-        Self { ctx, live: Arc::clone(&listener.live), listener: listener.id, peer, _admitted: admitted }
+        Self { ctx, live: Arc::clone(&listener.live), listener: listener.id, peer, admitted }
+    }
+}
+
+impl Open {
+    /// Finds out who the connection is from, and lets that client in unless its peer was let in
+    /// already. A connection that is not to be served is reset.
+    async fn received(&mut self, listener: &ListenerPlan, stream: &TcpStream) -> Option<Origin> {
+        let found = proxy::origin(&self.ctx, listener, stream, self.peer).await.and_then(|origin| {
+            if self.admitted.is_none() {
+                self.admitted = Some(admit(listener, origin.client, self.ctx.clock.now_ms())?);
+            }
+            Ok(origin)
+        });
+        if let Err(cause) = found {
+            self.ctx.ended(listener, None, self.peer, cause);
+            // As if nobody listened.
+            let _ = stream.set_zero_linger();
+        }
+        found.ok()
     }
 }
 

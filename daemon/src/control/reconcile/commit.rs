@@ -8,6 +8,7 @@
 use std::error::Error;
 
 use poise_core::plan::{BackendId, Identities};
+use poise_ipc::advice::Finding;
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply};
 use poise_ipc::{Config, advice, apply, diff, text};
@@ -19,6 +20,7 @@ use crate::control::bus::What;
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports, Want, Wanted};
 use crate::store::{self, Running, StoreError};
+use crate::transparent;
 use crate::wall::now_ms;
 
 /// A change of the configuration that somebody wants.
@@ -97,7 +99,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let inverse = diff::diff(&candidate, &self.state.config);
                 let Change { author, reason, taken, .. } = change;
                 let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
-                let findings = advice::findings(&candidate);
+                let findings = findings(&candidate);
                 let state = State { revision, config: candidate, identities, findings };
                 self.begin_storing(Storing { state, prepared, commit, taken, asker });
             }
@@ -241,6 +243,13 @@ fn not_found(path: String, faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
     ErrorReply { path: Some(path), faults, ..error }
 }
 
+/// Advice on a configuration, by itself and on this machine.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = advice::findings(config);
+    findings.extend(transparent::findings(config));
+    findings
+}
+
 /// The refusal of an invalid configuration.
 pub(super) fn invalid(faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
     let message = match faults.as_slice() {
@@ -253,8 +262,12 @@ pub(super) fn invalid(faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
 
 fn refused_by_port(error: &PortError) -> ErrorReply {
     let refusal = ErrorReply::new(ErrorCode::Bind, chain(error));
-    let path = Some(format!("listeners.{}.bind", error.listener));
-    ErrorReply { path, ..refusal }.hint("nothing was changed; choose another address or end what uses it")
+    let path = Some(format!("listeners.{}.{}", error.listener, error.setting));
+    let hint = match error.setting {
+        "bind" => "nothing was changed; choose another address or end what uses it",
+        _ => "nothing was changed",
+    };
+    ErrorReply { path, ..refusal }.hint(hint)
 }
 
 fn refused_by_store(error: &StoreError) -> ErrorReply {

@@ -12,7 +12,7 @@ use poise_core::ramp::Ramps;
 use poise_ipc::fault::Fault;
 use poise_ipc::limits::CHECK_ROWS_MAX;
 use poise_ipc::message::{Author, ErrorReply};
-use poise_ipc::{Config, advice, text};
+use poise_ipc::{Config, text};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -202,6 +202,6 @@ fn restored(running: Option<Running>) -> Result<(State, Option<String>), StartEr
     let config = text::parse(&running.text).map_err(|faults| StartError::Stored { faults })?;
     let unreadable = || StartError::Stored { faults: vec![Fault::new("", "the stored identities cannot be read")] };
     let identities = identities::parse(&running.identities).ok_or_else(unreadable)?.follow(&config);
-    let findings = advice::findings(&config);
+    let findings = super::commit::findings(&config);
     Ok((State { revision: running.revision, config, identities, findings }, running.taken))
 }

@@ -48,7 +48,12 @@ impl Ports for FakePorts {
             None => Ok(wanted.clone()),
             Some(want) => {
                 let source = io::ErrorKind::AddrInUse.into();
-                Err(PortError { listener: want.name.clone(), address: want.settings.bind.clone(), source })
+                Err(PortError {
+                    listener: want.name.clone(),
+                    setting: "bind",
+                    address: want.settings.bind.clone(),
+                    source,
+                })
             }
         }
     }
