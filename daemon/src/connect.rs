@@ -1,17 +1,21 @@
-//! Opening a TCP connection to a backend, ready for use.
+//! Opening a connection to a backend, ready for use.
 //!
-//! Both relays dial through it; deadlines, counters and the choice of the backend are theirs.
+//! Both relays dial through [`reach`], probes through [`connect`]; deadlines, counters and the
+//! choice of the backend are theirs. A connected Unix stream travels as one of TCP.
+
+mod home;
+mod unix;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 
-use poise_core::plan::Target;
+use poise_core::plan::{BackendPlan, ListenerId, Target};
 use socket2::{SockRef, Type};
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream};
 
+use crate::loops::Passing;
 use crate::transparent;
+use crate::worker::WorkerContext;
 
 /// How a backend is dialled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +28,40 @@ pub(crate) struct Manner {
     pub(crate) from: Option<SocketAddr>,
 }
 
+/// Whom a connection to a backend is for, and how it is dialled.
+#[derive(Clone, Copy)]
+pub(crate) struct Errand<'a> {
+    /// The listener that the client came to.
+    pub(crate) listener: ListenerId,
+    /// The client.
+    pub(crate) client: &'a TcpStream,
+    /// How.
+    pub(crate) manner: Manner,
+}
+
+/// A connection to a backend.
+pub(crate) struct Reached {
+    /// The connection.
+    pub(crate) stream: TcpStream,
+    /// What makes it known again, where it leads back to poised. To be kept as long as the stream.
+    pub(crate) passing: Option<Box<Passing>>,
+}
+
+/// Connects to a backend for a client, as [`connect`]. A backend that is one of our own listeners
+/// is dialled in a way that it can be told when it goes round.
+///
+/// # Errors
+/// Those of [`connect`].
+///
+/// # Cancel safety
+/// Dropping it closes the socket.
+pub(crate) async fn reach(ctx: &WorkerContext, errand: Errand<'_>, backend: &BackendPlan) -> io::Result<Reached> {
+    if ctx.loops.leads_home(&backend.target, ctx.clock.now_ms()) {
+        return Box::pin(home::connect(ctx, errand, backend)).await;
+    }
+    Ok(Reached { stream: connect(&backend.target, errand.manner).await?, passing: None })
+}
+
 /// Connects, with small writes sent at once.
 ///
 /// # Errors
@@ -34,29 +72,23 @@ pub(crate) struct Manner {
 pub(crate) async fn connect(target: &Target, manner: Manner) -> io::Result<TcpStream> {
     match target {
         Target::Ip(address) => connect_ip(*address, manner).await,
-        Target::Unix(path) => connect_unix(path).await,
+        Target::Unix(path) => unix::connect(unix::socket()?, path).await,
         Target::Unresolved => Err(io::Error::new(io::ErrorKind::HostUnreachable, "no answer to its name is known")),
     }
 }
 
 async fn connect_ip(address: SocketAddr, manner: Manner) -> io::Result<TcpStream> {
-    let stream = match manner.from {
-        None => dial(own_socket(address)?, address, manner.data).await?,
+    match manner.from {
+        None => dial(own_socket(address)?, address, manner.data).await,
         Some(client) => match dial(foreign_socket(client)?, address, manner.data).await {
             // Another connection of that client to that backend has the port: any other will do.
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 let client = SocketAddr::new(client.ip(), 0);
-                dial(foreign_socket(client)?, address, manner.data).await?
+                dial(foreign_socket(client)?, address, manner.data).await
             }
-            dialled => dialled?,
+            dialled => dialled,
         },
-    };
-    // On one host the kernel may give the dial the very port that it dials: a backend that is not
-    // there would seem to answer, with an echo, and could not come back.
-    if address.ip().is_loopback() && stream.local_addr()? == address {
-        return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Ok(stream)
 }
 
 fn own_socket(address: SocketAddr) -> io::Result<TcpSocket> {
@@ -67,18 +99,20 @@ fn foreign_socket(client: SocketAddr) -> io::Result<TcpSocket> {
     Ok(TcpSocket::from_std_stream(transparent::socket(client, Type::STREAM)?.into()))
 }
 
+/// Connects a socket, which may be bound.
 async fn dial(socket: TcpSocket, address: SocketAddr, data: bool) -> io::Result<TcpStream> {
     if data {
         SockRef::from(&socket).set_tcp_quickack(false)?;
     }
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
+    // On one host the kernel may give the dial the very port that it dials: a backend that is not
+    // there would seem to answer, with an echo, and could not come back.
+    if address.ip().is_loopback() && stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     Ok(stream)
 }
 
-/// A connected Unix stream, which from here on is used like one of TCP: reading, writing, ending
-/// and waiting are the same calls, and options of TCP fail harmlessly.
-async fn connect_unix(path: &Path) -> io::Result<TcpStream> {
-    let stream = UnixStream::connect(path).await?.into_std()?;
-    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(stream)))
-}
+#[cfg(test)]
+mod tests;

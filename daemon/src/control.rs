@@ -12,6 +12,8 @@ pub mod health;
 mod identities;
 pub mod ipc;
 pub mod latency;
+mod names;
 pub mod ports;
 pub mod reconcile;
 pub mod records;
+mod sources;

@@ -34,6 +34,7 @@ pub mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
@@ -52,6 +53,7 @@ use listen::{Binder, Prepared};
 use options::Settings;
 use published::Publisher;
 use report::REPORTS_MAX;
+use resolve::Resolver;
 use signals::Signals;
 use store::{StateDir, Store, StoreError};
 use worker::Workers;
@@ -94,7 +96,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("start the control runtime"))?;
 
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
         let server = Server::bind(&settings.socket)?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
@@ -110,6 +112,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
             records: Records::new(workers.take_records()),
+            resolver: Resolver::system(),
+            names: stored.names,
             publisher,
             bus,
         };
@@ -137,7 +141,10 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         );
         info!("poised has stopped");
         Ok(())
-    })
+    });
+    // A look-up that nobody answers does not hold a stop.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
@@ -176,5 +183,9 @@ impl Ports for Sockets {
 
     fn address(&self, listener: ListenerId) -> Option<Bind> {
         self.0.address(listener)
+    }
+
+    fn source(&self, to: IpAddr) -> Option<IpAddr> {
+        source::source_of(to).ok()
     }
 }

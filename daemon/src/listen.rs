@@ -188,29 +188,31 @@ impl Binder {
     /// returns when what is closed refuses connections.
     pub async fn commit(&mut self, prepared: Prepared) {
         let Prepared { kept, fresh, modes } = prepared;
-        let mut doors = BTreeMap::new();
-        for (listener, opened) in kept {
-            let before = self.doors.values().find(|before| before.door == opened.door);
-            if before.is_none_or(|before| before.purpose != opened.purpose) {
-                self.tell(|| WorkerCommand::Assign { door: opened.door, purpose: opened.purpose.clone() }).await;
-            }
-            doors.insert(listener, opened);
-        }
-        for fresh in fresh {
+        let before = std::mem::replace(&mut self.doors, kept);
+        let mut sockets = Vec::with_capacity(fresh.len());
+        for Fresh { purpose, place, sockets: made } in fresh {
             let door = DoorId(self.next);
             self.next += 1;
-            let Fresh { purpose, place, mut sockets } = fresh;
+            sockets.push((door, purpose.clone(), made));
+            self.doors.insert(purpose.listener, Opened { door, place, purpose });
+        }
+        // Before the first client: it may be one of our own.
+        let own = Arc::new(self.own());
+        self.tell(|| WorkerCommand::Own { own: Arc::clone(&own) }).await;
+        for opened in self.doors.values() {
+            let passed_on = |before: &Opened| before.door == opened.door && before.purpose != opened.purpose;
+            if before.values().any(passed_on) {
+                self.tell(|| WorkerCommand::Assign { door: opened.door, purpose: opened.purpose.clone() }).await;
+            }
+        }
+        for (door, purpose, mut sockets) in sockets {
             for worker in &self.workers {
                 let Some(socket) = sockets.pop() else { break };
                 // A worker that is gone serves nothing; its socket closes.
                 let _ = worker.send(WorkerCommand::Open { door, purpose: purpose.clone(), socket }).await;
             }
-            doors.insert(purpose.listener, Opened { door, place, purpose });
         }
-        let before = std::mem::replace(&mut self.doors, doors);
         self.set_modes(&modes);
-        let own = Arc::new(self.own());
-        self.tell(|| WorkerCommand::Own { own: Arc::clone(&own) }).await;
         self.close(before).await;
     }
 

@@ -74,6 +74,17 @@ pub struct Loops {
     local: RefCell<HashMap<IpAddr, (bool, u64)>>,
 }
 
+impl Caller {
+    /// An address, where one of IPv4 in the clothes of IPv6 is the same as without them.
+    pub fn ip(address: SocketAddr) -> Self {
+        let mapped = match address {
+            SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped(),
+            SocketAddr::V4(_) => None,
+        };
+        Self::Ip(mapped.map_or(address, |v4| SocketAddr::new(v4.into(), address.port())))
+    }
+}
+
 impl Own {
     /// Adds an address; `dual` when it takes IPv4 besides IPv6.
     pub fn add_ip(&mut self, address: SocketAddr, dual: bool) {

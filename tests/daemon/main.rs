@@ -25,3 +25,4 @@ mod scenarios;
 mod socket;
 mod tcp;
 mod udp;
+mod unix;

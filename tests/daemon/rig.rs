@@ -211,7 +211,13 @@ impl Rig {
 
     /// How often the listener `front` has counted a cause.
     pub fn count_of(&self, cause: Cause) -> u64 {
-        self.counters().causes.iter().find(|(counted, _)| *counted == cause).map_or(0, |(_, n)| *n)
+        self.count_of_listener("front", cause)
+    }
+
+    /// How often a listener has counted a cause.
+    pub fn count_of_listener(&self, listener: &str, cause: Cause) -> u64 {
+        let causes = self.listener(listener).live.totals().causes;
+        causes.iter().find(|(counted, _)| *counted == cause).map_or(0, |(_, n)| *n)
     }
 
     /// The records that have arrived.

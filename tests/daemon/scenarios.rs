@@ -1,6 +1,7 @@
 //! One test per behaviour that poise promises, named after its id: real sockets on loopback, counted
 //! at the backends.
 
+mod addresses;
 mod balance;
 mod source;
 mod standby;

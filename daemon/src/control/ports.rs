@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 
 use poise_core::plan::ListenerId;
 use poise_ipc::Name;
@@ -60,4 +61,7 @@ pub trait Ports {
 
     /// The real address of a listener, where the configured port is 0.
     fn address(&self, listener: ListenerId) -> Option<Bind>;
+
+    /// The address that connections to `to` come from; none without a route.
+    fn source(&self, to: IpAddr) -> Option<IpAddr>;
 }

@@ -9,6 +9,7 @@ mod commit;
 mod ramps;
 mod reload;
 mod requests;
+mod resolving;
 mod start;
 mod status;
 mod verdicts;
@@ -28,6 +29,7 @@ use poise_ipc::message::{ErrorCode, ErrorReply};
 use poise_ipc::status::Status;
 use poise_ipc::{Config, Name};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::bus::Bus;
@@ -35,11 +37,14 @@ use super::checks::CheckLog;
 use super::command::{Answer, Command};
 use super::health::Trackers;
 use super::latency::Latencies;
+use super::names::Names;
 use super::ports::Ports;
 use super::records::Records;
+use super::sources::Sources;
 use crate::published::Publisher;
 use crate::report::ProbeReport;
-use crate::store::{HealthRow, Store, StoreError};
+use crate::resolve::Resolver;
+use crate::store::{HealthRow, NameRow, Store, StoreError};
 use crate::wall::now_ms;
 
 pub(crate) use commit::chain;
@@ -47,6 +52,7 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use ramps::tell_backups;
 use reload::{FileTask, OperatorFile};
+use resolving::{Answered, Asked};
 pub use start::StartError;
 pub(crate) use start::daemon;
 
@@ -103,6 +109,10 @@ pub struct Parts<P> {
     pub facts: Facts,
     /// Records of the workers.
     pub records: Records,
+    /// Looks up host names.
+    pub resolver: Resolver,
+    /// What they stood for when the daemon last ran.
+    pub names: Vec<NameRow>,
 }
 
 /// Where work comes from.
@@ -136,6 +146,11 @@ pub struct Reconcile<P: Ports> {
     waiting: VecDeque<Job>,
     unstored: HashMap<BackendId, HealthRow>,
     failing_open: Vec<Name>,
+    names: Names,
+    /// Whether the store does not know yet what names stand for.
+    names_unstored: bool,
+    lookups: JoinSet<Answered>,
+    sources: Sources,
     /// The last answers to the names of backends.
     resolved: HashMap<BackendId, SocketAddr>,
     /// The backends in slow start.
@@ -155,6 +170,7 @@ enum Done<S> {
     Stored(Box<Storing<S>>, Outcome),
     Marked(Marking, Outcome),
     Read(FileTask, io::Result<String>),
+    Resolved(Box<Asked>, Vec<Answered>),
 }
 
 /// What the store says.
@@ -187,6 +203,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                     Some(Command::Stop) | None => break,
                     Some(command) => self.take(command),
                 },
+                Some(answered) = self.lookups.join_next() => self.looked_up(answered),
                 _ = tick.tick() => self.tick(),
             }
         }
@@ -218,6 +235,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Done::Stored(storing, outcome) => self.finish_storing(*storing, outcome).await,
             Done::Marked(marking, outcome) => self.finish_marking(marking, outcome),
             Done::Read(task, text) => self.finish_reading(task, text),
+            Done::Resolved(asked, answers) => self.finish_resolving(*asked, answers),
         }
         while self.under_way.is_none() {
             let Some(job) = self.waiting.pop_front() else { return };
@@ -236,6 +254,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.step_ramps();
         }
         self.store_health();
+        self.look_up();
+        self.store_names();
         if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
             self.begin_reading(FileTask::Look);
         }
@@ -280,6 +300,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.done(done).await;
         }
         self.store_health();
+        self.store_names();
         let Parts { store, ports, .. } = self.parts;
         drop(store);
         ports

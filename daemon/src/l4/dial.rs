@@ -17,7 +17,8 @@ use poise_ipc::cause::Cause;
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
-use crate::connect::{Manner, connect};
+use crate::connect::{self, Errand, Manner, Reached};
+use crate::loops::Passing;
 use crate::proxy::{self, Origin};
 use crate::shortage::is_shortage;
 use crate::turn::{Turn, wait};
@@ -32,6 +33,8 @@ pub(super) struct Dialed {
     pub(super) backend: Arc<BackendPlan>,
     pub(super) stream: TcpStream,
     pub(super) inflight: Inflight,
+    /// What makes the connection known again, where it leads back to poised.
+    pub(super) passing: Option<Box<Passing>>,
 }
 
 /// Why no backend was reached.
@@ -58,6 +61,7 @@ pub(super) async fn dial(
     let peer = origin.client;
     let header = proxy::header_for(listener, origin, client);
     let manner = Manner { data: header.is_some() || has_spoken(client), from: listener.speaks_from(peer) };
+    let errand = Errand { listener: listener.id, client, manner };
     let pinned = pinned(ctx, listener, peer)?;
     let mut caller = Caller { ctx, listener, client, peer, watch, tried: Vec::new() };
     let mut turn = caller.first_turn(pinned).await.map_err(|cause| Failure { cause, backend: None })?;
@@ -65,11 +69,11 @@ pub(super) async fn dial(
         let cells = turn.backend.live.worker(ctx.index);
         cells.picks.add(1);
         watch.rearm(listener.settings.connect_timeout_ms);
-        let miss = match watch.bound(reach(&turn.backend, manner, header.as_deref())).await {
-            Ok(Ok(stream)) => {
+        let miss = match watch.bound(reach(ctx, errand, &turn.backend, header.as_deref())).await {
+            Ok(Ok(Reached { stream, passing })) => {
                 let Turn { backend, slot: inflight } = turn;
                 remember(ctx, listener, peer, (pinned, &backend));
-                return Ok(Dialed { backend, stream, inflight });
+                return Ok(Dialed { backend, stream, inflight, passing });
             }
             Ok(Err(error)) if is_ours(&error, manner) => Miss { cause: Cause::TransparentFailed, own: true },
             Ok(Err(error)) => Miss { cause: Cause::ConnectFailed, own: is_shortage(&error) },
@@ -144,12 +148,18 @@ impl Caller<'_> {
 }
 
 /// Connects to a backend and says who the client is, if it is to be told.
-async fn reach(backend: &BackendPlan, manner: Manner, header: Option<&[u8]>) -> io::Result<TcpStream> {
-    let stream = connect(&backend.target, manner).await?;
-    match header {
-        Some(header) => proxy::send(stream, header).await,
-        None => Ok(stream),
-    }
+async fn reach(
+    ctx: &WorkerContext,
+    errand: Errand<'_>,
+    backend: &BackendPlan,
+    header: Option<&[u8]>,
+) -> io::Result<Reached> {
+    let Reached { stream, passing } = connect::reach(ctx, errand, backend).await?;
+    let stream = match header {
+        Some(header) => proxy::send(stream, header).await?,
+        None => stream,
+    };
+    Ok(Reached { stream, passing })
 }
 
 /// Whether a dial failed because the client's address could not be taken.

@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use poise_core::live::BackendCells;
 use poise_core::plan::BackendId;
 use poise_ipc::cause::Cause;
-
 use tracing::debug;
 
 use super::client::{Relay, Request};
@@ -20,7 +19,11 @@ use super::exchange::{Course, Exchange};
 use super::outbound::{self, Link};
 use super::pick::{self, Pick, Unpicked};
 use super::upload::Upload;
+use crate::connect::{Errand, Manner};
 use crate::turn;
+
+/// The request is at hand when the connection is there.
+const WITH_DATA: Manner = Manner { data: true, from: None };
 
 /// Backends that one request is offered to.
 const BACKENDS_MAX: usize = 3;
@@ -149,9 +152,10 @@ impl Relay {
         loop {
             let pooled = self.pooled(attempt);
             let reused = pooled.is_some();
+            let errand = Errand { listener: self.listener.id, client: &self.client, manner: WITH_DATA };
             let link = match pooled {
                 Some(link) => Ok(link),
-                None => Box::pin(dial(&self.ctx, &attempt.pick.backend, &self.watch, connect_timeout_ms)).await,
+                None => Box::pin(dial(&self.ctx, errand, &attempt.pick.backend, &self.watch, connect_timeout_ms)).await,
             };
             match link {
                 Ok(link) => {

@@ -7,10 +7,9 @@ use std::rc::Rc;
 
 use poise_core::plan::BackendPlan;
 use poise_ipc::cause::Cause;
-use tokio::net::TcpStream;
 
 use super::outbound::Link;
-use crate::connect::{Manner, connect};
+use crate::connect::{Errand, Reached, reach};
 use crate::shortage::is_shortage;
 use crate::worker::{Alarm, Watch, WorkerContext};
 
@@ -24,14 +23,15 @@ use crate::worker::{Alarm, Watch, WorkerContext};
 /// Dropping it closes the socket.
 pub(super) async fn dial(
     ctx: &Rc<WorkerContext>,
+    errand: Errand<'_>,
     backend: &BackendPlan,
     watch: &Watch,
     timeout_ms: u32,
 ) -> Result<Link, Cause> {
     watch.rearm(timeout_ms);
-    let outcome = watch.bound(connect_or_clear(ctx, backend)).await;
+    let outcome = watch.bound(connect_or_clear(ctx, errand, backend)).await;
     let cause = match outcome {
-        Ok(Ok(stream)) => return Ok(Link::new(stream, backend, ctx.index)),
+        Ok(Ok(reached)) => return Ok(Link::new(reached, backend, ctx.index)),
         Ok(Err(error)) if is_shortage(&error) => return Err(Cause::ConnectFailed),
         Ok(Err(_)) => Cause::ConnectFailed,
         Err(Alarm::Due) => Cause::ConnectTimeout,
@@ -41,15 +41,12 @@ pub(super) async fn dial(
     Err(cause)
 }
 
-/// The request is at hand when the connection is there.
-const WITH_DATA: Manner = Manner { data: true, from: None };
-
-async fn connect_or_clear(ctx: &WorkerContext, backend: &BackendPlan) -> io::Result<TcpStream> {
-    match connect(&backend.target, WITH_DATA).await {
+async fn connect_or_clear(ctx: &WorkerContext, errand: Errand<'_>, backend: &BackendPlan) -> io::Result<Reached> {
+    match reach(ctx, errand, backend).await {
         Err(error) if is_shortage(&error) => {
             // Idle connections are worth less than this request.
             ctx.l7.pool.borrow_mut().clear();
-            connect(&backend.target, WITH_DATA).await
+            reach(ctx, errand, backend).await
         }
         outcome => outcome,
     }

@@ -18,6 +18,8 @@ use poise_ipc::model::AdminState;
 use rustix::net::RecvFlags;
 use tokio::net::TcpStream;
 
+use crate::connect::Reached;
+use crate::loops::Passing;
 use crate::worker::{Phase, WorkerContext};
 
 /// Idle connections to one backend, per worker: as many as 512 busy clients leave behind.
@@ -39,15 +41,25 @@ pub(super) struct Link {
     live: Arc<BackendLive>,
     worker: usize,
     idle_since_ms: u64,
+    _passing: Option<Box<Passing>>,
 }
 
 impl Link {
     /// Counts and keeps a socket that was just connected.
-    pub(super) fn new(stream: TcpStream, backend: &BackendPlan, worker: usize) -> Self {
+    pub(super) fn new(reached: Reached, backend: &BackendPlan, worker: usize) -> Self {
+        let Reached { stream, passing } = reached;
         let live = Arc::clone(&backend.live);
         live.worker(worker).connections.add(1);
         live.worker(worker).connections_open.add(1);
-        Self { stream, backend: backend.id, target: backend.target.clone(), live, worker, idle_since_ms: 0 }
+        Self {
+            stream,
+            backend: backend.id,
+            target: backend.target.clone(),
+            live,
+            worker,
+            idle_since_ms: 0,
+            _passing: passing,
+        }
     }
 
     /// This worker's counters of the backend.

@@ -7,9 +7,11 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixStream;
 
 use poise_ipc::model::Bind;
-use rustix::net::{SocketAddrUnix, SocketFlags, acceptfrom_with};
+use rustix::net::SocketFlags;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::Accepting;
@@ -81,8 +83,8 @@ impl Acceptor {
         match self {
             Self::Tcp(socket) => socket.accept().await.map(|(client, peer)| of_tcp(client, peer)),
             Self::Unix(socket) => {
-                let (client, name) = socket.accept().await?;
-                of_unix(client.into_std()?.into(), name.as_abstract_name())
+                let (client, _) = socket.accept().await?;
+                of_unix(client.into_std()?)
             }
         }
     }
@@ -98,26 +100,22 @@ impl Acceptor {
                 let peer = client.peer_addr()?;
                 Ok(of_tcp(TcpStream::from_std(client)?, peer))
             }
-            Self::Unix(socket) => {
-                let (client, name) = acceptfrom_with(socket, FLAGS)?;
-                let name = name.and_then(|name| SocketAddrUnix::try_from(name).ok());
-                of_unix(client, name.as_ref().and_then(SocketAddrUnix::abstract_name))
-            }
+            Self::Unix(socket) => of_unix(UnixStream::from(rustix::net::accept_with(socket, FLAGS)?)),
         }
     }
 }
 
 /// On a socket of both families IPv4 clients come in IPv6 clothes, which are taken off here.
 fn of_tcp(client: TcpStream, peer: SocketAddr) -> Arrival {
-    let mapped = match peer {
-        SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped(),
-        SocketAddr::V4(_) => None,
-    };
-    let peer = mapped.map_or(peer, |v4| SocketAddr::new(v4.into(), peer.port()));
-    Arrival { client, peer, caller: Some(Caller::Ip(peer)) }
+    let caller = Caller::ip(peer);
+    let peer = if let Caller::Ip(peer) = caller { peer } else { peer };
+    Arrival { client, peer, caller: Some(caller) }
 }
 
-fn of_unix(client: OwnedFd, name: Option<&[u8]>) -> io::Result<Arrival> {
-    let client = TcpStream::from_std(std::net::TcpStream::from(client))?;
-    Ok(Arrival { client, peer: NOWHERE, caller: name.map(|name| Caller::Unix(name.to_vec())) })
+fn of_unix(client: UnixStream) -> io::Result<Arrival> {
+    // Accepting tells a path or nothing; only those of our own have another name.
+    let name = client.peer_addr().ok();
+    let caller = name.and_then(|name| name.as_abstract_name().map(|name| Caller::Unix(name.to_vec())));
+    let client = TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(client)))?;
+    Ok(Arrival { client, peer: NOWHERE, caller })
 }

@@ -34,12 +34,16 @@ pub struct PeerText {
 const PEER_LEN_MAX: usize = 45;
 
 impl PeerText {
-    /// The text of an address; an IPv4 address in IPv6 clothes is written as IPv4.
+    /// The text of an address; an IPv4 address in IPv6 clothes is written as IPv4. No address, as a
+    /// client on a Unix socket has, is `unknown` (RFC 7239 section 6.2).
     pub fn new(peer: IpAddr) -> Self {
         let mut text = [0; PEER_LEN_MAX];
         let mut rest = &mut text[..];
         // An address always fits, and cut short it would still be no harm.
-        let _ = write!(rest, "{}", peer.to_canonical());
+        let _ = match peer.to_canonical() {
+            none if none.is_unspecified() => write!(rest, "unknown"),
+            address => write!(rest, "{address}"),
+        };
         let len = PEER_LEN_MAX - rest.len();
         Self { text, len }
     }

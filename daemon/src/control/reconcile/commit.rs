@@ -8,19 +8,18 @@
 use std::error::Error;
 
 use poise_core::plan::{BackendId, Identities};
-use poise_ipc::advice::Finding;
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply};
-use poise_ipc::{Config, advice, apply, diff, text};
+use poise_ipc::{Config, apply, diff, text};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::resolving::{Addresses, Asked};
 use super::{Asker, Done, Job, Outcome, Reconcile, State};
 use crate::control::bus::What;
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports, Want, Wanted};
 use crate::store::{self, Running, StoreError};
-use crate::transparent;
 use crate::wall::now_ms;
 
 /// A change of the configuration that somebody wants.
@@ -54,6 +53,8 @@ pub enum Source {
 /// A commit that is being stored.
 pub(super) struct Storing<S> {
     state: State,
+    /// What was found for the names that it brings.
+    found: Addresses,
     prepared: S,
     commit: Commit,
     taken: Option<String>,
@@ -83,6 +84,16 @@ impl<P: Ports + 'static> Reconcile<P> {
             Ok(candidate) => candidate,
             Err(error) => return answer(asker, Err(error)),
         };
+        let missing = self.names.missing(&candidate);
+        if missing.is_empty() {
+            self.begin_commit(candidate, Addresses::new(), change, asker);
+        } else {
+            self.begin_resolving(missing, Asked { candidate, change, asker });
+        }
+    }
+
+    /// Goes on with a candidate whose names all have addresses, those of new ones in `found`.
+    pub(super) fn begin_commit(&mut self, candidate: Config, found: Addresses, change: Change, asker: Asker) {
         let edits = diff::diff(&self.state.config, &candidate);
         if edits.is_empty() && !change.dry_run && change.taken.is_some() {
             return self.begin_marking(change.taken.unwrap_or_default(), Some(asker));
@@ -99,9 +110,8 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let inverse = diff::diff(&candidate, &self.state.config);
                 let Change { author, reason, taken, .. } = change;
                 let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
-                let findings = findings(&candidate);
-                let state = State { revision, config: candidate, identities, findings };
-                self.begin_storing(Storing { state, prepared, commit, taken, asker });
+                let state = State { revision, config: candidate, identities, findings: Vec::new() };
+                self.begin_storing(Storing { state, found, prepared, commit, taken, asker });
             }
         }
     }
@@ -135,15 +145,15 @@ impl<P: Ports + 'static> Reconcile<P> {
             taken: storing.taken.clone().or_else(|| self.file.taken.clone()),
         };
         let gone = gone(&self.state.identities, identities);
-        let ack =
-            self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone, names: Vec::new() });
+        let names = self.names_of(config, &storing.found);
+        let ack = self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone, names });
         let storing = Box::new(storing);
         self.under_way = Some(Box::pin(async move { Done::Stored(storing, outcome(ack).await) }));
     }
 
     /// Publishes what is stored, or refuses what could not be.
     pub(super) async fn finish_storing(&mut self, storing: Storing<P::Prepared>, outcome: Outcome) {
-        let Storing { state, prepared, commit, taken, asker } = storing;
+        let Storing { state, found, prepared, commit, taken, asker } = storing;
         if let Err(error) = outcome {
             return answer(asker, Err(refused_by_store(&error)));
         }
@@ -152,8 +162,10 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.file.took(taken);
         }
         self.follow(&std::collections::HashMap::new());
+        self.follow_names(found);
         let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
+        self.judge();
         let (revision, edits_count, author) = (commit.revision, commit.edits.len(), commit.author.user.as_str());
         info!(revision, generation = self.generation(), author, edits_count, "configuration committed");
         let applied = Applied { revision, changed: true, edits: commit.edits.clone() };
@@ -241,13 +253,6 @@ fn needed(edit: &Edit) -> Option<String> {
 fn not_found(path: String, faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
     let error = ErrorReply::new(ErrorCode::NotFound, format!("{path} does not exist"));
     ErrorReply { path: Some(path), faults, ..error }
-}
-
-/// Advice on a configuration, by itself and on this machine.
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = advice::findings(config);
-    findings.extend(transparent::findings(config));
-    findings
 }
 
 /// The refusal of an invalid configuration.

@@ -19,7 +19,11 @@ use tracing::{info, warn};
 
 use super::commit::{chain, wanted};
 use super::reload::OperatorFile;
-use super::{Change, CheckLog, Latencies, Parts, Reconcile, Source, State, Trackers, VecDeque, slow_work};
+use super::resolving::Addresses;
+use super::{
+    Change, CheckLog, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers, VecDeque,
+    slow_work,
+};
 use crate::control::file::{self, Step};
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports};
@@ -67,7 +71,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// # Errors
     /// [`StartError`] when there is no configuration that can run.
     pub async fn start(
-        parts: Parts<P>,
+        mut parts: Parts<P>,
         running: Option<Running>,
         health: Vec<HealthRow>,
         file: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let first = running.is_none();
         let (state, taken) = restored(running)?;
         let read = file.as_ref().map(|path| file::read(path));
+        let names = Names::new(&parts.facts.daemon_id, std::mem::take(&mut parts.names));
         let mut this = Self {
             parts,
             state,
@@ -86,6 +91,10 @@ impl<P: Ports + 'static> Reconcile<P> {
             waiting: VecDeque::new(),
             unstored: HashMap::new(),
             failing_open: Vec::new(),
+            names,
+            names_unstored: false,
+            lookups: JoinSet::new(),
+            sources: Sources::default(),
             resolved: HashMap::new(),
             ramps: Ramps::default(),
             born: Instant::now(),
@@ -94,6 +103,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         };
         let health = health.into_iter().map(|row| (row.backend, row)).collect();
         this.follow(&health);
+        this.follow_names(Addresses::new());
         let live = match read {
             Some(read) => this.consider(read, first).await?,
             None => false,
@@ -109,6 +119,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let prepared = self.parts.ports.prepare(&wanted(&self.state.config, &self.state.identities))?;
         let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
+        self.judge();
         info!(revision = self.state.revision, generation = self.generation(), "configuration in force");
         self.tell_fail_open(&failed_open, now_ms());
         Ok(())
@@ -202,6 +213,5 @@ fn restored(running: Option<Running>) -> Result<(State, Option<String>), StartEr
     let config = text::parse(&running.text).map_err(|faults| StartError::Stored { faults })?;
     let unreadable = || StartError::Stored { faults: vec![Fault::new("", "the stored identities cannot be read")] };
     let identities = identities::parse(&running.identities).ok_or_else(unreadable)?.follow(&config);
-    let findings = super::commit::findings(&config);
-    Ok((State { revision: running.revision, config, identities, findings }, running.taken))
+    Ok((State { revision: running.revision, config, identities, findings: Vec::new() }, running.taken))
 }

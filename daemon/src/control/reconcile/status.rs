@@ -3,6 +3,7 @@
 //! Built on demand and shared among all who ask within a moment, so that a hundred consoles cost
 //! as much as ten. It changes nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poise_core::persistence::SourceTable;
@@ -98,6 +99,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         group.backends.iter().map(status).collect()
     }
 
+    fn source(&self, to: IpAddr, at_ms: u64) -> Option<IpAddr> {
+        self.sources.of(to, at_ms, |to| self.parts.ports.source(to))
+    }
+
     fn backend(&self, group: &Name, backend: &BackendPlan, at_ms: u64) -> BackendStatus {
         let mut counters = backend.live.totals();
         self.latencies.fill(backend.id, &backend.live, &mut counters);
@@ -107,6 +112,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             health: self.trackers.status(backend.id, at_ms),
             counters,
             ramp_permille: backend.ramp_permille,
+            source: backend.target.ip().and_then(|to| self.source(to.ip(), at_ms)),
             resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }

@@ -3,5 +3,6 @@
 
 mod commits;
 mod files;
+mod names;
 mod support;
 mod verdicts;

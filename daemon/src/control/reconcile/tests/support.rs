@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
@@ -38,6 +39,44 @@ b = { address = \"10.0.0.2:80\", weight = 50 }
 pub(super) struct FakePorts {
     pub(super) taken: Rc<RefCell<BTreeSet<Bind>>>,
     pub(super) open: Rc<RefCell<Wanted>>,
+    pub(super) names: FakeNames,
+}
+
+/// Answers to look-ups: the addresses of names; those that are absent do not exist, and nobody
+/// answers for those that have none.
+#[derive(Clone, Default)]
+pub(super) struct FakeNames(Arc<Mutex<HashMap<String, Vec<IpAddr>>>>);
+
+impl FakeNames {
+    /// From now on a name has these addresses; none when there are none.
+    pub(super) fn set(&self, host: &str, addresses: &[[u8; 4]]) {
+        let addresses = addresses.iter().map(|&address| address.into()).collect::<Vec<_>>();
+        let mut known = self.0.lock().expect("nobody panics");
+        if addresses.is_empty() {
+            known.remove(host)
+        } else {
+            known.insert(host.to_owned(), addresses)
+        };
+    }
+
+    /// From now on nobody answers for a name.
+    pub(super) fn silence(&self, host: &str) {
+        self.0.lock().expect("nobody panics").insert(host.to_owned(), Vec::new());
+    }
+
+    fn resolver(&self) -> Resolver {
+        let known = Arc::clone(&self.0);
+        Resolver::new(move |host| {
+            let found = known.lock().expect("nobody panics").get(&host).cloned();
+            async move {
+                match found {
+                    None => Err(io::Error::other("no such name")),
+                    Some(silent) if silent.is_empty() => std::future::pending().await,
+                    Some(found) => Ok(found),
+                }
+            }
+        })
+    }
 }
 
 impl Ports for FakePorts {
@@ -60,6 +99,10 @@ impl Ports for FakePorts {
 
     async fn commit(&mut self, prepared: Wanted) {
         *self.open.borrow_mut() = prepared;
+    }
+
+    fn source(&self, to: IpAddr) -> Option<IpAddr> {
+        (to == IpAddr::from([10, 0, 0, 1])).then(|| [10, 0, 0, 254].into())
     }
 
     fn address(&self, listener: ListenerId) -> Option<Bind> {
@@ -92,6 +135,8 @@ impl Writer {
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, 1),
             records: Records::default(),
+            resolver: ports.names.resolver(),
+            names: stored.names,
         };
         let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
         let (inbox, commands) = mpsc::channel(8);
