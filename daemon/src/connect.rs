@@ -8,14 +8,19 @@ mod unix;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use poise_core::plan::{BackendPlan, ListenerId, Target};
-use socket2::{SockRef, Type};
+use poise_ipc::model::Listener;
+use socket2::{SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::loops::Passing;
 use crate::transparent;
 use crate::worker::WorkerContext;
+
+/// Probes without an answer, one keep-alive time apart, after which a peer is gone.
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// How a backend is dialled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,6 +79,21 @@ pub(crate) async fn connect(target: &Target, manner: Manner) -> io::Result<TcpSt
         Target::Ip(address) => connect_ip(*address, manner).await,
         Target::Unix(path) => unix::connect(unix::socket()?, path).await,
         Target::Unresolved => Err(io::Error::new(io::ErrorKind::HostUnreachable, "no answer to its name is known")),
+    }
+}
+
+/// Sets the times of a listener after which a peer that says nothing more is given up, on either
+/// side of a connection. A Unix socket has none of them.
+pub(crate) fn watch_peer(stream: &TcpStream, listener: &Listener) {
+    let socket = SockRef::from(stream);
+    let ms = |ms: u32| Duration::from_millis(ms.into());
+    if let Some(keepalive) = listener.keepalive_ms.map(ms) {
+        let probes = TcpKeepalive::new().with_time(keepalive).with_interval(keepalive).with_retries(KEEPALIVE_PROBES);
+        // Fails only where there is no such thing.
+        let _ = socket.set_tcp_keepalive(&probes);
+    }
+    if let Some(user_timeout) = listener.user_timeout_ms.map(ms) {
+        let _ = socket.set_tcp_user_timeout(Some(user_timeout));
     }
 }
 

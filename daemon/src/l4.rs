@@ -22,6 +22,7 @@ use self::dial::{Dialed, dial};
 use self::direction::Side;
 use self::pipes::Pipes;
 use self::relay::{End, Pair};
+use crate::connect::watch_peer;
 use crate::proxy::Origin;
 use crate::worker::WorkerContext;
 
@@ -44,6 +45,7 @@ impl WorkerState {
 /// panic; everything else is counted here.
 pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: TcpStream, origin: Origin) {
     let peer = origin.client;
+    watch_peer(&client, &listener.settings);
     let watch = ctx.watch(listener.settings.connect_timeout_ms);
     let Dialed { backend, stream, inflight, passing: _passing } =
         match dial(&ctx, &listener, (&client, origin), &watch).await {
@@ -57,10 +59,11 @@ pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, c
         };
     // Only what the relay needs stays: an old plan must not live as long as its connections.
     let (id, live, idle_timeout_ms) = (listener.id, Arc::clone(&listener.live), listener.settings.idle_timeout_ms);
+    let limiter = Arc::clone(&listener.limiter);
     drop(listener);
     let (to_client, to_backend) = (live.worker(ctx.index), backend.live.worker(ctx.index));
     let reached = Reached::new(to_backend, inflight);
-    let mut pair = Pair::new(&ctx, client, stream);
+    let mut pair = Pair::new(&ctx, client, stream, &limiter);
     let end = pair.run(&watch, idle_timeout_ms, to_client, to_backend).await;
     drop(reached);
     if let Some(cause) = end.cause() {

@@ -29,6 +29,7 @@ use tokio::net::TcpStream;
 
 use self::client::Relay;
 use self::outbound::Pool;
+use crate::connect::watch_peer;
 use crate::worker::WorkerContext;
 
 /// Buffers for heads that wait to be used again. With one for each of so many requests in flight
@@ -101,6 +102,7 @@ pub fn serve(
     client: TcpStream,
     peer: SocketAddr,
 ) -> impl Future<Output = ()> {
+    watch_peer(&client, &listener.settings);
     let mut relay = Relay::new(ctx, listener, client, peer);
     async move { relay.run().await }
 }

@@ -17,7 +17,7 @@ use poise_ipc::cause::Cause;
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
-use crate::connect::{self, Errand, Manner, Reached};
+use crate::connect::{self, Errand, Manner, Reached, watch_peer};
 use crate::loops::Passing;
 use crate::proxy::{self, Origin};
 use crate::shortage::is_shortage;
@@ -72,6 +72,7 @@ pub(super) async fn dial(
         let miss = match watch.bound(reach(ctx, errand, &turn.backend, header.as_deref())).await {
             Ok(Ok(Reached { stream, passing })) => {
                 let Turn { backend, slot: inflight } = turn;
+                watch_peer(&stream, &listener.settings);
                 remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight, passing });
             }

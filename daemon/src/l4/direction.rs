@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::pipes::{PIPE_BYTES, Pipe};
-use crate::worker::WorkerContext;
+use crate::worker::{Share, WorkerContext};
 
 /// A read of so many bytes is full: what a direction reads until it is known to be bulk, and
 /// thereby what a peer that does not read can make us keep.
@@ -65,9 +65,11 @@ struct Read {
 }
 
 /// The state of one direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Direction {
     stage: Stage,
+    /// Its part of the listener's bandwidth.
+    share: Share,
     /// Full reads in a row.
     full_reads: u8,
     /// Whether bytes have moved since this was last asked.
@@ -106,6 +108,28 @@ enum Stage {
 }
 
 impl Direction {
+    /// A direction in which nothing has moved.
+    pub(super) fn new(share: Share) -> Self {
+        Self {
+            stage: Stage::default(),
+            share,
+            full_reads: 0,
+            moved: false,
+            source_failed: false,
+            cut_short: false,
+            held: Held::default(),
+        }
+    }
+
+    /// Whether it has bytes that its destination does not take.
+    pub(super) fn is_stalled(&self) -> bool {
+        match &self.held {
+            Held::Nothing => false,
+            Held::Refused { .. } => true,
+            Held::Piped(pipe) => pipe.held_bytes > 0,
+        }
+    }
+
     /// Whether the end of the source was passed on.
     pub(super) fn is_done(&self) -> bool {
         self.stage == Stage::Done
@@ -121,9 +145,9 @@ impl Direction {
         self.cut_short
     }
 
-    /// Whether bytes have moved since the last call.
+    /// Whether bytes have moved since the last call, or would have with more bandwidth.
     pub(super) fn take_moved(&mut self) -> bool {
-        std::mem::take(&mut self.moved)
+        std::mem::take(&mut self.moved) || self.share.is_waiting()
     }
 
     /// The source has failed, as the other direction found when it wrote.
@@ -167,38 +191,51 @@ impl Direction {
             }
             return Poll::Ready(Ok(()));
         }
+        let room = match self.room(cx, ctx, ends) {
+            Poll::Ready(room) => room.map_err(|error| (Fault::Read, error))?,
+            Poll::Pending => {
+                // Nothing is lent to a connection that waits.
+                self.release(ctx);
+                return Poll::Pending;
+            }
+        };
         if self.full_reads < FULL_READS {
-            return self.copy(cx, ctx, ends);
+            return self.copy(cx, ctx, ends, room);
         }
-        let readable = ends.from.poll_read_ready(cx).map_err(|error| (Fault::Read, error));
-        if readable.is_pending() {
-            // Nothing is lent to a connection that waits.
-            self.release(ctx);
-        }
-        ready!(readable)?;
         if matches!(self.held, Held::Nothing) {
             self.held = ctx.l4.pipes.take(ctx.clock.now_ms()).map_or(Held::Nothing, Held::Piped);
         }
         match &mut self.held {
             Held::Piped(pipe) => {
-                let read = splice_in(pipe, ends.from);
+                let read = splice_in(pipe, ends.from, room);
                 Poll::Ready(self.spliced(read, ctx, ends).map_err(|error| (Fault::Read, error)))
             }
-            Held::Nothing | Held::Refused { .. } => self.copy(cx, ctx, ends),
+            Held::Nothing | Held::Refused { .. } => self.copy(cx, ctx, ends, room),
         }
     }
 
-    /// Reads into the scratch buffer and writes on what it can.
+    /// Bytes that may be read now. Where bytes are known to be bulk there is first a wait for some,
+    /// elsewhere the read itself will tell.
+    fn room(&mut self, cx: &mut Context<'_>, ctx: &WorkerContext, ends: &Ends<'_>) -> Poll<io::Result<usize>> {
+        if self.full_reads >= FULL_READS {
+            ready!(ends.from.poll_read_ready(cx))?;
+        }
+        self.share.poll_room_for(cx, ctx, ends.from).map(Ok)
+    }
+
+    /// Reads into the scratch buffer, no more than `room`, and writes on what it can.
     fn copy(
         &mut self,
         cx: &mut Context<'_>,
         ctx: &WorkerContext,
         ends: &mut Ends<'_>,
+        room: usize,
     ) -> Poll<Result<(), (Fault, io::Error)>> {
         let bulk = self.full_reads >= FULL_READS && ctx.l4.refused_bytes.get() < REFUSED_BYTES_MAX;
         ctx.scratch.with(|scratch| {
-            let read_max = if bulk { scratch.len() } else { FULL_BYTES };
+            let read_max = room.min(if bulk { scratch.len() } else { FULL_BYTES });
             let read = ready!(self.read(cx, &mut scratch[..read_max], ends)).map_err(|error| (Fault::Read, error))?;
+            self.share.charge(read.len, ctx);
             let bytes = &scratch[..read.len];
             let sent = match write(cx, bytes, ends.to, read.ended) {
                 Poll::Ready(sent) => sent.map_err(|error| (Fault::Write, error))?,
@@ -256,6 +293,7 @@ impl Direction {
                 self.end_of_source()
             }
             Ok(n) => {
+                self.share.charge(n, ctx);
                 self.has_read(n, ends);
                 Ok(())
             }
@@ -359,8 +397,8 @@ const SPLICE: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
 
 /// Fills a pipe, which is empty: so "would block" can only mean that the socket has nothing, and
 /// the runtime may wait for it. With a full pipe it would wait for ever.
-fn splice_in(pipe: &mut Pipe, from: &TcpStream) -> io::Result<usize> {
-    let into = || Ok(splice(from, None, &pipe.ends().write, None, PIPE_BYTES, SPLICE)?);
+fn splice_in(pipe: &mut Pipe, from: &TcpStream, room: usize) -> io::Result<usize> {
+    let into = || Ok(splice(from, None, &pipe.ends().write, None, PIPE_BYTES.min(room), SPLICE)?);
     let n = from.try_io(Interest::READABLE, into)?;
     pipe.held_bytes = n;
     Ok(n)

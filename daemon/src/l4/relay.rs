@@ -1,19 +1,22 @@
 //! A TCP pair while it lives: both directions, one deadline, and how it ends.
 //!
-//! Each direction ends on its own, so a half-closed connection goes on in the other. Silence in
-//! both directions for the idle timeout ends the pair. What the end means for counters is the
-//! caller's.
+//! Each direction ends on its own, so a half-closed connection goes on in the other. Each has the
+//! idle timeout to itself: the pair ends when nothing moved in either, and also when one of them
+//! has bytes that its destination does not take. One that has nothing to carry is excused while
+//! the other moves, as in a long download. What the end means for counters is the caller's.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use poise_core::limit::Limiter;
 use poise_core::live::{BackendCells, ListenerCells};
 use tokio::net::TcpStream;
 
 use super::direction::{Direction, Ends, Fault, Side};
 use super::reset;
-use crate::worker::{Alarm, Watch, WorkerContext};
+use crate::worker::{Alarm, Share, Watch, Way, WorkerContext};
 
 /// Silence that ends a pair of which one peer has closed and the other only sends, in
 /// milliseconds: time for that one to receive the last bytes and the end.
@@ -41,6 +44,8 @@ pub(super) struct Pair {
     backend: TcpStream,
     up: Direction,
     down: Direction,
+    /// When bytes last moved up and down.
+    moved_ms: [u64; 2],
     lingering: bool,
     answer: Answer,
 }
@@ -54,11 +59,13 @@ struct Answer {
 }
 
 impl Pair {
-    /// Joins two connected sockets.
-    pub(super) fn new(ctx: &Rc<WorkerContext>, client: TcpStream, backend: TcpStream) -> Self {
-        let (up, down) = (Direction::default(), Direction::default());
+    /// Joins two connected sockets, of a listener with these limits.
+    pub(super) fn new(ctx: &Rc<WorkerContext>, client: TcpStream, backend: TcpStream, limiter: &Arc<Limiter>) -> Self {
+        let up = Direction::new(Share::new(limiter, Way::In));
+        let down = Direction::new(Share::new(limiter, Way::Out));
+        let moved_ms = [ctx.clock.now_ms(); 2];
         let answer = Answer { since: Some(Instant::now()), asked: false };
-        Self { ctx: Rc::clone(ctx), client, backend, up, down, lingering: false, answer }
+        Self { ctx: Rc::clone(ctx), client, backend, up, down, moved_ms, lingering: false, answer }
     }
 
     /// Forwards until the pair ends.
@@ -122,13 +129,29 @@ impl Pair {
 
     /// Bytes that moved put off the deadline, which is near when all that is left is to let go.
     fn rearm(&mut self, watch: &Watch, idle_timeout_ms: u32, backend: &BackendCells) {
-        let (up, down) = (self.up.take_moved(), self.down.take_moved());
-        self.answer.note(up, down, backend);
-        let lets_go = self.up.is_over() && self.down.is_over();
-        if up || down || lets_go != self.lingering {
-            self.lingering = lets_go;
-            watch.rearm(if lets_go { LINGER_MS } else { idle_timeout_ms });
+        let moved = [self.up.take_moved(), self.down.take_moved()];
+        self.answer.note(moved[0], moved[1], backend);
+        let now_ms = self.ctx.clock.now_ms();
+        for (at_ms, moved) in self.moved_ms.iter_mut().zip(moved) {
+            if moved {
+                *at_ms = now_ms;
+            }
         }
+        let lets_go = self.up.is_over() && self.down.is_over();
+        if lets_go != self.lingering || moved != [false; 2] || self.up.is_stalled() || self.down.is_stalled() {
+            self.lingering = lets_go;
+            let silent_ms = now_ms.saturating_sub(self.silent_since_ms());
+            let silent_ms = u32::try_from(silent_ms).unwrap_or(u32::MAX);
+            watch.rearm(if lets_go { LINGER_MS } else { idle_timeout_ms.saturating_sub(silent_ms) });
+        }
+    }
+
+    /// Since when the direction that is silent for longest is, or both where neither is stalled.
+    fn silent_since_ms(&self) -> u64 {
+        let [up_ms, down_ms] = self.moved_ms;
+        let either_ms = up_ms.max(down_ms);
+        let stalled_ms = |is_stalled: bool, at_ms: u64| if is_stalled { at_ms } else { either_ms };
+        stalled_ms(self.up.is_stalled(), up_ms).min(stalled_ms(self.down.is_stalled(), down_ms))
     }
 
     /// Closes both sockets: a failed peer's reset is passed on as a reset, and so is a cut.

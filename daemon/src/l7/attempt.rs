@@ -19,7 +19,7 @@ use super::exchange::{Course, Exchange};
 use super::outbound::{self, Link};
 use super::pick::{self, Pick, Unpicked};
 use super::upload::Upload;
-use crate::connect::{Errand, Manner};
+use crate::connect::{Errand, Manner, watch_peer};
 use crate::turn;
 
 /// The request is at hand when the connection is there.
@@ -159,6 +159,9 @@ impl Relay {
             };
             match link {
                 Ok(link) => {
+                    if !reused {
+                        watch_peer(&link.stream, &self.listener.settings);
+                    }
                     attempt.count(link.cells());
                     return Ok((link, reused));
                 }

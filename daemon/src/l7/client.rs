@@ -31,7 +31,7 @@ use super::pick::{self, Pick, Unpicked};
 use super::reply::reply;
 use super::stream::{self, Held};
 use super::upload::{READ_AHEAD_MAX, Upload};
-use crate::worker::{Alarm, Phase, Watch, WorkerContext};
+use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
 
 /// How long a client that was told goodbye may go on sending, in milliseconds. Closing at once
 /// would reset the connection and could take the reply with it.
@@ -52,11 +52,33 @@ pub(super) struct Relay {
     pub(super) carry: Held,
     /// How much is read for it at once.
     pub(super) appetite: Appetite,
+    /// Its parts of the listener's bandwidth.
+    pub(super) paces: Paces,
     /// The listener is gone: the connection ends after the request under way.
     pub(super) leaves: bool,
     /// Number of the plan that `listener` was taken from.
     pub(super) generation: u64,
     scanner: Scanner,
+}
+
+/// What bodies and responses of a connection may carry of its listener's bandwidth. Heads of
+/// requests are small and always read.
+pub(super) struct Paces {
+    /// From the client.
+    pub(super) up: Share,
+    /// To the client.
+    pub(super) down: Share,
+}
+
+impl Paces {
+    fn new(listener: &ListenerPlan) -> Self {
+        Self { up: Share::new(&listener.limiter, Way::In), down: Share::new(&listener.limiter, Way::Out) }
+    }
+
+    /// Whether either waits for its turn: silence is nobody's fault then.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.up.is_waiting() || self.down.is_waiting()
+    }
 }
 
 /// One request, read as far as it had arrived.
@@ -86,6 +108,7 @@ impl Relay {
         peer: SocketAddr,
     ) -> Self {
         let watch = ctx.watch(listener.settings.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
+        let paces = Paces::new(&listener);
         Self {
             ctx,
             listener,
@@ -95,6 +118,7 @@ impl Relay {
             watch,
             carry: Held::default(),
             appetite: Appetite::default(),
+            paces,
             leaves: false,
             scanner: Scanner::default(),
             generation: 0,

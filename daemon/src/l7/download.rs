@@ -15,7 +15,7 @@ use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
 use super::stream::{self, Held, TURN_BYTES_MAX};
-use crate::worker::{SCRATCH_BYTES, WorkerContext};
+use crate::worker::{SCRATCH_BYTES, Share, WorkerContext};
 
 /// Interim responses before the final one: a few are usual, an endless row is an attack.
 const INTERIM_MAX: u8 = 16;
@@ -81,6 +81,7 @@ pub(super) struct Sides<'a> {
     pub(super) client: &'a mut TcpStream,
     pub(super) backend: &'a mut TcpStream,
     pub(super) appetite: &'a mut Appetite,
+    pub(super) pace: &'a mut Share,
 }
 
 /// What a final head is answered with.
@@ -186,14 +187,16 @@ impl Download {
     /// Reads the backend once and passes on what it said; false when there was nothing to read.
     fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, steer: &mut impl Steer) -> Result<bool, Loss> {
         let ctx = sides.ctx;
+        let Poll::Ready(pace) = sides.pace.poll_room_for(cx, ctx, sides.backend) else { return Ok(false) };
         ctx.scratch.with(|scratch| {
             let kept = HEAD_ROOM + self.part.bytes().len();
-            let room = (kept + sides.appetite.bytes()).min(scratch.len());
+            let room = (kept + sides.appetite.bytes().min(pace)).min(scratch.len());
             let count = match stream::poll_read(cx, sides.backend, &mut scratch[kept..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
                 Poll::Ready(outcome) => return self.ended(outcome.is_err()),
             };
+            sides.pace.charge(count, ctx);
             self.received_bytes += count as u64;
             scratch[HEAD_ROOM..kept].copy_from_slice(self.part.bytes());
             let end = kept + count;

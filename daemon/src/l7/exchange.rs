@@ -85,7 +85,7 @@ impl<'r> Exchange<'r> {
             return Poll::Ready(Ok(()));
         }
         let wait = self.waits_for();
-        if wait != self.wait || moved_before != self.moved_bytes() {
+        if wait != self.wait || moved_before != self.moved_bytes() || relay.paces.are_waiting() {
             self.wait = wait;
             relay.watch.rearm(self.patience_ms(&relay.listener));
         }
@@ -120,8 +120,9 @@ impl<'r> Exchange<'r> {
             return Ok(());
         }
         let (sent, body) = (self.upload.sent_bytes, self.upload.body_bytes);
-        let Relay { ctx, client, carry, .. } = relay;
-        let mut sides = upload::Sides { ctx, client, backend: &mut self.link.stream, carry };
+        let Relay { ctx, client, carry, paces, .. } = relay;
+        let (backend, pace) = (&mut self.link.stream, &mut paces.up);
+        let mut sides = upload::Sides { ctx, client, backend, carry, pace };
         let outcome = self.upload.advance(cx, &mut sides);
         self.link.cells().bytes_out.add(self.upload.sent_bytes - sent);
         relay.cells().bytes_in.add(self.upload.body_bytes - body);
@@ -130,13 +131,14 @@ impl<'r> Exchange<'r> {
 
     fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
         let is_final = !self.upload.is_received() || relay.leaves;
-        let Relay { ctx, client, listener, appetite, generation, .. } = relay;
+        let Relay { ctx, client, listener, appetite, paces, generation, .. } = relay;
         let id = self.link.backend;
         let (backend, cells) = self.link.parts();
         let course = &mut *self.course;
         let generation = *generation;
         let mut steering = Steering { course, ctx, listener, generation, backend: id, cells, is_final };
-        self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite }, &mut steering)
+        let pace = &mut paces.down;
+        self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite, pace }, &mut steering)
     }
 
     fn moved_bytes(&self) -> u64 {

@@ -12,7 +12,7 @@ use poise_ipc::cause::Cause;
 use tokio::net::TcpStream;
 
 use super::stream::{self, Held, TURN_BYTES_MAX};
-use crate::worker::WorkerContext;
+use crate::worker::{Share, WorkerContext};
 
 /// Bytes read at once when more than the body may follow: what does is held until its turn.
 pub(super) const READ_AHEAD_MAX: usize = 16 << 10;
@@ -42,6 +42,7 @@ pub(super) struct Sides<'a> {
     pub(super) backend: &'a mut TcpStream,
     /// Bytes of the client that were read too early.
     pub(super) carry: &'a mut Held,
+    pub(super) pace: &'a mut Share,
 }
 
 impl Upload {
@@ -156,9 +157,10 @@ impl Upload {
 
     /// Reads the client once and passes on what belongs to the body.
     fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<bool, Cause> {
-        let Sides { ctx, client, backend, carry } = sides;
+        let Sides { ctx, client, backend, carry, pace } = sides;
+        let Poll::Ready(room) = pace.poll_room_for(cx, ctx, client) else { return Ok(false) };
         ctx.scratch.with(|scratch| {
-            let room = self.body.room(READ_AHEAD_MAX).min(scratch.len());
+            let room = self.body.room(READ_AHEAD_MAX).min(scratch.len()).min(room);
             let count = match stream::poll_read(cx, client, &mut scratch[..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
@@ -169,6 +171,7 @@ impl Upload {
                 }
                 Poll::Ready(_) => return Err(Cause::ClientClosed),
             };
+            pace.charge(count, ctx);
             self.is_whole = false;
             let used = self.body.push(&scratch[..count]).map_err(Refusal::of_request)?;
             carry.put(&scratch[used..count]);

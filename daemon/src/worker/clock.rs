@@ -27,6 +27,11 @@ impl Clock {
         self.now_ms.get()
     }
 
+    /// Nanoseconds since the workers started, read now.
+    pub(crate) fn precise_ns(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Reads the clock.
     pub fn refresh(&self) -> u64 {
         let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);

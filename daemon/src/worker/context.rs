@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use super::Purpose;
 use super::budget::Budget;
 use super::clock::Clock;
+use super::pacer::Pacer;
 use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
 use crate::loops::{Dials, Loops};
@@ -52,6 +53,7 @@ pub struct WorkerContext {
     /// The UDP relay's.
     pub(crate) udp: udp::WorkerState,
     pub(super) sweep: Sweep,
+    pub(super) pacer: Pacer,
     pub(super) open: Cell<usize>,
     pub(super) all_closed: Notify,
     pub(super) budget: Budget,
@@ -110,6 +112,7 @@ impl WorkerContext {
             l4: l4::WorkerState::new(shared.budget.pipes_max),
             udp: udp::WorkerState::default(),
             sweep: Sweep::default(),
+            pacer: Pacer::default(),
             open: Cell::new(0),
             all_closed: Notify::new(),
             budget: shared.budget,

@@ -16,7 +16,7 @@ use tracing::error;
 
 use super::context::{Phase, WorkerContext};
 use super::served::Served;
-use super::{DoorId, WorkerCommand, sweep};
+use super::{DoorId, WorkerCommand, pacer, sweep};
 
 /// How long connections may take to notice a cut. Each is woken for it and ends in one poll;
 /// this bounds the case in which one does not.
@@ -44,12 +44,14 @@ pub(super) fn run(
 
 async fn live(ctx: Rc<WorkerContext>, mut commands: mpsc::Receiver<WorkerCommand>) {
     let sweep = tokio::task::spawn_local(sweep::run(Rc::clone(&ctx)));
+    let pacer = tokio::task::spawn_local(pacer::run(Rc::clone(&ctx)));
     let drain_ms = serve(&ctx, &mut commands).await;
     ctx.enter(Phase::Draining);
     drained(&ctx, &mut commands, drain_ms).await;
     ctx.enter(Phase::Cutting);
     let _ = tokio::time::timeout(CUT_MAX, all_closed(&ctx)).await;
     sweep.abort();
+    pacer.abort();
 }
 
 /// Serves until it is told to stop, and returns how long it may drain, in

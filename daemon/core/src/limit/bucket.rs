@@ -4,7 +4,7 @@
 //! it lies ahead nothing more may pass. Who reads a socket does not know how much it holds, so
 //! bytes are charged after they passed; what was too much is waited for. Time is an argument.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use poise_ipc::model::Bandwidth;
 
@@ -23,6 +23,8 @@ pub struct Bucket {
     /// Bytes per second; 0 is no limit.
     rate: AtomicU64,
     used_until_ns: AtomicU64,
+    /// Who waits for room, over all workers.
+    waiting: AtomicUsize,
 }
 
 impl Bucket {
@@ -74,6 +76,26 @@ impl Bucket {
             self.charge(bytes, now_ns);
         }
         admits
+    }
+
+    /// Somebody waits for room from now on.
+    pub fn join(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody has waited long enough.
+    pub fn leave(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody waits: who comes now is last.
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting() > 0
     }
 
     /// Since when time is unused.

@@ -1,6 +1,7 @@
 //! What a pair holds while it is stalled, and that it holds nothing at rest.
 
 use poise_core::live::{BackendCells, ListenerCells};
+use poise_core::token::TokenKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -26,7 +27,8 @@ struct Stage {
 async fn stage(pipes_max: usize) -> Stage {
     let ctx = context_within(Budget { connections_max: 1, pipes_max });
     let ((client, near), (far, backend)) = (joined().await, joined().await);
-    let (mut pair, watch) = (Pair::new(&ctx, near, far), ctx.watch(60_000));
+    let (mut pair, watch) =
+        (Pair::new(&ctx, near, far, &Arc::new(Limiter::new(&TokenKey::new([7; 16])))), ctx.watch(60_000));
     let relay = tokio::task::spawn_local(async move {
         let (listener, backend) = (ListenerCells::default(), BackendCells::default());
         pair.run(&watch, 60_000, &listener, &backend).await
