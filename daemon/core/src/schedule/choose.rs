@@ -39,7 +39,8 @@ impl GroupPlan {
     }
 
     /// A backend other than those tried, in proportion to weight or next in the order of `client`
-    /// (`hash`); for a second dial, and to step over one that is full. When everybody was tried there is none, and why the last dial failed says more than the cause given here.
+    /// (`hash`); for a second dial, and to step over one that is full. When everybody was tried there
+    /// is none, and why the last dial failed says more than the cause given here.
     pub fn choose_except(&self, client: IpAddr, tried: &[BackendId]) -> Choice<'_> {
         let chosen = match self.scheduler() {
             Scheduler::Rr | Scheduler::Wrr => self.step_aside(tried),

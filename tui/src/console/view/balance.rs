@@ -216,6 +216,8 @@ fn group_line(model: &Model, group: &Group<'_>, canvas: &mut Canvas<'_>, (area, 
     let column = canvas.text(area, (column + 2, line), &words, Role::Muted);
     if group.failing_open {
         canvas.text(area, (column + 2, line), "FAIL-OPEN", Role::Fail);
+    } else if group.on_backups {
+        canvas.text(area, (column + 2, line), "ON BACKUPS", Role::Warn);
     }
 }
 

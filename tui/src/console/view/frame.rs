@@ -109,6 +109,9 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
         } else if down > 0 {
             concerns.push((Severity::Warning, format!("{}: {down} of {} down", group.name, group.backends.len())));
         }
+        if group.on_backups {
+            concerns.push((Severity::Warning, format!("{}: its backups serve, nobody else can", group.name)));
+        }
         for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Flap) {
             let changes = backend.health.transitions_10min;
             concerns.push((Severity::Warning, format!("{}/{}: {changes} changes in 10 min", group.name, backend.name)));

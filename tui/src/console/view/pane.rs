@@ -88,7 +88,10 @@ fn about(state: &State, model: &Model, card: &mut Card<'_, '_>, (group, backend)
     card.value("check", &frame::check_words(group), Role::Plain);
     card.value("last", &frame::last_verdict(backend, now_ms, state), Role::Plain);
     card.value("changes", &format!("{} in 10 min", backend.health.transitions_10min), Role::Plain);
-    card.value("weight", &format!("{}, effective {}", backend.weight, backend.effective_weight), Role::Plain);
+    let ramp = backend.ramp_permille.map_or_else(String::new, |now| format!(", slow start at {} %", now / 10));
+    let backup = if backend.backup { ", backup" } else { "" };
+    let weight = format!("{}, effective {}{ramp}{backup}", backend.weight, backend.effective_weight);
+    card.value("weight", &weight, Role::Plain);
     let got = share.got.map_or_else(|| "-".to_owned(), |got| format!("{} %", percent(got)));
     let dev = share.dev().map_or_else(String::new, |dev| format!(", {} points", points(dev)));
     card.value("share", &format!("want {} %, got {got}{dev}", percent(share.want)), Role::Plain);

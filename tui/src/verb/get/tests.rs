@@ -55,7 +55,7 @@ fn tsv_carries_plain_numbers() {
     let line = got(&["backends", "app/app-1"], Format::Tsv).unwrap();
     let cells: Vec<_> = line.trim_end().split('\t').collect();
     assert_eq!(cells[..10], ["app/app-1", "10.0.0.1:8080", "enabled", "up", "100", "100", "0", "800", "0", "4200"]);
-    assert_eq!((cells.len(), &cells[20..]), (23, &["-", "0", "0"][..]));
+    assert_eq!((cells.len(), &cells[20..]), (25, &["-", "0", "0", "no", "-"][..]));
 }
 
 #[test]

@@ -40,6 +40,10 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::text("RESOLVED", |b| b.resolved.map_or_else(dash, |address| address.to_string())).wide(),
     Cell::number("QUEUED", |b| b.queued.to_string()).wide(),
     Cell::number("ENTRIES", |b| b.pinned_entries.to_string()).wide(),
+    Cell::text("BACKUP", |b| if b.backup { "yes" } else { "no" }.to_owned()).wide(),
+    Cell::number("RAMP", |b| b.ramp_permille.map_or_else(dash, |permille| format!("{} %", permille / 10)))
+        .raw(|b| b.ramp_permille.map_or_else(dash, |permille| permille.to_string()))
+        .wide(),
 ];
 
 fn dash() -> String {

@@ -27,6 +27,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("TIMEOUT", |g| span(g.health_check.timeout_ms.into()))
         .raw(|g| g.health_check.timeout_ms.to_string())
         .wide(),
+    Cell::text("ON BACKUPS", |g| if g.on_backups { "yes" } else { "no" }.to_owned()).wide(),
     Cell::number("QUEUED", |g| g.queued.to_string()).wide(),
     Cell::number("WAIT", |g| span(g.queue_wait_ms)).raw(|g| g.queue_wait_ms.to_string()).wide(),
     Cell::number("RISE", |g| g.health_check.rise.to_string()).wide(),
@@ -45,6 +46,7 @@ pub(in crate::verb) struct GroupRow<'a> {
     health_check: &'a HealthCheck,
     fail_open: FailOpen,
     failing_open: bool,
+    on_backups: bool,
     backends: usize,
     backends_up: usize,
     backends_down: usize,
@@ -60,6 +62,7 @@ pub(in crate::verb) fn row(group: &GroupStatus) -> GroupRow<'_> {
         health_check: &group.health_check,
         fail_open: group.fail_open,
         failing_open: group.failing_open,
+        on_backups: group.on_backups,
         backends: group.backends.len(),
         backends_up: count(group, Health::Up),
         backends_down: count(group, Health::Down),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use poise_ipc::model::{Bind, PersistenceKind, Protocol};
 use poise_ipc::name::Name;
-use poise_ipc::status::{ListenerStatus, RuleHits};
+use poise_ipc::status::{ListenerStatus, RuleHits, SourceCounters};
 use serde::Serialize;
 
 use super::super::format::Column;
@@ -23,6 +23,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("REQUESTS", |l| l.counters.requests_total.to_string()),
     Cell::number("ERRORS", |l| l.counters.errors_total().to_string()),
     Cell::text("PERSISTENCE", |l| l.persistence.kind.to_string()).wide(),
+    Cell::number("REMEMBERED", |l| l.remembered.map_or_else(|| "-".to_owned(), |r| r.entries.to_string())).wide(),
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
     Cell::text("CAUSES", causes).wide(),
@@ -46,6 +47,7 @@ pub(in crate::verb) struct ListenerRow<'a> {
     persistence: PersistenceKind,
     counters: ListenerNumbers,
     access: &'a [RuleHits],
+    remembered: Option<SourceCounters>,
 }
 
 /// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
@@ -87,5 +89,6 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
         },
         access: &listener.access,
+        remembered: listener.remembered,
     }
 }
