@@ -7,6 +7,8 @@
 mod backends;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
+#[path = "../support/netns.rs"]
+mod netns;
 #[path = "../support/process.rs"]
 mod process;
 mod rig;

@@ -3,5 +3,6 @@
 
 mod addresses;
 mod balance;
+mod real_client;
 mod source;
 mod standby;
