@@ -1,12 +1,13 @@
 //! Measures poised beside HAProxy and nginx: CPU time per unit of work, and memory per idle pair.
 //!
-//! One program in four roles: without a role it is the conductor, which places the proxies, starts
+//! One program in several roles: without a role it is the conductor, which places the proxies, starts
 //! the backends and the load as children of itself, and prints what it measured. It builds and
 //! installs nothing. See `README.md` for the method and the workloads.
 
 mod backend;
 mod child;
 mod figures;
+mod folder;
 mod load;
 mod measure;
 mod options;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some(child::ROLE_PINNED) => child::become_pinned(&words[1..]),
         Some(backend::ROLE) => backend::run(&words[1..]),
         Some(load::ROLE) => load::run(&words[1..]),
+        Some(folder::ROLE) => folder::sweep(&words[1..]),
         _ => return conduct(&words),
     };
     match done {
@@ -63,7 +65,7 @@ fn measure_all(options: &Options, programs: &proxy::Programs) -> Result<String, 
     let cases = workload::cases(options, programs);
     let mut measured = Vec::new();
     for case in cases {
-        tell(&format!("{}: {} rounds", case.title, options.rounds));
+        tell(&format!("measuring {}", case.title));
         let result = round::run(&case, options, programs, &mut place)?;
         if !options.json {
             print(&report::table(&result));

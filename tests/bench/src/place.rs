@@ -4,16 +4,17 @@
 //! Made once, before any child is started; says in notes what it could not have. Used by `main` and
 //! `round`.
 
+use std::fs;
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
-use std::{env, fs};
+use std::process::{Command, Stdio};
 
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};
 use rustix::process::{Resource, getegid, geteuid, getrlimit};
 use rustix::thread::{CpuSet, UnshareFlags, sched_getaffinity, unshare_unsafe};
+
+use crate::folder::Folder;
 
 /// Where the search for a free port begins: below the ports that clients get.
 const PORT_FIRST: u16 = 7_000;
@@ -35,15 +36,6 @@ pub(crate) struct Place {
     notes: Vec<String>,
 }
 
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is left in the temporary folder.
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
-
 impl Place {
     /// Takes the place, as good as permitted.
     ///
@@ -61,11 +53,8 @@ impl Place {
             _ => "one core only: nothing is pinned, and load disturbs what it measures".into(),
         });
         let realtime = realtime && permitted_realtime(&mut notes);
-        let folder = env::temp_dir().join(format!("poise-bench-{}", process::id()));
-        let made = fs::DirBuilder::new().mode(0o700).create(&folder);
-        made.map_err(|fault| format!("make the folder {}: {fault}", folder.display()))?;
         let files_max = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-        let folder = Folder(folder);
+        let folder = Folder::make()?;
         Ok(Self { proxy_core, load_core, realtime, files_max, folder, port: PORT_FIRST, notes })
     }
 
@@ -79,7 +68,7 @@ impl Place {
     /// # Errors
     /// When it cannot be made.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, String> {
-        let path = self.folder.0.join(name);
+        let path = self.folder.path().join(name);
         fs::create_dir_all(&path).map_err(|fault| format!("make the folder {}: {fault}", path.display()))?;
         Ok(path)
     }

@@ -157,7 +157,8 @@ impl Programs {
 }
 
 fn poised_arguments(setup: &Setup, file: &Path) -> Vec<OsString> {
-    let words: [OsString; 8] = [
+    // Nothing is lost by ending at once.
+    let words: [OsString; 10] = [
         "--config".into(),
         file.into(),
         "--state-dir".into(),
@@ -166,6 +167,8 @@ fn poised_arguments(setup: &Setup, file: &Path) -> Vec<OsString> {
         setup.folder.join("socket").into(),
         "--workers".into(),
         "1".into(),
+        "--drain-time".into(),
+        "0s".into(),
     ];
     words.into()
 }
