@@ -10,6 +10,7 @@ mod attempt;
 mod cadence;
 mod http;
 mod target;
+mod udp;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -335,6 +335,8 @@ pub enum Verdict {
         /// Status code, where one was read.
         code: Option<u16>,
     },
+    /// `udp`: nothing came back where nothing had to, which proves neither the one nor the other.
+    Silent,
 }
 
 impl Verdict {
@@ -343,10 +345,16 @@ impl Verdict {
         matches!(self, Self::Pass { .. })
     }
 
+    /// Whether the check failed.
+    pub const fn failed(&self) -> bool {
+        matches!(self, Self::Fail { .. })
+    }
+
     /// Status code of an HTTP probe, where one was read.
     pub const fn code(&self) -> Option<u16> {
         match self {
             Self::Pass { code } | Self::Fail { code, .. } => *code,
+            Self::Silent => None,
         }
     }
 }
@@ -413,6 +421,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pass { code: None } => f.pad("pass"),
+            Self::Silent => f.pad("silent"),
             Self::Pass { code: Some(code) } => f.pad(&format!("pass {code}")),
             Self::Fail { phase, reason, code: None } => f.pad(&format!("fail {} {}", phase.word(), reason.word())),
             Self::Fail { reason, code: Some(code), .. } => f.pad(&format!("fail {} {code}", reason.word())),

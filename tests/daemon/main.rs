@@ -27,4 +27,5 @@ mod scenarios;
 mod socket;
 mod tcp;
 mod udp;
+mod udp_probe;
 mod unix;

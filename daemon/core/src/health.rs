@@ -19,9 +19,17 @@ pub struct Machine {
     since_ms: u64,
     rise: u16,
     fall: u16,
-    last_passed: Option<bool>,
+    last: Option<Heard>,
     streak: u32,
     transitions: Transitions,
+}
+
+/// What a probe has heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Pass,
+    Fail,
+    Nothing,
 }
 
 /// A change of health.
@@ -44,7 +52,7 @@ impl Machine {
             since_ms: 0,
             rise: rise.max(1),
             fall: fall.max(1),
-            last_passed: None,
+            last: None,
             streak: 0,
             transitions: Transitions::default(),
         }
@@ -52,9 +60,18 @@ impl Machine {
 
     /// Takes a verdict; returns the change it brought about, if any.
     pub fn observe(&mut self, passed: bool, now_ms: u64) -> Option<Change> {
-        self.streak = if self.last_passed == Some(passed) { self.streak.saturating_add(1) } else { 1 };
-        self.last_passed = Some(passed);
-        let to = if passed { Health::Up } else { Health::Down };
+        if passed { self.hear(Heard::Pass, Health::Up, now_ms) } else { self.hear(Heard::Fail, Health::Down, now_ms) }
+    }
+
+    /// Takes a probe that proved nothing. After as many in a row as another verdict would need, what
+    /// was known is known no longer.
+    pub fn observe_silence(&mut self, now_ms: u64) -> Option<Change> {
+        self.hear(Heard::Nothing, Health::Unknown, now_ms)
+    }
+
+    fn hear(&mut self, heard: Heard, to: Health, now_ms: u64) -> Option<Change> {
+        self.streak = if self.last == Some(heard) { self.streak.saturating_add(1) } else { 1 };
+        self.last = Some(heard);
         let threshold = match self.health {
             Health::Unknown => 1,
             Health::Down => u32::from(self.rise),

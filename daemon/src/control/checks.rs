@@ -163,7 +163,7 @@ impl CheckLog {
 pub fn matches(row: &CheckRow, filter: &LogFilter) -> bool {
     let level = match filter.only {
         LogLevel::All => true,
-        LogLevel::Failures => !row.verdict.passed() || row.transition.is_some(),
+        LogLevel::Failures => row.verdict.failed() || row.transition.is_some(),
         LogLevel::Transitions => row.transition.is_some(),
     };
     level

@@ -83,8 +83,11 @@ impl Trackers {
         }
         let passed = report.verdict.passed();
         // What poised could not send says nothing about the backend.
-        let counts = !matches!(report.verdict, Verdict::Fail { reason: Reason::Local, .. });
-        let change = if counts { tracked.machine.observe(passed, report.at_ms) } else { None };
+        let change = match report.verdict {
+            Verdict::Fail { reason: Reason::Local, .. } => None,
+            Verdict::Silent => tracked.machine.observe_silence(report.at_ms),
+            Verdict::Pass { .. } | Verdict::Fail { .. } => tracked.machine.observe(passed, report.at_ms),
+        };
         tracked.last =
             Some(LastVerdict { at_ms: report.at_ms, verdict: report.verdict.clone(), latency_us: report.latency_us });
         if let Some(change) = &change {

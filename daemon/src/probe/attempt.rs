@@ -1,4 +1,4 @@
-//! One probe: connect, and for `http` ask and read the head of the answer.
+//! One probe: connect, and for `http` ask and read the head of the answer; `udp` has its own way.
 //!
 //! Ends within the timeout of the check, wherever it is by then; what went wrong is told by phase
 //! and reason. It keeps nothing between probes.
@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
-use super::http;
 use super::target::Target;
+use super::{http, udp};
 use crate::connect::Manner;
 use crate::shortage::is_shortage;
 
@@ -22,7 +22,11 @@ pub(super) type Failure = (Phase, Reason);
 
 /// Probes a target once.
 pub(super) async fn probe(target: &Target) -> Verdict {
-    match ask(target, Instant::now() + target.timeout()).await {
+    let deadline = Instant::now() + target.timeout();
+    if target.check.protocol == CheckProtocol::Udp {
+        return udp::probe(target, deadline).await;
+    }
+    match ask(target, deadline).await {
         Ok(None) => Verdict::Pass { code: None },
         Ok(Some(code)) if target.check.expects(code) => Verdict::Pass { code: Some(code) },
         Ok(code) => Verdict::Fail { phase: Phase::Response, reason: Reason::Code, code },

@@ -43,6 +43,7 @@ impl Target {
                 check.path.clone(),
                 check.host.clone(),
                 check.expect.clone(),
+                (check.send.clone(), check.receive.clone()),
             )
         };
         question(self) == question(other)

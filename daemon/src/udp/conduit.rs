@@ -38,11 +38,10 @@ pub(super) struct Conduit {
     pub(super) asked: Option<Instant>,
     pub(super) live: Arc<BackendLive>,
     worker: usize,
-    _inflight: Inflight,
+    _slot: Inflight,
 }
 
 /// What a conduit is opened for.
-#[derive(Clone, Copy)]
 pub(super) struct Order<'a> {
     pub(super) flow: FlowId,
     pub(super) key: Key,
@@ -50,6 +49,8 @@ pub(super) struct Order<'a> {
     pub(super) target: SocketAddr,
     pub(super) generation: u64,
     pub(super) worker: usize,
+    /// The flow's slot at the backend.
+    pub(super) slot: Inflight,
 }
 
 impl Conduit {
@@ -57,8 +58,8 @@ impl Conduit {
     ///
     /// # Errors
     /// Those of the system, and a refusal where the socket would be connected to itself.
-    pub(super) fn open(order: &Order<'_>, waker: Waker) -> io::Result<Self> {
-        let Order { flow, key, backend, target, generation, worker } = *order;
+    pub(super) fn open(order: Order<'_>, waker: Waker) -> io::Result<Self> {
+        let Order { flow, key, backend, target, generation, worker, slot } = order;
         let socket = connected(target)?;
         let socket = watch_readable(socket)?;
         // Asks to be told; nothing can have come yet.
@@ -78,7 +79,7 @@ impl Conduit {
             asked: Some(Instant::now()),
             live: Arc::clone(&backend.live),
             worker,
-            _inflight: Inflight::start(backend),
+            _slot: slot,
         })
     }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use poise_core::flow::{FlowId, Table, Terms};
+use poise_core::limit::Admitted;
 use poise_core::live::ListenerCells;
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
@@ -42,8 +43,9 @@ pub(super) struct Engine {
     /// The real address.
     address: Bind,
     table: Table,
-    /// The sockets of the flows by slot.
+    /// The sockets of the flows by slot, and their places within the limits.
     conduits: Vec<Option<Conduit>>,
+    admissions: Vec<Option<Admitted>>,
     ready: Arc<Ready>,
     /// Whom the datagrams are for, by this plan.
     listener: Option<Arc<ListenerPlan>>,
@@ -76,6 +78,7 @@ impl Engine {
             address,
             table: Table::new(terms, secret),
             conduits: Vec::new(),
+            admissions: Vec::new(),
             ready: Arc::default(),
             listener: None,
             generation: 0,
@@ -173,8 +176,12 @@ impl Engine {
         self.listener.as_ref().map(|listener| listener.live.worker(self.ctx.index))
     }
 
-    /// Notes that a flow is open; its conduit may still be to come.
-    fn opened(&self) {
+    /// Notes that a flow is open; its socket is still to come.
+    fn opened(&mut self, flow: FlowId, admitted: Option<Admitted>) {
+        let places = self.conduits.len().max(flow.slot() + 1);
+        self.conduits.resize_with(places, || None);
+        self.admissions.resize_with(places, || None);
+        self.admissions[flow.slot()] = admitted;
         self.ctx.udp.flows.set(self.ctx.udp.flows.get() + 1);
         if let Some(cells) = self.cells() {
             cells.connections.add(1);
@@ -184,12 +191,10 @@ impl Engine {
 
     /// Lets go of what a flow had that the table has closed.
     fn closed(&mut self, flow: FlowId) {
-        if let Some(conduit) = self.conduits.get_mut(flow.slot()) {
-            *conduit = None;
-        }
+        (self.conduits[flow.slot()], self.admissions[flow.slot()]) = (None, None);
         if self.table.is_empty() {
             // After a flood the memory goes back.
-            self.conduits = Vec::new();
+            (self.conduits, self.admissions) = (Vec::new(), Vec::new());
         }
         self.ctx.udp.flows.set(self.ctx.udp.flows.get() - 1);
         if let Some(cells) = self.cells() {

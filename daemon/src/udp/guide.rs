@@ -1,51 +1,65 @@
-//! Which backend a flow goes to: persistence first, then the scheduler, and another one when the
-//! flow has lost its own.
+//! Which backend a flow goes to: access and limits first, then persistence, then the scheduler, and
+//! another backend when the flow has lost its own.
 //!
-//! It opens nothing; the table of flows asks it.
+//! It opens nothing; the table of flows asks it. A datagram waits for nobody: where a connection
+//! would queue for a full backend, it is dropped.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use poise_core::flow::{Guide, Key};
-use poise_core::persistence::{PersistencePlan, SourceTable};
-use poise_core::plan::{BackendId, BackendPlan, Choice, ListenerPlan};
+use poise_core::limit::Admitted;
+use poise_core::live::Inflight;
+use poise_core::persistence::Recall;
+use poise_core::plan::{BackendId, BackendPlan, ListenerPlan};
+use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
 
+use crate::admit::admit;
 use crate::worker::WorkerContext;
 
-/// Judges by the plan in force.
+/// Judges by the plan in force, and holds what a choice has taken up.
 pub(super) struct Judge<'a> {
-    pub(super) ctx: &'a WorkerContext,
-    pub(super) listener: &'a ListenerPlan,
+    ctx: &'a WorkerContext,
+    listener: &'a ListenerPlan,
+    /// The chosen backend's slot.
+    pub(super) slot: Option<Inflight>,
+    /// The place of a new flow within the limits.
+    pub(super) admitted: Option<Admitted>,
 }
 
-impl Judge<'_> {
-    fn table(&self) -> Option<&SourceTable> {
-        match &self.listener.persistence {
-            PersistencePlan::Source(table) => Some(table),
-            PersistencePlan::Off | PersistencePlan::CookieInsert(_) => None,
+impl<'a> Judge<'a> {
+    pub(super) const fn new(ctx: &'a WorkerContext, listener: &'a ListenerPlan) -> Self {
+        Self { ctx, listener, slot: None, admitted: None }
+    }
+
+    /// Begins at the backend that this client had before, or at the scheduler's choice.
+    fn begin(&self, client: IpAddr, lost: Option<BackendId>) -> Result<(&'a Arc<BackendPlan>, Inflight), Cause> {
+        let (listener, group) = (self.listener, &self.listener.group);
+        match listener.recall(client, self.ctx.clock.now_ms()) {
+            Recall::Unusable(_) => Err(Cause::Unusable),
+            Recall::Backend(backend) if Some(backend.id) != lost => {
+                backend.live.worker(self.ctx.index).pinned.add(1);
+                Ok((backend, group.start_pinned(backend).ok_or(Cause::QueueFull)?))
+            }
+            // Its host has refused, and no other may take the client.
+            Recall::Backend(_) if listener.binds() => Err(Cause::Unusable),
+            Recall::Backend(_) | Recall::Anew => match group.start(client, lost.as_slice()) {
+                Start::Begun(backend, slot) => {
+                    self.remember(client, backend.id, lost.is_some());
+                    Ok((backend, slot))
+                }
+                Start::NoneEligible(cause) => Err(cause),
+                Start::Full => Err(Cause::QueueFull),
+            },
         }
     }
 
-    /// The backend that this client had before, if it may still be used.
-    fn remembered(&self, client: IpAddr) -> Option<BackendId> {
-        let id = self.table()?.get(client, self.ctx.clock.now_ms())?;
-        let backend = self.listener.group.pinned(id)?;
-        let cells = backend.live.worker(self.ctx.index);
-        cells.picks.add(1);
-        cells.pinned.add(1);
-        Some(id)
-    }
-
-    fn scheduled(&self, client: IpAddr, lost: Option<BackendId>) -> Result<&Arc<BackendPlan>, Cause> {
-        let group = &self.listener.group;
-        let choice = match &lost {
-            Some(lost) => group.choose_except(client, std::slice::from_ref(lost)),
-            None => group.choose(client),
-        };
-        match choice {
-            Choice::Backend(backend) => Ok(backend),
-            Choice::NoneEligible(cause) => Err(cause),
+    fn remember(&self, client: IpAddr, backend: BackendId, is_moved: bool) {
+        let Some(table) = self.listener.source_table() else { return };
+        table.bind(client, backend, self.ctx.clock.now_ms());
+        if is_moved {
+            table.count_redispatch();
         }
     }
 }
@@ -56,15 +70,12 @@ impl Guide for Judge<'_> {
     }
 
     fn choose(&mut self, key: &Key, lost: Option<BackendId>) -> Result<BackendId, Cause> {
-        let client = key.client.ip();
-        if let Some(id) = lost.is_none().then(|| self.remembered(client)).flatten() {
-            return Ok(id);
+        if lost.is_none() {
+            self.admitted = Some(admit(self.listener, key.client, self.ctx.clock.now_ms())?);
         }
-        let backend = self.scheduled(client, lost)?;
+        let (backend, slot) = self.begin(key.client.ip(), lost)?;
         backend.live.worker(self.ctx.index).picks.add(1);
-        if let Some(table) = self.table() {
-            table.bind(client, backend.id, self.ctx.clock.now_ms());
-        }
+        self.slot = Some(slot);
         Ok(backend.id)
     }
 }

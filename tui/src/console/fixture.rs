@@ -274,7 +274,7 @@ impl Bench {
                 let only = query.filter.only;
                 let wanted = |row: &CheckRow| match only {
                     poise_ipc::message::LogLevel::All => true,
-                    poise_ipc::message::LogLevel::Failures => !row.verdict.passed() || row.transition.is_some(),
+                    poise_ipc::message::LogLevel::Failures => row.verdict.failed() || row.transition.is_some(),
                     poise_ipc::message::LogLevel::Transitions => row.transition.is_some(),
                 };
                 let rows = log_rows().into_iter().filter(wanted).collect();

@@ -90,3 +90,12 @@ fn flapping_for_days_needs_no_more_room_and_miscounts_nothing() {
     }
     assert_eq!(machine.transitions(99_999_900), 6_000);
 }
+
+#[test]
+fn silence_says_nothing_of_an_unknown_backend_and_in_the_end_of_no_other() {
+    let mut machine = Machine::new(Unknown, 2, 3);
+    assert!((1..9).all(|now_ms| machine.observe_silence(now_ms).is_none()));
+    assert_eq!(machine.observe(false, 9), Some(Change { from: Unknown, to: Down, streak: 1 }));
+    assert_eq!(machine.observe_silence(10), None);
+    assert_eq!(machine.observe_silence(11), Some(Change { from: Down, to: Unknown, streak: 2 }));
+}

@@ -177,7 +177,7 @@ fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
 /// that wants each verdict subscribes to them. A growing streak of failures is.
 fn same_health(was: &HealthStatus, is: &HealthStatus) -> bool {
     let verdict = |health: &HealthStatus| health.last.as_ref().map(|last| last.verdict.clone());
-    let failing = is.last.as_ref().is_some_and(|last| !last.verdict.passed());
+    let failing = is.last.as_ref().is_some_and(|last| last.verdict.failed());
     (was.health, was.since_ms, was.transitions_10min) == (is.health, is.since_ms, is.transitions_10min)
         && verdict(was) == verdict(is)
         && (!failing || was.streak == is.streak)

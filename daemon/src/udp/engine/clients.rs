@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 
 use poise_core::flow::{Course, FlowId, Key};
+use poise_core::live::Inflight;
 use poise_core::plan::BackendId;
 use poise_ipc::cause::Cause;
 
@@ -57,23 +58,15 @@ impl Engine {
     fn forward(&mut self, batch: &mut Batch, key: &Key, mut range: Range<usize>) {
         let (mut cause, mut last) = (Cause::ConnectFailed, None);
         for _ in 0..TRIES_MAX {
-            let Some(listener) = &self.listener else { return };
-            let mut judge = Judge { ctx: &self.ctx, listener };
-            let (flow, backend) = match self.table.client(key, self.ctx.clock.now_ms(), &mut judge) {
-                Course::Forward(flow) => (flow, None),
-                Course::Move(flow, backend) => (flow, Some(backend)),
-                Course::Open(flow, backend) => {
-                    self.opened();
-                    (flow, Some(backend))
-                }
-                Course::Drop(why) => {
+            let (flow, connected) = match self.choose(key) {
+                Ok(flow) => flow,
+                Err(why) => {
                     cause = why;
                     break;
                 }
             };
             last = Some(flow);
-            let reached = self.reach(flow, key, backend);
-            match reached.and_then(|()| self.post(flow, batch, &mut range)) {
+            match connected.and_then(|()| self.post(flow, batch, &mut range)) {
                 Ok(()) => return,
                 Err(error) if is_shortage(&error) => {
                     cause = Cause::FlowLimit;
@@ -91,47 +84,60 @@ impl Engine {
         }
     }
 
-    /// Sees to it that a flow has a socket to its backend: a new one for `backend`, or where the
-    /// backend is elsewhere by now.
+    /// The flow of a client's datagram, and whether it has a socket to its backend.
     ///
     /// # Errors
-    /// Why it has none.
-    fn reach(&mut self, flow: FlowId, key: &Key, backend: Option<BackendId>) -> io::Result<()> {
-        let Some(conduit) = self.conduits.get_mut(flow.slot()).and_then(Option::as_mut).filter(|_| backend.is_none())
-        else {
-            return self.connect(flow, key, backend.ok_or(io::ErrorKind::NotConnected)?);
+    /// Why there is no flow.
+    fn choose(&mut self, key: &Key) -> Result<(FlowId, io::Result<()>), Cause> {
+        let Some(listener) = &self.listener else { return Err(Cause::Shutdown) };
+        let mut judge = Judge::new(&self.ctx, listener);
+        let course = self.table.client(key, self.ctx.clock.now_ms(), &mut judge);
+        let (slot, admitted) = (judge.slot, judge.admitted);
+        let (flow, backend) = match course {
+            Course::Forward(flow) => return Ok((flow, self.follow_backend(flow, key))),
+            Course::Drop(cause) => return Err(cause),
+            Course::Open(flow, backend) => {
+                self.opened(flow, admitted);
+                (flow, backend)
+            }
+            Course::Move(flow, backend) => (flow, backend),
         };
-        if conduit.generation == self.generation {
+        let connected =
+            slot.map_or(Err(io::ErrorKind::NotConnected.into()), |slot| self.connect(flow, key, backend, slot));
+        Ok((flow, connected))
+    }
+
+    /// Sees to it that a flow's socket goes to where its backend is now.
+    fn follow_backend(&mut self, flow: FlowId, key: &Key) -> io::Result<()> {
+        let (generation, listener) = (self.generation, self.listener.as_ref());
+        let conduit = self.conduits.get_mut(flow.slot()).and_then(Option::as_mut).ok_or(io::ErrorKind::NotConnected)?;
+        if conduit.generation == generation {
             return Ok(());
         }
-        let listener = self.listener.as_ref();
-        let target = listener.and_then(|listener| listener.group.backend(conduit.backend)?.target.ip());
-        if target == Some(conduit.target) {
-            conduit.generation = self.generation;
+        let backend = listener.and_then(|listener| listener.group.backend(conduit.backend));
+        let backend = backend.ok_or(io::ErrorKind::NotFound)?;
+        if backend.target.ip() == Some(conduit.target) {
+            conduit.generation = generation;
             return Ok(());
         }
-        let backend = conduit.backend;
-        self.connect(flow, key, backend)
+        let (id, slot) = (backend.id, Inflight::start(backend));
+        self.connect(flow, key, id, slot)
     }
 
     /// Opens a socket for a flow, in the place of the one that it may have.
-    fn connect(&mut self, flow: FlowId, key: &Key, backend: BackendId) -> io::Result<()> {
-        let slot = flow.slot();
-        if self.conduits.len() <= slot {
-            self.conduits.resize_with(slot + 1, || None);
-        }
-        self.conduits[slot] = None;
+    fn connect(&mut self, flow: FlowId, key: &Key, backend: BackendId, slot: Inflight) -> io::Result<()> {
+        self.conduits[flow.slot()] = None;
         let listener = self.listener.as_ref();
         let backend = listener.and_then(|listener| listener.group.backend(backend)).ok_or(io::ErrorKind::NotFound)?;
         let target = backend.target.ip().ok_or(io::ErrorKind::Unsupported)?;
         let (generation, worker) = (self.generation, self.ctx.index);
-        let order = Order { flow, key: *key, backend, target, generation, worker };
-        let opened = Conduit::open(&order, self.ready.waker(slot)).inspect_err(|error| {
+        let order = Order { flow, key: *key, backend, target, generation, worker, slot };
+        let opened = Conduit::open(order, self.ready.waker(flow.slot())).inspect_err(|error| {
             if !is_shortage(error) {
                 backend.live.worker(worker).connect_failures.add(1);
             }
         });
-        self.conduits[slot] = Some(opened?);
+        self.conduits[flow.slot()] = Some(opened?);
         Ok(())
     }
 

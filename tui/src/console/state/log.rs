@@ -58,8 +58,9 @@ impl Subject for CheckRow {
     fn state(&self) -> &'static str {
         match self.transition {
             Some(health) => health.word(),
+            None if self.verdict.failed() => "fail",
             None if self.verdict.passed() => "pass",
-            None => "fail",
+            None => "silent",
         }
     }
 
@@ -75,7 +76,7 @@ impl Subject for CheckRow {
 
 /// Whether a row tells of a failure or a change of health.
 pub fn is_failure(row: &CheckRow) -> bool {
-    !row.verdict.passed() || row.transition.is_some()
+    row.verdict.failed() || row.transition.is_some()
 }
 
 impl Log {

@@ -153,7 +153,7 @@ fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &Stat
         _ if group.health_check.protocol == CheckProtocol::Off => text.push_str(", not checked"),
         Some(last) => {
             let _ = write!(text, ", {}", last.verdict);
-            if !last.verdict.passed() {
+            if last.verdict.failed() {
                 let _ = write!(text, " x{}", health.streak);
             }
         }

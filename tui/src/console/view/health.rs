@@ -83,7 +83,7 @@ pub(super) fn row(state: &State, canvas: &mut Canvas<'_>, (area, line): (Area, u
         canvas.text(cell, (column, line), &format!("{} {}", row.protocol, row.address), Role::Plain);
         column += 29;
     }
-    let role = if row.verdict.passed() { Role::Plain } else { Role::Fail };
+    let role = if row.verdict.failed() { Role::Fail } else { Role::Plain };
     let verdict_end = canvas.text(area, (column, line), &row.verdict.to_string(), role);
     column = verdict_end.max(column + if wide { 21 } else { 0 }) + 1;
     if wide {

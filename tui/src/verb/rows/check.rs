@@ -42,7 +42,7 @@ struct VerdictRow {
 impl From<&Verdict> for VerdictRow {
     fn from(verdict: &Verdict) -> Self {
         let (phase, reason) = match verdict {
-            Verdict::Pass { .. } => (None, None),
+            Verdict::Pass { .. } | Verdict::Silent => (None, None),
             Verdict::Fail { phase, reason, .. } => (Some(*phase), Some(*reason)),
         };
         Self { passed: verdict.passed(), verdict: verdict.to_string(), phase, reason, code: verdict.code() }
