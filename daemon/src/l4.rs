@@ -2,7 +2,7 @@
 //!
 //! Called by the worker for every connection of a `tcp` listener. The backend is chosen once per
 //! connection; whoever speaks first is forwarded first. It reads no protocol and waits for no
-//! control: an edit or a drain leaves open connections alone.
+//! control: an edit leaves open connections alone, and so does a drain until its time is over.
 
 mod dial;
 mod direction;
@@ -64,7 +64,7 @@ pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, c
     let (to_client, to_backend) = (live.worker(ctx.index), backend.live.worker(ctx.index));
     let reached = Reached::new(to_backend, inflight);
     let mut pair = Pair::new(&ctx, client, stream, &limiter);
-    let end = pair.run(&watch, idle_timeout_ms, to_client, to_backend).await;
+    let end = pair.run(&watch, idle_timeout_ms, to_client, &backend.live).await;
     drop(reached);
     if let Some(cause) = end.cause() {
         if matches!(end, End::Failed(Side::Backend)) {
@@ -105,6 +105,7 @@ impl End {
             Self::Failed(Side::Backend) => Some(Cause::BackendClosed),
             Self::Idle => Some(Cause::IdleTimeout),
             Self::Cut => Some(Cause::Shutdown),
+            Self::Drained { .. } => Some(Cause::Drained),
         }
     }
 }

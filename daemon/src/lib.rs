@@ -116,6 +116,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             names: stored.names,
             publisher,
             bus,
+            epoch: workers.epoch(),
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
         info!(

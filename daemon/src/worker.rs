@@ -125,6 +125,7 @@ pub struct Workers {
     senders: Vec<mpsc::Sender<WorkerCommand>>,
     records: Vec<RecordReceiver>,
     threads: Vec<JoinHandle<()>>,
+    epoch: Instant,
 }
 
 impl Workers {
@@ -134,14 +135,15 @@ impl Workers {
     /// # Errors
     /// When a thread or its runtime cannot be made; those already started end.
     pub fn spawn(count: usize, published: &Published) -> io::Result<Self> {
+        let epoch = Instant::now();
         let shared = Shared {
             published: Published::clone(published),
-            start: Instant::now(),
+            start: epoch,
             budget: Budget::of(raise_descriptors(), count),
             accept_log: Throttle::default(),
             dials: Arc::new(Dials::default()),
         };
-        let mut workers = Self { senders: Vec::new(), records: Vec::new(), threads: Vec::new() };
+        let mut workers = Self { senders: Vec::new(), records: Vec::new(), threads: Vec::new(), epoch };
         for index in 0..count {
             let (sender, commands) = mpsc::channel(COMMANDS_MAX);
             let (records, receiver) = ring(RECORDS_MAX);
@@ -154,6 +156,11 @@ impl Workers {
             workers.records.push(receiver);
         }
         Ok(workers)
+    }
+
+    /// When their time began.
+    pub fn epoch(&self) -> Instant {
+        self.epoch
     }
 
     /// Where each worker takes its commands.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::edit::Edit;
 use crate::fault::Fault;
-use crate::model::Config;
+use crate::model::{Config, DrainEnd};
 use crate::name::Name;
-use crate::status::{BackendCounters, CheckRow, Health, ListenerCounters, Status, Verdict};
+use crate::status::{BackendCounters, CheckRow, DrainOutcome, DrainStatus, Health, ListenerCounters, Status, Verdict};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,7 +159,7 @@ impl Role {
 pub enum Topic {
     /// Commits. A snapshot follows each.
     Config,
-    /// Transitions of health, fail-open begun and ended.
+    /// Transitions of health, fail-open begun and ended, drains that ended.
     Health,
     /// Every verdict.
     Checks,
@@ -394,6 +394,23 @@ pub enum EventBody {
         /// How many.
         count: u64,
     },
+    /// A drain came to its end; topic `health`.
+    Drained(Drained),
+}
+
+/// The end of a drain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// Whether it is empty or its time was over.
+    pub outcome: DrainOutcome,
+    /// What becomes of what is left when its time was over.
+    pub then: DrainEnd,
+    /// Connections, flows and requests that were open at that moment.
+    pub open: u64,
 }
 
 /// A change of health with its cause.
@@ -444,6 +461,12 @@ pub struct BackendMoved {
     pub health: crate::status::HealthStatus,
     /// Its counters.
     pub counters: BackendCounters,
+    /// How far its drain has come.
+    #[serde(default)]
+    pub drain: Option<DrainStatus>,
+    /// Clients that source persistence binds to it.
+    #[serde(default)]
+    pub pinned_entries: u64,
 }
 
 /// Why a request was refused.

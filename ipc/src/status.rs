@@ -261,6 +261,16 @@ pub struct DrainStatus {
     pub estimated_end_ms: Option<u64>,
 }
 
+/// How the time of a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrainOutcome {
+    /// Nothing is left at the backend.
+    Empty,
+    /// Its time was over before that.
+    Deadline,
+}
+
 /// Whether a backend can serve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

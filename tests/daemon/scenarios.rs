@@ -3,6 +3,7 @@
 
 mod addresses;
 mod balance;
+mod drains;
 mod real_client;
 mod source;
 mod standby;

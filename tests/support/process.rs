@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    Apply, Commit, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic,
+    Apply, Commit, Drained, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic,
     Transition, Verb,
 };
 use poise_ipc::status::Status;
@@ -178,6 +178,15 @@ impl Events {
         loop {
             if let ServerMessage::Event(Event { body: EventBody::Transition(transition), .. }) = self.next() {
                 return transition;
+            }
+        }
+    }
+
+    /// The next end of a drain.
+    pub fn drained(&mut self) -> Drained {
+        loop {
+            if let ServerMessage::Event(Event { body: EventBody::Drained(drained), .. }) = self.next() {
+                return drained;
             }
         }
     }

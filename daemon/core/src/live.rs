@@ -6,6 +6,7 @@
 
 mod inflight;
 mod latency;
+mod leaving;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,8 +17,10 @@ use poise_ipc::status::{BackendCounters, ListenerCounters};
 
 pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
+pub use leaving::{Cuts, Leaving};
 
 use self::inflight::Gate;
+use self::leaving::Word;
 use crate::queue::Queue;
 
 /// A counter or gauge of one worker. Written by that worker alone, read by control.
@@ -68,6 +71,7 @@ pub struct BackendLive {
     /// Connections or requests in flight, over all workers: the load that `wlc` compares.
     pub inflight: CachePadded<AtomicU32>,
     gate: Gate,
+    leaving: Word,
     /// Where it is waited for.
     queue: Arc<Queue>,
     workers: Box<[CachePadded<BackendCells>]>,
@@ -79,9 +83,21 @@ impl BackendLive {
         Self {
             inflight: CachePadded::default(),
             gate: Gate::default(),
+            leaving: Word::default(),
             queue: Arc::clone(queue),
             workers: (0..workers).map(|_| CachePadded::default()).collect(),
         }
+    }
+
+    /// What of its connections has to go.
+    #[inline]
+    pub fn leaving(&self) -> Leaving {
+        self.leaving.get()
+    }
+
+    /// Says what of its connections has to go. Returns what was said before.
+    pub(crate) fn leave(&self, leaving: Leaving) -> Leaving {
+        self.leaving.set(leaving)
     }
 
     /// The cells of a worker.

@@ -23,7 +23,7 @@ pub use identity::{BackendId, Identities, ListenerId};
 
 use crate::access::AccessPlan;
 use crate::limit::Limiter;
-use crate::live::{BackendLive, ListenerLive};
+use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
 use crate::queue::Queue;
 use crate::schedule::{Rendezvous, Shares, Turn, Walk};
@@ -39,12 +39,22 @@ pub struct Plan {
     pub listeners: HashMap<ListenerId, Arc<ListenerPlan>>,
     /// Groups, sorted by name.
     pub groups: Vec<Arc<GroupPlan>>,
+    /// Counts the drains that cut what is open; all plans share it.
+    pub cuts: Arc<Cuts>,
 }
 
 impl Plan {
     /// A group by name.
     pub fn group(&self, name: &Name) -> Option<&Arc<GroupPlan>> {
         self.groups.binary_search_by(|group| group.name.cmp(name)).ok().map(|at| &self.groups[at])
+    }
+
+    /// Says what of a backend's connections has to go, from now on.
+    pub fn leave(&self, backend: &BackendPlan, leaving: Leaving) {
+        let before = backend.live.leave(leaving);
+        if leaving > before && leaving.is_cut() {
+            self.cuts.begin();
+        }
     }
 }
 
@@ -187,6 +197,12 @@ impl BackendPlan {
     /// What the operator wants of it.
     pub const fn state(&self) -> AdminState {
         self.settings.state
+    }
+
+    /// Whether clients that persistence binds to it may come now: the plan lets them, and no drain
+    /// has begun to cut what is open.
+    pub fn takes_pinned(&self) -> bool {
+        self.accepts_pinned && !self.live.leaving().is_cut()
     }
 }
 

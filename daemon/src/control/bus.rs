@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{Commit, Transition};
+use poise_ipc::message::{Commit, Drained, Transition};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -39,6 +39,8 @@ pub enum What {
     },
     /// A new row of the health log, or a row that grew.
     Checked(CheckRow),
+    /// A drain came to its end.
+    Drained(Drained),
 }
 
 /// The publisher's end.

@@ -6,6 +6,7 @@
 //! are handed to it by `start`.
 
 mod commit;
+mod drains;
 mod ramps;
 mod reload;
 mod requests;
@@ -50,6 +51,7 @@ use crate::wall::now_ms;
 pub(crate) use commit::chain;
 pub use commit::{Change, Source};
 use commit::{Marking, Storing};
+use drains::Emptying;
 use ramps::tell_backups;
 use reload::{FileTask, OperatorFile};
 use resolving::{Answered, Asked};
@@ -113,6 +115,8 @@ pub struct Parts<P> {
     pub resolver: Resolver,
     /// What they stood for when the daemon last ran.
     pub names: Vec<NameRow>,
+    /// When the time of the workers began: what they share is dated by it.
+    pub epoch: std::time::Instant,
 }
 
 /// Where work comes from.
@@ -155,6 +159,8 @@ pub struct Reconcile<P: Ports> {
     resolved: HashMap<BackendId, SocketAddr>,
     /// The backends in slow start.
     ramps: Ramps,
+    /// The backends that drain.
+    emptying: Emptying,
     /// What the time of slow start counts from.
     born: Instant,
     snapshot: Option<(u64, Arc<Status>)>,
@@ -253,6 +259,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
         }
+        self.step_drains();
         self.store_health();
         self.look_up();
         self.store_names();
@@ -268,6 +275,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let previous = published.load();
         let plan = self.compile(&previous);
         tell_backups(&previous, &plan);
+        self.follow_drains(&plan);
         drop(previous);
         self.snapshot = None;
         let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();

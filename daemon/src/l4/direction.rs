@@ -99,6 +99,8 @@ enum Stage {
     Open,
     /// The source has ended; what is held goes out, then the end itself.
     Ending,
+    /// The same although the source has not ended; what still comes is thrown away then.
+    Parting,
     /// The destination reads no more: what comes is thrown away, so that closing the source does
     /// not destroy what it has yet to receive.
     Discarding {
@@ -155,6 +157,22 @@ impl Direction {
         self.source_failed = true;
     }
 
+    /// Reads no more: what is held goes out, then the end. What still comes is thrown away.
+    pub(super) fn part(&mut self) {
+        if self.stage == Stage::Open {
+            self.stage = Stage::Parting;
+        }
+    }
+
+    /// Whether the destination has not taken everything yet.
+    pub(super) fn holds(&self) -> bool {
+        match &self.held {
+            Held::Nothing => false,
+            Held::Refused { .. } => true,
+            Held::Piped(pipe) => pipe.held_bytes > 0,
+        }
+    }
+
     /// Moves what can be moved. Ready when the end was passed on or the direction has failed.
     pub(super) fn poll(
         &mut self,
@@ -166,7 +184,7 @@ impl Direction {
             match self.stage {
                 Stage::Done => return Poll::Ready(Ok(())),
                 Stage::Discarding { bytes } => ready!(self.discard(cx, ctx, ends, bytes))?,
-                Stage::Open | Stage::Ending => match ready!(self.step(cx, ctx, ends)) {
+                Stage::Open | Stage::Ending | Stage::Parting => match ready!(self.step(cx, ctx, ends)) {
                     Err((Fault::Write, error)) if error.kind() == io::ErrorKind::BrokenPipe => self.stop(ctx),
                     other => other.map_err(|(fault, _)| fault)?,
                 },
@@ -183,8 +201,9 @@ impl Direction {
         ends: &mut Ends<'_>,
     ) -> Poll<Result<(), (Fault, io::Error)>> {
         ready!(self.flush(cx, ctx, ends)).map_err(|error| (Fault::Write, error))?;
-        if self.stage == Stage::Ending {
-            self.stage = Stage::Done;
+        if matches!(self.stage, Stage::Ending | Stage::Parting) {
+            // A socket that is closed with unread bytes resets, and that could destroy the rest.
+            self.stage = if self.stage == Stage::Parting { Stage::Discarding { bytes: 0 } } else { Stage::Done };
             if !ends.last {
                 // The destination may have closed meanwhile; then there is nobody to tell.
                 let _ = ready!(Pin::new(&mut *ends.to).poll_shutdown(cx));

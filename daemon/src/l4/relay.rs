@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use poise_core::limit::Limiter;
-use poise_core::live::{BackendCells, ListenerCells};
+use poise_core::live::{BackendCells, BackendLive, Leaving, ListenerCells};
 use tokio::net::TcpStream;
 
 use super::direction::{Direction, Ends, Fault, Side};
@@ -21,6 +21,10 @@ use crate::worker::{Alarm, Share, Watch, Way, WorkerContext};
 /// Silence that ends a pair of which one peer has closed and the other only sends, in
 /// milliseconds: time for that one to receive the last bytes and the end.
 const LINGER_MS: u32 = 5_000;
+
+/// How long a pair that a drain ends may take to deliver what is held, and its peers to close too,
+/// in milliseconds: with the ticks of the sweep it is gone a second after the deadline.
+const PART_MS: u32 = 500;
 
 /// How a pair ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(super) enum End {
     Idle,
     /// The worker's drain time was over.
     Cut,
+    /// The drain of the backend was over: both peers were told the end, in good order or by a reset.
+    Drained { reset: bool },
 }
 
 /// The two sockets with the state of both directions.
@@ -47,6 +53,8 @@ pub(super) struct Pair {
     /// When bytes last moved up and down.
     moved_ms: [u64; 2],
     lingering: bool,
+    /// A drain ends it: nothing more is read.
+    parting: bool,
     answer: Answer,
 }
 
@@ -65,7 +73,7 @@ impl Pair {
         let down = Direction::new(Share::new(limiter, Way::Out));
         let moved_ms = [ctx.clock.now_ms(); 2];
         let answer = Answer { since: Some(Instant::now()), asked: false };
-        Self { ctx: Rc::clone(ctx), client, backend, up, down, moved_ms, lingering: false, answer }
+        Self { ctx: Rc::clone(ctx), client, backend, up, down, moved_ms, lingering: false, parting: false, answer }
     }
 
     /// Forwards until the pair ends.
@@ -74,16 +82,22 @@ impl Pair {
         watch: &Watch,
         idle_timeout_ms: u32,
         listener: &ListenerCells,
-        backend: &BackendCells,
+        live: &BackendLive,
     ) -> End {
+        let backend = live.worker(self.ctx.index);
         watch.rearm(idle_timeout_ms);
         std::future::poll_fn(|cx| {
+            match live.leaving() {
+                Leaving::Reset => return Poll::Ready(End::Drained { reset: true }),
+                Leaving::Close if !self.parting => self.part(watch),
+                Leaving::Close | Leaving::Idle | Leaving::No => {}
+            }
             if let Poll::Ready(end) = self.poll(cx, listener, backend) {
                 return Poll::Ready(end);
             }
             self.rearm(watch, idle_timeout_ms, backend);
             watch.poll_alarm(cx).map(|alarm| match alarm {
-                Alarm::Due if self.lingering => self.over(),
+                Alarm::Due if self.lingering || self.parting => self.over(),
                 Alarm::Due => End::Idle,
                 Alarm::Draining | Alarm::Cut => End::Cut,
             })
@@ -97,7 +111,7 @@ impl Pair {
             to: &mut self.backend,
             read: &listener.bytes_in,
             written: &backend.bytes_out,
-            last: self.down.is_done(),
+            last: self.down.is_done() && !self.parting,
         };
         let up = self.up.poll(cx, &self.ctx, up);
         match up {
@@ -111,7 +125,7 @@ impl Pair {
             to: &mut self.client,
             read: &backend.bytes_in,
             written: &listener.bytes_out,
-            last: self.up.is_done(),
+            last: self.up.is_done() && !self.parting,
         };
         let down = self.down.poll(cx, &self.ctx, down);
         match (up, down) {
@@ -122,8 +136,20 @@ impl Pair {
         }
     }
 
+    /// Begins to end both directions: what is held is delivered, then the end is told.
+    fn part(&mut self, watch: &Watch) {
+        self.parting = true;
+        self.up.part();
+        self.down.part();
+        watch.rearm(PART_MS);
+    }
+
     /// The end of a pair in which no peer has failed.
     fn over(&self) -> End {
+        if self.parting {
+            // Who did not take the rest in time must not think that it has everything.
+            return End::Drained { reset: self.up.holds() || self.down.holds() };
+        }
         if self.down.was_cut_short() { End::Abandoned } else { End::Complete }
     }
 
@@ -136,6 +162,9 @@ impl Pair {
             if moved {
                 *at_ms = now_ms;
             }
+        }
+        if self.parting {
+            return;
         }
         let lets_go = self.up.is_over() && self.down.is_over();
         if lets_go != self.lingering || moved != [false; 2] || self.up.is_stalled() || self.down.is_stalled() {
@@ -156,10 +185,10 @@ impl Pair {
 
     /// Closes both sockets: a failed peer's reset is passed on as a reset, and so is a cut.
     pub(super) fn close(self, end: End) {
-        if matches!(end, End::Failed(Side::Client) | End::Cut) {
+        if matches!(end, End::Failed(Side::Client) | End::Cut | End::Drained { reset: true }) {
             reset(&self.backend);
         }
-        if matches!(end, End::Failed(Side::Backend) | End::Cut) {
+        if matches!(end, End::Failed(Side::Backend) | End::Cut | End::Drained { reset: true }) {
             reset(&self.client);
         }
     }

@@ -7,7 +7,7 @@
 
 use std::future::poll_fn;
 
-use poise_core::live::BackendCells;
+use poise_core::live::{BackendCells, Leaving};
 use poise_core::plan::BackendId;
 use poise_ipc::cause::Cause;
 use tracing::debug;
@@ -135,10 +135,15 @@ impl Relay {
         if is_of_backend(cause) {
             exchange.link.cells().failures.add(1);
         }
-        if exchange.is_unanswered() && cause != Cause::Shutdown {
+        let reset = exchange.link.leaving() == Leaving::Reset;
+        if exchange.is_unanswered() && cause != Cause::Shutdown && !reset {
             return Failure::Told(cause);
         }
-        if exchange.download.ends_with_stream() {
+        if reset {
+            // Best effort: a socket that is gone needs no reset.
+            let _ = exchange.link.stream.set_zero_linger();
+        }
+        if reset || exchange.download.ends_with_stream() {
             // An orderly close would make the part look like the whole.
             let _ = self.client.set_zero_linger();
         }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use poise_core::http::framing::Framing;
 use poise_core::http::onward::{Connection, Returned, SetCookie};
 use poise_core::http::response::{Asked, ResponseHead};
-use poise_core::live::BackendCells;
+use poise_core::live::{BackendCells, Leaving};
 use poise_core::persistence::PersistencePlan;
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
@@ -80,6 +80,11 @@ impl<'r> Exchange<'r> {
     /// [`Loss`] when it will never be.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Poll<Result<(), Loss>> {
         let moved_before = self.moved_bytes();
+        match self.link.leaving() {
+            Leaving::Reset => return Poll::Ready(Err(Loss::Because(Cause::Drained))),
+            Leaving::Close if self.course.is_tunnel => return Poll::Ready(Err(Loss::Because(Cause::Drained))),
+            Leaving::Close | Leaving::Idle | Leaving::No => {}
+        }
         self.advance(cx, relay)?;
         if self.is_complete(cx, relay) {
             return Poll::Ready(Ok(()));
@@ -132,7 +137,7 @@ impl<'r> Exchange<'r> {
     fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
         let is_final = !self.upload.is_received() || relay.leaves;
         let Relay { ctx, client, listener, appetite, paces, generation, .. } = relay;
-        let id = self.link.backend;
+        let (id, is_final) = (self.link.backend, is_final || self.link.leaving().is_cut());
         let (backend, cells) = self.link.parts();
         let course = &mut *self.course;
         let generation = *generation;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use poise_core::live::{BackendCells, BackendLive};
+use poise_core::live::{BackendCells, BackendLive, Leaving};
 use poise_core::plan::{BackendId, BackendPlan, Plan, Target};
 use poise_ipc::model::AdminState;
 use rustix::net::RecvFlags;
@@ -65,6 +65,11 @@ impl Link {
     /// This worker's counters of the backend.
     pub(super) fn cells(&self) -> &BackendCells {
         self.live.worker(self.worker)
+    }
+
+    /// What of the backend's connections has to go.
+    pub(super) fn leaving(&self) -> Leaving {
+        self.live.leaving()
     }
 
     /// The socket, and this worker's counters of the backend.
@@ -143,8 +148,8 @@ impl Pool {
         self.count = 0;
     }
 
-    /// Closes what has rested too long, what the backend has closed, and, under a new plan, what
-    /// leads to backends that are gone, disabled or elsewhere.
+    /// Closes what has rested too long, what the backend has closed, what leads to a backend that
+    /// drains, and, under a new plan, to those that are gone, disabled or elsewhere.
     fn sweep(&mut self, plan: &Plan, now_ms: u64) {
         let wanted = (plan.generation != self.generation).then(|| wanted(plan));
         self.generation = plan.generation;
@@ -153,7 +158,8 @@ impl Pool {
                 link.forget_user();
                 let leads_there =
                     wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone())));
-                leads_there && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
+                let stays = leads_there && link.leaving() == Leaving::No;
+                stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
             });
         }
         self.idle.retain(|_, links| !links.is_empty());
@@ -195,7 +201,7 @@ fn wanted(plan: &Plan) -> HashSet<(BackendId, Target)> {
 
 /// Keeps a connection for its next request, and has somebody look after the idle ones.
 pub(super) fn keep(ctx: &Rc<WorkerContext>, link: Link) {
-    if ctx.phase() != Phase::Serving {
+    if ctx.phase() != Phase::Serving || link.leaving() != Leaving::No {
         return;
     }
     let mut pool = ctx.l7.pool.borrow_mut();

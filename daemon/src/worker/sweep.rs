@@ -113,12 +113,18 @@ impl Sweep {
 /// Sweeps until it is aborted.
 pub(super) async fn run(ctx: Rc<WorkerContext>) {
     let mut flood = Flood::default();
+    let mut cuts = 0;
     loop {
         while ctx.sweep.is_empty() && !flood.is_ebbing(ctx.open.get()) {
             ctx.sweep.taken.notified().await;
         }
         tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
         let now_ms = ctx.clock.refresh();
+        let begun = ctx.published.load().cuts.count();
+        if std::mem::replace(&mut cuts, begun) != begun {
+            // A drain is over somewhere: each connection looks whether it is meant.
+            ctx.sweep.wake_all();
+        }
         ctx.sweep.wake_due(now_ms);
         if flood.observe(ctx.open.get(), now_ms) {
             platform::release_memory();

@@ -172,6 +172,8 @@ pub(super) fn counters(seconds: u64) -> Counters {
         effective_weight: b.effective_weight,
         health: b.health,
         counters: b.counters,
+        drain: b.drain,
+        pinned_entries: b.pinned_entries,
     };
     Counters {
         listeners: status.listeners.into_iter().map(|l| ListenerMoved { name: l.name, counters: l.counters }).collect(),

@@ -5,8 +5,9 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Event, EventBody, LogFilter, Subscribe, Topic, Verb};
-use poise_ipc::status::{Health, Status};
+use poise_ipc::message::{Drained, Event, EventBody, LogFilter, Subscribe, Topic, Verb};
+use poise_ipc::model::DrainEnd;
+use poise_ipc::status::{DrainOutcome, Health, Status};
 use poise_ipc::{BackendPath, Name};
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ pub(crate) struct Args {
 enum Class {
     /// Commits.
     Config,
-    /// Transitions of health, fail-open begun and ended.
+    /// Transitions of health, fail-open begun and ended, drains that ended.
     Health,
     /// Every verdict.
     Checks,
@@ -124,6 +125,7 @@ fn kind(body: &EventBody) -> String {
         EventBody::Checked(_) => "checked",
         EventBody::Counters(_) => "counters",
         EventBody::Lost { .. } => "lost",
+        EventBody::Drained(_) => "drained",
     };
     word.to_owned()
 }
@@ -166,6 +168,23 @@ fn sentences(body: &EventBody) -> Vec<String> {
             counters.listeners.iter().map(listener).chain(counters.backends.iter().map(backend)).collect()
         }
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
+        EventBody::Drained(drained) => vec![drained_sentence(drained)],
+    }
+}
+
+fn drained_sentence(drained: &Drained) -> String {
+    let Drained { group, backend, outcome, then, open } = drained;
+    match (outcome, then) {
+        (DrainOutcome::Empty, _) => format!("{group}/{backend} is empty"),
+        (DrainOutcome::Deadline, DrainEnd::Leave) => {
+            format!("{group}/{backend} has had its time: {open} open, they stay")
+        }
+        (DrainOutcome::Deadline, DrainEnd::Close) => {
+            format!("{group}/{backend} has had its time: {open} open, they are closed")
+        }
+        (DrainOutcome::Deadline, DrainEnd::Reset) => {
+            format!("{group}/{backend} has had its time: {open} open, they are reset")
+        }
     }
 }
 

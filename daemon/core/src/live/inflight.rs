@@ -43,7 +43,7 @@ impl BackendLive {
     pub(crate) fn suits(&self, wants: Option<BackendId>, own: BackendId) -> bool {
         match wants {
             None => self.gate.takes_new.load(Ordering::Relaxed),
-            Some(wanted) => wanted == own && self.gate.takes_pinned.load(Ordering::Relaxed),
+            Some(wanted) => wanted == own && self.gate.takes_pinned.load(Ordering::Relaxed) && !self.leaving().is_cut(),
         }
     }
 }

@@ -55,8 +55,11 @@ impl SourceTable {
     /// How many entries in force go to each backend; those to which none goes are absent.
     pub fn held(&self, now_ms: u64) -> HashMap<BackendId, u64> {
         let mut held = HashMap::new();
-        for entry in self.alive(now_ms, |_| true) {
-            *held.entry(entry.backend).or_default() += 1;
+        let now_ms = kept_as(now_ms);
+        for shard in self.shards() {
+            for (_, backend, _) in shard.lru.iter().filter(|&(.., used_ms)| !self.is_expired(used_ms, now_ms)) {
+                *held.entry(backend).or_default() += 1;
+            }
         }
         held
     }

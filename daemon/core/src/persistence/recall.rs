@@ -35,7 +35,7 @@ impl ListenerPlan {
             return Recall::Anew;
         };
         let known = self.group.backend(id);
-        match known.filter(|backend| backend.accepts_pinned) {
+        match known.filter(|backend| backend.takes_pinned()) {
             Some(backend) => Recall::Backend(backend),
             None if self.binds() && known.is_some_and(|backend| self.may_return(backend)) => {
                 table.count_refusal();

@@ -49,6 +49,7 @@ pub fn compile(input: &Compile<'_>, previous: Option<&Plan>) -> Plan {
         revision: input.revision,
         listeners: HashMap::with_capacity(input.config.listeners.len()),
         groups: Groups::new(input, previous).collect(),
+        cuts: previous.map_or_else(Arc::default, |plan| Arc::clone(&plan.cuts)),
     };
     for (name, listener) in &input.config.listeners {
         let found = input.identities.listeners.get(name).zip(plan.group(&listener.group));

@@ -54,9 +54,10 @@ impl GroupPlan {
     }
 
     /// The backend that persistence remembers, if it may still be used: it is in this group and
-    /// not disabled, nor down unless the group fails open. Draining and weight 0 do not matter.
+    /// not disabled, nor down unless the group fails open, nor at the end of its drain. A soft drain
+    /// and weight 0 do not matter.
     pub fn pinned(&self, id: BackendId) -> Option<&Arc<BackendPlan>> {
-        self.backend(id).filter(|backend| backend.accepts_pinned)
+        self.backend(id).filter(|backend| backend.takes_pinned())
     }
 
     /// A backend by identity, whatever its state.

@@ -120,6 +120,7 @@ impl Subscription {
             What::Checked(row) if self.wants(Topic::Checks) && matches(row, &self.wanted.filter) => {
                 Some(EventBody::Checked(row.clone()))
             }
+            What::Drained(drained) if self.wants(Topic::Health) => Some(EventBody::Drained(drained.clone())),
             _ => None,
         }
     }
@@ -170,7 +171,10 @@ fn backends(status: &Status) -> impl Iterator<Item = &BackendStatus> {
 }
 
 fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
-    was.counters == is.counters && was.effective_weight == is.effective_weight && same_health(&was.health, &is.health)
+    was.counters == is.counters
+        && was.effective_weight == is.effective_weight
+        && (&was.drain, was.pinned_entries) == (&is.drain, is.pinned_entries)
+        && same_health(&was.health, &is.health)
 }
 
 /// Whether the health says the same. One more pass is no news: it comes with every probe, and a reader
@@ -194,6 +198,8 @@ fn backend_moved(backend: &BackendStatus) -> BackendMoved {
         effective_weight: backend.effective_weight,
         health: backend.health.clone(),
         counters: backend.counters.clone(),
+        drain: backend.drain.clone(),
+        pinned_entries: backend.pinned_entries,
     }
 }
 

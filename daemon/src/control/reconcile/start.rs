@@ -21,8 +21,8 @@ use super::commit::{chain, wanted};
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Change, CheckLog, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers, VecDeque,
-    slow_work,
+    Change, CheckLog, Emptying, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers,
+    VecDeque, slow_work,
 };
 use crate::control::file::{self, Step};
 use crate::control::identities;
@@ -97,6 +97,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             sources: Sources::default(),
             resolved: HashMap::new(),
             ramps: Ramps::default(),
+            emptying: Emptying::default(),
             born: Instant::now(),
             snapshot: None,
             ticks: 0,

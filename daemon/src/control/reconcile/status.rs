@@ -35,6 +35,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     pub(super) fn fresh_status(&mut self) -> Arc<Status> {
         let at_ms = now_ms();
         let plan = self.parts.publisher.published().load_full();
+        self.count_pinned(&plan);
+        self.step_drains();
         let status = Arc::new(Status {
             at_ms,
             daemon: self.daemon_status(),
@@ -113,6 +115,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             counters,
             ramp_permille: backend.ramp_permille,
             source: backend.target.ip().and_then(|to| self.source(to.ip(), at_ms)),
+            pinned_entries: self.emptying.pinned(backend.id),
+            drain: self.drain_status(backend.id),
             resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }

@@ -1,6 +1,6 @@
 //! What a pair holds while it is stalled, and that it holds nothing at rest.
 
-use poise_core::live::{BackendCells, ListenerCells};
+use poise_core::live::ListenerCells;
 use poise_core::token::TokenKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ async fn stage(pipes_max: usize) -> Stage {
     let (mut pair, watch) =
         (Pair::new(&ctx, near, far, &Arc::new(Limiter::new(&TokenKey::new([7; 16])))), ctx.watch(60_000));
     let relay = tokio::task::spawn_local(async move {
-        let (listener, backend) = (ListenerCells::default(), BackendCells::default());
+        let (listener, backend) = (ListenerCells::default(), BackendLive::new(1, &Arc::default()));
         pair.run(&watch, 60_000, &listener, &backend).await
     });
     Stage { ctx, client, backend, relay }

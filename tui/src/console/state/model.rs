@@ -146,6 +146,8 @@ impl Model {
             backend.effective_weight = moved.effective_weight;
             backend.health = moved.health;
             backend.counters = moved.counters;
+            backend.drain = moved.drain;
+            backend.pinned_entries = moved.pinned_entries;
             self.backends.entry(backend.id).or_default().push(at_ms, backend_totals(backend));
         }
     }

@@ -4,7 +4,7 @@
 use poise_ipc::Config;
 use poise_ipc::message::Role;
 use poise_ipc::message::{Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome};
-use poise_ipc::status::{CheckRow, Status};
+use poise_ipc::status::{CheckRow, DrainOutcome, Status};
 use poise_ipc::text::settings;
 
 use super::super::msg::Effect;
@@ -142,6 +142,13 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
             state.paint(Paint::Now);
         }
         EventBody::Checked(row) => checked(state, row),
+        EventBody::Drained(drained) => {
+            let outcome = match drained.outcome {
+                DrainOutcome::Empty => "is empty".to_owned(),
+                DrainOutcome::Deadline => format!("has had its time, {} open", drained.open),
+            };
+            say(state, Tone::Plain, &format!("{}/{} {outcome}", drained.group, drained.backend));
+        }
         EventBody::Counters(counters) => {
             if let Some(model) = &mut state.model {
                 model.moved(event.at_ms, counters);

@@ -1,8 +1,11 @@
 //! Events are a sentence for people and an object for programs.
 
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Author, BackendMoved, Commit, Counters, Event, EventBody, ListenerMoved, Topic, Transition};
-use poise_ipc::status::{BackendCounters, Health, HealthStatus, ListenerCounters};
+use poise_ipc::message::{
+    Author, BackendMoved, Commit, Counters, Drained, Event, EventBody, ListenerMoved, Topic, Transition,
+};
+use poise_ipc::model::DrainEnd;
+use poise_ipc::status::{BackendCounters, DrainOutcome, Health, HealthStatus, ListenerCounters};
 
 use super::super::fixture::{AT_MS, args, check_row, refused, status};
 use super::{Args, Format, line, subscription};
@@ -20,6 +23,11 @@ fn transition() -> EventBody {
         verdict: refused(),
         streak: 3,
     })
+}
+
+fn drained(outcome: DrainOutcome) -> EventBody {
+    let (group, backend) = ("app".parse().unwrap(), "app-2".parse().unwrap());
+    EventBody::Drained(Drained { group, backend, outcome, then: DrainEnd::Close, open: 3 })
 }
 
 fn bodies() -> Vec<(EventBody, &'static str)> {
@@ -40,6 +48,8 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
             effective_weight: 50,
             health: HealthStatus::default(),
             counters: BackendCounters { picks_total: 9, ..BackendCounters::default() },
+            drain: None,
+            pinned_entries: 0,
         }],
     };
     vec![
@@ -60,6 +70,8 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
             "counters    listener web: 0 open, 0 requests, 0 errors\n\
              2026-11-22T14:02:08.122Z  counters    app/app-2 unknown: 9 picks, 0 in flight, 0 failures",
         ),
+        (drained(DrainOutcome::Empty), "drained     app/app-2 is empty"),
+        (drained(DrainOutcome::Deadline), "drained     app/app-2 has had its time: 3 open, they are closed"),
         (EventBody::Lost { count: 5 }, "lost        5 events lost: this reader is too slow"),
     ]
 }
