@@ -220,6 +220,17 @@ impl Rig {
         causes.iter().find(|(counted, _)| *counted == cause).map_or(0, |(_, n)| *n)
     }
 
+    /// What the access rules of the listener `front` have decided, in their order.
+    pub fn access_hits(&self) -> Vec<u64> {
+        self.listener("front").access.hits().collect()
+    }
+
+    /// How many wait for a backend of the group `app`.
+    pub fn queued(&self) -> u32 {
+        let plan = self.plans.published().load_full();
+        plan.group(&name("app")).expect("the group app").queue.status().queued
+    }
+
     /// The records that have arrived.
     pub fn records(&mut self) -> Vec<Record> {
         self.records.iter_mut().flat_map(|ring| std::iter::from_fn(|| ring.take())).collect()

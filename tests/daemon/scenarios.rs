@@ -4,6 +4,7 @@
 mod addresses;
 mod balance;
 mod drains;
+mod limits;
 mod real_client;
 mod source;
 mod standby;

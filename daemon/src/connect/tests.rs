@@ -23,7 +23,7 @@ async fn a_unix_stream_is_used_like_one_of_tcp_and_options_of_tcp_fail_harmlessl
     let (mut peer, _) = backend.accept().expect("it was connected to");
     // Whoever sets these ignores the outcome or asks for IP first; none may break the stream.
     let socket = SockRef::from(&stream);
-    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(5));
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5));
     let _ = (stream.set_nodelay(true), socket.set_tcp_quickack(true), socket.set_tcp_keepalive(&keepalive));
     let _ = (stream.set_zero_linger(), socket.set_tcp_user_timeout(Some(Duration::from_secs(5))));
     assert!(stream.peer_addr().is_err() && stream.local_addr().is_err(), "it has no address of IP");

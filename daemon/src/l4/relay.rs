@@ -169,9 +169,9 @@ impl Pair {
         let lets_go = self.up.is_over() && self.down.is_over();
         if lets_go != self.lingering || moved != [false; 2] || self.up.is_stalled() || self.down.is_stalled() {
             self.lingering = lets_go;
-            let silent_ms = now_ms.saturating_sub(self.silent_since_ms());
-            let silent_ms = u32::try_from(silent_ms).unwrap_or(u32::MAX);
-            watch.rearm(if lets_go { LINGER_MS } else { idle_timeout_ms.saturating_sub(silent_ms) });
+            let (since_ms, after_ms) =
+                if lets_go { (now_ms, LINGER_MS) } else { (self.silent_since_ms(), idle_timeout_ms) };
+            watch.rearm_since(since_ms, after_ms);
         }
     }
 

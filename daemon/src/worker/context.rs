@@ -219,6 +219,11 @@ impl Watch {
         self.ctx.sweep.set(self.slot, self.ctx.due_ms(after_ms));
     }
 
+    /// Replaces the deadline: `after_ms` from a time of the worker's clock, which may lie back.
+    pub(crate) fn rearm_since(&self, since_ms: u64, after_ms: u32) {
+        self.ctx.sweep.set(self.slot, since_ms + u64::from(after_ms) + TICK_MS);
+    }
+
     /// Ready when the deadline has passed or the worker cuts what is open.
     pub fn poll_alarm(&self, cx: &Context<'_>) -> Poll<Alarm> {
         if self.ctx.phase() == Phase::Cutting {
