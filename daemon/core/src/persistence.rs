@@ -2,8 +2,8 @@
 //!
 //! Two kinds: [`SourceTable`] remembers client addresses, [`CookieRule`] lets the client carry a
 //! token. Whether the remembered backend may still be used is the plan's to say
-//! ([`GroupPlan::pinned`](crate::plan::GroupPlan::pinned)), and [`Recall`] puts both together; reading and writing cookie headers is
-//! the HTTP engine's.
+//! ([`GroupPlan::pinned`](crate::plan::GroupPlan::pinned)), and [`Recall`] puts both together;
+//! reading and writing cookie headers is the HTTP engine's.
 
 mod cookie;
 mod entries;

@@ -9,6 +9,7 @@ use poise_ipc::status::Health;
 use socket2::{Domain, Socket, Type};
 
 use crate::backends::{Refusing, Scripted, patient, read_to_end, until};
+use crate::datagrams::{Echo, ask, asking, who};
 use crate::process::{Place, set};
 use crate::rig::{Rig, front, name};
 
@@ -143,4 +144,22 @@ fn l_18_a_client_that_may_not_move_waits_for_its_backend_to_listen_again() {
     rig.edit_backend(home, |backend| backend.address = living.address.into());
     assert!(served(&rig, client).is_some());
     assert_eq!(rig.counters_of(home).pinned_total, 2);
+}
+
+#[test]
+fn l_18_a_datagram_of_a_client_that_may_not_move_is_dropped_with_its_cause() {
+    let backends = [Echo::new(0), Echo::new(1)];
+    let mut config = front(Protocol::Udp, &backends.each_ref().map(|b| b.address));
+    config.listeners.get_mut(&name("front")).expect("it was made").persistence =
+        Persistence { redispatch: Redispatch::Refuse, ..Persistence::source(HOUR_MS) };
+    let mut rig = Rig::new(config);
+    let home = who(&asking(rig.address_of("front")));
+    let own = format!("b{home}");
+    rig.set_health(&own, Health::Down);
+    let other = asking(rig.address_of("front"));
+    other.set_read_timeout(Some(Duration::from_millis(200))).expect("a deadline above zero");
+    assert!(ask(&other, b"?").is_err(), "nobody else may answer");
+    until("the cause is counted", || rig.count_of(Cause::Unusable) == 1);
+    rig.set_health(&own, Health::Up);
+    assert_eq!(who(&asking(rig.address_of("front"))), home);
 }

@@ -10,6 +10,7 @@ use poise_ipc::status::Health;
 use socket2::{Domain, Socket, Type};
 
 use crate::backends::{PATIENCE, Scripted, patient, read_to_end};
+use crate::datagrams::{Echo, asking, who};
 use crate::process::{Daemon, Place, set};
 use crate::rig::{Rig, front, name};
 
@@ -71,6 +72,21 @@ fn by_hash_a_client_has_one_backend_and_only_those_of_a_dead_one_move() {
     }
     rig.set_health("b1", Health::Up);
     assert_eq!(homes(&rig, 60), before, "exactly they come back");
+}
+
+#[test]
+fn by_hash_the_flows_of_a_client_have_one_backend() {
+    let backends = [Echo::new(0), Echo::new(1), Echo::new(2)];
+    let mut config = front(Protocol::Udp, &backends.each_ref().map(|b| b.address));
+    config.groups.get_mut(&name("app")).expect("it was made").scheduler = Scheduler::Hash;
+    let mut rig = Rig::with_workers(config, 2);
+    let home = who(&asking(rig.address_of("front")));
+    assert!((0..20).all(|_| who(&asking(rig.address_of("front"))) == home), "whatever its port");
+    rig.set_health(&format!("b{home}"), Health::Down);
+    let next = who(&asking(rig.address_of("front")));
+    assert_ne!(next, home);
+    rig.set_health(&format!("b{home}"), Health::Up);
+    assert_eq!(who(&asking(rig.address_of("front"))), home);
 }
 
 /// How much of its weight slow start gives to `b1`.
