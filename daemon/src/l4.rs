@@ -47,16 +47,17 @@ pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, c
     let peer = origin.client;
     watch_peer(&client, &listener.settings);
     let watch = ctx.watch(listener.settings.connect_timeout_ms);
-    let Dialed { backend, stream, inflight, passing: _passing } =
-        match dial(&ctx, &listener, (&client, origin), &watch).await {
-            Ok(dialed) => dialed,
-            Err(failure) => {
-                ctx.ended(&listener, failure.backend, peer, failure.cause);
-                // As if nobody listened: the client must not take it for an empty answer.
-                reset(&client);
-                return;
-            }
-        };
+    // On the heap, so that a pair does not hold the room for it as long as it lives.
+    let dialed = Box::pin(dial(&ctx, &listener, (&client, origin), &watch)).await;
+    let Dialed { backend, stream, inflight, passing: _passing } = match dialed {
+        Ok(dialed) => dialed,
+        Err(failure) => {
+            ctx.ended(&listener, failure.backend, peer, failure.cause);
+            // As if nobody listened: the client must not take it for an empty answer.
+            reset(&client);
+            return;
+        }
+    };
     // Only what the relay needs stays: an old plan must not live as long as its connections.
     let (id, live, idle_timeout_ms) = (listener.id, Arc::clone(&listener.live), listener.settings.idle_timeout_ms);
     let limiter = Arc::clone(&listener.limiter);

@@ -212,10 +212,12 @@ impl Open {
     /// Finds out who the connection is from, and lets that client in unless its peer was let in
     /// already. A connection that is not to be served is reset.
     async fn received(&mut self, listener: &ListenerPlan, stream: &TcpStream) -> Option<Origin> {
-        let found = proxy::origin(&self.ctx, listener, stream, self.peer).await.and_then(|origin| {
-            if self.admitted.is_none() {
-                self.admitted = Some(admit(listener, origin.client, self.ctx.clock.now_ms())?);
-            }
+        if self.admitted.is_some() {
+            return Some(Origin::of(self.peer));
+        }
+        // On the heap, so that a connection does not hold the room for it as long as it lives.
+        let found = Box::pin(proxy::origin(&self.ctx, listener, stream, self.peer)).await.and_then(|origin| {
+            self.admitted = Some(admit(listener, origin.client, self.ctx.clock.now_ms())?);
             Ok(origin)
         });
         if let Err(cause) = found {
