@@ -121,17 +121,19 @@ impl Machine {
 
 /// Three machines in a row; the test itself is the one in the middle.
 pub struct Row {
-    /// On the left: 10.1.0.2 and fd00:1::2.
+    /// On the left: 10.1.0.2 and `fd00:1::2`.
     pub client: Machine,
-    /// On the right: 10.2.0.2 and fd00:2::2.
+    /// On the right: 10.2.0.2 and `fd00:2::2`.
     pub backend: Machine,
+    /// The balancer's interface on the right.
+    right: &'static str,
 }
 
 impl Row {
     /// Lays the cables. What the backend answers to the client's address finds its way to the
     /// balancer's own sockets only after [`Row::route_back`].
     pub fn new() -> Self {
-        let row = Self { client: Machine::new(), backend: Machine::new() };
+        let row = Self { client: Machine::new(), backend: Machine::new(), right: "b0" };
         ip("link set lo up");
         trust_addresses();
         row.client.run(trust_addresses);
@@ -156,7 +158,7 @@ impl Row {
     /// Brings what the backend answers to the client's address to the balancer's own sockets.
     pub fn route_back(&self) {
         for family in ["-4", "-6"] {
-            ip(&format!("{family} rule add iif b0 lookup 100"));
+            ip(&format!("{family} rule add iif {} lookup 100", self.right));
             ip(&format!("{family} route add local default dev lo table 100"));
         }
     }
