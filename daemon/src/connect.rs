@@ -100,11 +100,11 @@ pub(crate) fn watch_peer(stream: &TcpStream, listener: &Listener) {
 async fn connect_ip(address: SocketAddr, manner: Manner) -> io::Result<TcpStream> {
     match manner.from {
         None => dial(own_socket(address)?, address, manner.data).await,
-        Some(client) => match dial(foreign_socket(client)?, address, manner.data).await {
+        Some(client) => match dial(foreign_socket(client, address)?, address, manner.data).await {
             // Another connection of that client to that backend has the port: any other will do.
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 let client = SocketAddr::new(client.ip(), 0);
-                dial(foreign_socket(client)?, address, manner.data).await
+                dial(foreign_socket(client, address)?, address, manner.data).await
             }
             dialled => dialled,
         },
@@ -115,8 +115,8 @@ fn own_socket(address: SocketAddr) -> io::Result<TcpSocket> {
     if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
 }
 
-fn foreign_socket(client: SocketAddr) -> io::Result<TcpSocket> {
-    Ok(TcpSocket::from_std_stream(transparent::socket(client, Type::STREAM)?.into()))
+fn foreign_socket(client: SocketAddr, address: SocketAddr) -> io::Result<TcpSocket> {
+    Ok(TcpSocket::from_std_stream(transparent::socket(client, address, Type::STREAM)?.into()))
 }
 
 /// Connects a socket, which may be bound.

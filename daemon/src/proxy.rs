@@ -143,6 +143,13 @@ fn is_silent(stream: &TcpStream) -> bool {
     recv(stream, &mut [0_u8; 1], flags).is_err_and(|error| error == rustix::io::Errno::WOULDBLOCK)
 }
 
+/// The header ahead of the first datagram of a flow, if the listener wants one; `reached` is where the
+/// client sent it. Only version 2 knows datagrams.
+pub(crate) fn datagram_header(listener: &ListenerPlan, client: SocketAddr, reached: SocketAddr) -> Option<Vec<u8>> {
+    let wanted = listener.settings.client_address == ClientAddress::ProxyV2;
+    wanted.then(|| encode_v2(Some(Addresses::new(client, reached)), Transport::Datagram))
+}
+
 /// The header that tells a backend who the client is, if the listener wants one.
 pub(crate) fn header_for(listener: &ListenerPlan, origin: Origin, client: &TcpStream) -> Option<Vec<u8>> {
     let encode: fn(Option<Addresses>) -> Vec<u8> = match listener.settings.client_address {

@@ -24,7 +24,7 @@ pub(super) async fn connect(ctx: &WorkerContext, errand: Errand<'_>, backend: &B
     match &backend.target {
         Target::Ip(address) => {
             let socket = match errand.manner.from {
-                Some(client) => foreign_socket(client)?,
+                Some(client) => foreign_socket(client, *address)?,
                 None => own_socket(*address)?,
             };
             if errand.manner.from.is_none() {

@@ -21,6 +21,7 @@ use crate::connect::{self, Errand, Manner, Reached, watch_peer};
 use crate::loops::Passing;
 use crate::proxy::{self, Origin};
 use crate::shortage::is_shortage;
+use crate::transparent::is_of_source;
 use crate::turn::{Turn, wait};
 use crate::worker::{Alarm, Watch, WorkerContext};
 
@@ -76,7 +77,9 @@ pub(super) async fn dial(
                 remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight, passing });
             }
-            Ok(Err(error)) if is_ours(&error, manner) => Miss { cause: Cause::TransparentFailed, own: true },
+            Ok(Err(error)) if manner.from.is_some() && is_of_source(&error) => {
+                Miss { cause: Cause::TransparentFailed, own: true }
+            }
             Ok(Err(error)) => Miss { cause: Cause::ConnectFailed, own: is_shortage(&error) },
             // No answer finds the way to the client's address and then here, as far as can be told.
             Err(Alarm::Due) if manner.from.is_some() => Miss { cause: Cause::TransparentFailed, own: true },
@@ -161,12 +164,6 @@ async fn reach(
         None => stream,
     };
     Ok(Reached { stream, passing })
-}
-
-/// Whether a dial failed because the client's address could not be taken.
-fn is_ours(error: &io::Error, manner: Manner) -> bool {
-    let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::AddrNotAvailable, io::ErrorKind::InvalidInput];
-    manner.from.is_some() && kinds.contains(&error.kind())
 }
 
 /// The backend that this client had before, if it may still be used; counted as pinned.

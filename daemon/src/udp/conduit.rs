@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -17,7 +18,9 @@ use poise_core::plan::{BackendId, BackendPlan};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
-use crate::platform::{join_datagrams, watch_readable};
+use super::sending::{Sent, send_behind};
+use crate::platform::{Batch, join_datagrams, watch_readable};
+use crate::transparent;
 
 /// An open flow's way to its backend.
 pub(super) struct Conduit {
@@ -36,6 +39,8 @@ pub(super) struct Conduit {
     pub(super) splits: (bool, bool),
     /// Since when the first reply is due; `None` once it came.
     pub(super) asked: Option<Instant>,
+    /// Goes ahead of the first datagram to the backend; `None` once it went.
+    pub(super) header: Option<Vec<u8>>,
     pub(super) live: Arc<BackendLive>,
     worker: usize,
     _slot: Inflight,
@@ -51,6 +56,8 @@ pub(super) struct Order<'a> {
     pub(super) worker: usize,
     /// The flow's slot at the backend.
     pub(super) slot: Inflight,
+    /// The address to speak from, instead of our own.
+    pub(super) from: Option<SocketAddr>,
 }
 
 impl Conduit {
@@ -59,8 +66,8 @@ impl Conduit {
     /// # Errors
     /// Those of the system, and a refusal where the socket would be connected to itself.
     pub(super) fn open(order: Order<'_>, waker: Waker) -> io::Result<Self> {
-        let Order { flow, key, backend, target, generation, worker, slot } = order;
-        let socket = connected(target)?;
+        let Order { flow, key, backend, target, generation, worker, slot, from } = order;
+        let socket = connected(target, from)?;
         let socket = watch_readable(socket)?;
         // Asks to be told; nothing can have come yet.
         let _ = socket.poll_read_ready(&mut Context::from_waker(&waker));
@@ -77,10 +84,28 @@ impl Conduit {
             generation,
             splits: (true, true),
             asked: Some(Instant::now()),
+            header: None,
             live: Arc::clone(&backend.live),
             worker,
             _slot: slot,
         })
+    }
+
+    /// Sends the header, where one is due, with the first of these datagrams that can be sent; takes
+    /// those that were tried from the range.
+    ///
+    /// # Errors
+    /// The number of the first that the backend has refused, as [`super::sending::send`].
+    pub(super) fn introduce(&mut self, batch: &Batch, range: &mut Range<usize>, sent: &mut Sent) -> Result<(), usize> {
+        while let Some(header) = self.header.as_deref().filter(|_| range.start < range.end) {
+            let before = sent.datagrams;
+            send_behind(&self.socket, header, (batch, range.start), sent).map_err(|_| range.start)?;
+            range.start += 1;
+            if sent.datagrams > before {
+                self.header = None;
+            }
+        }
+        Ok(())
     }
 
     /// What this worker counts of the backend.
@@ -95,8 +120,11 @@ impl Drop for Conduit {
     }
 }
 
-fn connected(target: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(target), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+fn connected(target: SocketAddr, from: Option<SocketAddr>) -> io::Result<UdpSocket> {
+    let socket = match from {
+        Some(client) => transparent::socket(client, target, Type::DGRAM)?,
+        None => Socket::new(Domain::for_address(target), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?,
+    };
     // Without it datagrams come one by one.
     let _ = join_datagrams(&socket);
     socket.connect(&target.into())?;

@@ -103,6 +103,37 @@ pub(super) fn send(socket: impl AsFd, batch: &mut Batch, sendings: &[Sending], s
     Ok(())
 }
 
+/// Sends one number of a batch on a connected socket, its first datagram behind a header. What
+/// follows a header that could not be sent is dropped with it.
+///
+/// # Errors
+/// The peer has refused what was sent before: nothing of this was sent.
+pub(super) fn send_behind(
+    socket: impl AsFd,
+    header: &[u8],
+    (batch, at): (&Batch, usize),
+    sent: &mut Sent,
+) -> Result<(), Refused> {
+    let (bytes, joined) = (batch.bytes(at), usize::from(batch.segment_bytes(at)));
+    let (first, rest) = bytes.split_at(if joined == 0 { bytes.len() } else { joined.min(bytes.len()) });
+    match send_one(&socket, &[header, first].concat(), None, None) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(Refused),
+        Err(_) => {
+            sent.dropped += total(batch, at..at + 1).0;
+            return Ok(());
+        }
+    }
+    (sent.datagrams, sent.bytes) = (sent.datagrams + 1, sent.bytes + first.len());
+    // Without joined ones there is no rest.
+    singly(&socket, rest, joined.max(1), (None, None), sent);
+    Ok(())
+}
+
+/// The peer has refused earlier datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused;
+
 /// Whether the kernel refused because it cannot split for this route: the segments are longer than
 /// a packet, the device cannot, or the kernel does not know how.
 fn cannot_split(error: &io::Error) -> bool {
@@ -112,11 +143,23 @@ fn cannot_split(error: &io::Error) -> bool {
 
 fn one_by_one(socket: impl AsFd, batch: &Batch, sending: &Sending, sent: &mut Sent) {
     for at in numbers(sending) {
-        for datagram in batch.bytes(at).chunks(sending.segment_bytes.into()) {
-            match send_one(&socket, datagram, sending.to, sending.from) {
-                Ok(()) => (sent.datagrams, sent.bytes) = (sent.datagrams + 1, sent.bytes + datagram.len()),
-                Err(_) => sent.dropped += 1,
-            }
+        let way = (sending.to, sending.from);
+        singly(&socket, batch.bytes(at), sending.segment_bytes.into(), way, sent);
+    }
+}
+
+/// Sends bytes in datagrams of a length, the last of which may be shorter.
+fn singly(
+    socket: impl AsFd,
+    bytes: &[u8],
+    segment_bytes: usize,
+    (to, from): (Option<SocketAddr>, Option<IpAddr>),
+    sent: &mut Sent,
+) {
+    for datagram in bytes.chunks(segment_bytes) {
+        match send_one(&socket, datagram, to, from) {
+            Ok(()) => (sent.datagrams, sent.bytes) = (sent.datagrams + 1, sent.bytes + datagram.len()),
+            Err(_) => sent.dropped += 1,
         }
     }
 }

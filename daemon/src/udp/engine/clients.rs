@@ -1,6 +1,7 @@
 //! From the clients to the backends.
 
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,9 @@ use poise_ipc::cause::Cause;
 
 use super::Engine;
 use crate::platform::{Batch, DATAGRAMS_MAX};
+use crate::proxy;
 use crate::shortage::is_shortage;
+use crate::transparent::is_of_source;
 use crate::udp::conduit::{Conduit, Order};
 use crate::udp::guide::Judge;
 use crate::udp::sending::{Route, Sent, arrange, send, total};
@@ -70,6 +73,10 @@ impl Engine {
                 Ok(()) => return,
                 Err(error) if is_shortage(&error) => {
                     cause = Cause::FlowLimit;
+                    break;
+                }
+                Err(error) if self.speaks_from(key).is_some() && is_of_source(&error) => {
+                    cause = Cause::TransparentFailed;
                     break;
                 }
                 // The table gives it to another.
@@ -131,14 +138,30 @@ impl Engine {
         let backend = listener.and_then(|listener| listener.group.backend(backend)).ok_or(io::ErrorKind::NotFound)?;
         let target = backend.target.ip().ok_or(io::ErrorKind::Unsupported)?;
         let (generation, worker) = (self.generation, self.ctx.index);
-        let order = Order { flow, key: *key, backend, target, generation, worker, slot };
+        let from = self.speaks_from(key);
+        let order = Order { flow, key: *key, backend, target, generation, worker, slot, from };
         let opened = Conduit::open(order, self.ready.waker(flow.slot())).inspect_err(|error| {
-            if !is_shortage(error) {
+            let is_own = is_shortage(error) || (from.is_some() && is_of_source(error));
+            if !is_own {
                 backend.live.worker(worker).connect_failures.add(1);
             }
         });
-        self.conduits[flow.slot()] = Some(opened?);
+        let header = listener.and_then(|listener| proxy::datagram_header(listener, key.client, self.reached(key)?));
+        let mut conduit = opened?;
+        conduit.header = header;
+        self.conduits[flow.slot()] = Some(conduit);
         Ok(())
+    }
+
+    /// The address that the backend of a flow is to see instead of our own.
+    fn speaks_from(&self, key: &Key) -> Option<SocketAddr> {
+        self.listener.as_ref()?.speaks_from(key.client)
+    }
+
+    /// Where a client sent its datagrams.
+    fn reached(&self, key: &Key) -> Option<SocketAddr> {
+        let own = self.address.ip()?;
+        Some(SocketAddr::new(key.local.unwrap_or(own.ip()), own.port()))
     }
 
     /// Sends datagrams on in a flow; `range` is left as those that were not tried.
@@ -151,15 +174,17 @@ impl Engine {
         };
         let (mut sent, client) = (Sent::default(), conduit.key.client);
         self.sendings.clear();
-        arrange(&mut self.sendings, batch, range.clone(), Route { to: None, from: None, splits: conduit.splits.0 });
-        let result = send(conduit.socket.get_ref(), batch, &self.sendings, &mut sent);
+        let result = conduit.introduce(batch, range, &mut sent).and_then(|()| {
+            arrange(&mut self.sendings, batch, range.clone(), Route { to: None, from: None, splits: conduit.splits.0 });
+            send(conduit.socket.get_ref(), batch, &self.sendings, &mut sent).map_err(|at| self.sendings[at].first)
+        });
         conduit.splits.0 &= sent.unsplit.is_none();
         conduit.cells().bytes_out.add(sent.bytes as u64);
         if sent.dropped > 0 {
             self.dropped(sent.dropped, Cause::ConnectFailed, client);
         }
-        let Err(at) = result else { return Ok(()) };
-        range.start = self.sendings[at].first;
+        let Err(first) = result else { return Ok(()) };
+        range.start = first;
         if let Some(conduit) = self.conduit(flow) {
             conduit.cells().failures.add(1);
         }
