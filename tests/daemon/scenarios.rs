@@ -3,8 +3,10 @@
 
 mod addresses;
 mod balance;
+mod client_address;
 mod drains;
 mod limits;
 mod real_client;
 mod source;
 mod standby;
+mod transparent;

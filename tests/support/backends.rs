@@ -26,9 +26,13 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts it.
+    /// Starts it on loopback.
     pub fn new(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(ANY_PORT).expect("a free port");
+        Self::on(TcpListener::bind(ANY_PORT).expect("a free port"), script)
+    }
+
+    /// Starts it where a socket listens.
+    pub fn on(listener: TcpListener, script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("it is bound");
         let (accepted, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (count, over, script) = (Arc::clone(&accepted), Arc::clone(&ended), Arc::new(script));

@@ -15,7 +15,7 @@ use crate::backends::{ANY_PORT, PATIENCE};
 /// How long an echo sleeps before it looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// A backend that answers every datagram with its number and what it got.
+/// A backend that answers datagrams.
 pub struct Echo {
     /// Where it listens.
     pub address: SocketAddr,
@@ -24,9 +24,14 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Starts it.
+    /// Starts one on loopback that answers every datagram with its number and what it got.
     pub fn new(number: u8) -> Self {
         let socket = UdpSocket::bind(ANY_PORT).expect("a free port");
+        Self::on(socket, move |bytes, _| [&[number], &bytes[..bytes.len().min(65_506)]].concat())
+    }
+
+    /// Starts one on a socket that answers by what it got and from whom.
+    pub fn on(socket: UdpSocket, answer: impl Fn(&[u8], SocketAddr) -> Vec<u8> + Send + 'static) -> Self {
         let address = socket.local_addr().expect("it is bound");
         socket.set_read_timeout(Some(LOOK_EVERY)).expect("a deadline above zero");
         let ended = Arc::new(AtomicBool::new(false));
@@ -35,8 +40,7 @@ impl Echo {
             let mut bytes = vec![0; 70_000];
             while !over.load(Ordering::SeqCst) {
                 let Ok((len, from)) = socket.recv_from(&mut bytes) else { continue };
-                let answer = [&[number], &bytes[..len.min(65_506)]].concat();
-                let _ = socket.send_to(&answer, from);
+                let _ = socket.send_to(&answer(&bytes[..len], from), from);
             }
         });
         Self { address, ended, thread: Some(thread) }
