@@ -43,7 +43,8 @@ fn without_a_verb_and_a_terminal_the_status_is_printed() {
 #[test]
 fn every_listing_has_every_form() {
     let daemon = Daemon::start();
-    for what in ["status", "get backends", "get listeners", "get groups", "get findings", "history", "logs"] {
+    for what in ["status", "get backends", "get listeners", "get groups", "get findings", "history", "logs", "sources"]
+    {
         for form in ["table", "wide", "tsv", "json", "jsonl"] {
             let out = daemon.ok(&format!("{what} -o {form}"));
             let lines = out.lines().filter(|line| !line.trim().is_empty());

@@ -22,6 +22,7 @@ mod rm;
 mod rows;
 mod set;
 mod source;
+mod sources;
 mod state;
 mod status;
 mod stdout;
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     Logs(logs::Args),
     Watch(watch::Args),
     History(history::Args),
+    Sources(sources::Args),
     Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -151,6 +153,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
+        Command::Sources(args) => sources::run(&args, context).await,
         Command::Config(args) => config::run(&args, context).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

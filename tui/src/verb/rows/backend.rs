@@ -18,7 +18,7 @@ type Cell = Column<BackendStatus>;
 /// Columns of backends.
 pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::text("BACKEND", |b| format!("{}/{}", b.group, b.name)),
-    Cell::text("ADDRESS", |b| b.address.to_string()),
+    Cell::text("ADDRESS", place).raw(|b| b.address.to_string()),
     Cell::text("STATE", |b| b.state.to_string()),
     Cell::text("HEALTH", |b| b.health.health.to_string()),
     Cell::number("WEIGHT", |b| b.weight.to_string()),
@@ -45,6 +45,14 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
         .raw(|b| b.ramp_permille.map_or_else(dash, |permille| permille.to_string()))
         .wide(),
 ];
+
+/// The address as configured, and where its name leads.
+fn place(backend: &BackendStatus) -> String {
+    match backend.resolved {
+        Some(address) => format!("{} ({})", backend.address, address.ip()),
+        None => backend.address.to_string(),
+    }
+}
 
 fn dash() -> String {
     "-".to_owned()
