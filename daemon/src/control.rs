@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod checks;
 pub mod command;
+mod elsewhere;
 pub mod file;
 pub mod health;
 mod identities;

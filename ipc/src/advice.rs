@@ -10,7 +10,7 @@ mod loops;
 mod ports;
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,16 @@ pub fn unresolved(backend: &BackendPath, host: &str, kept: Option<IpAddr>, reaso
     };
     let finding = Finding::new(severity, "name-unresolved", subject);
     finding.says(format!("{host} is not resolved: {reason}; {used}")).remedy("mend the name or the resolver")
+}
+
+/// The finding on a backend of the host that refuses where it is dialled, while something listens on
+/// its port elsewhere.
+pub fn listens_elsewhere(backend: &BackendPath, dialled: SocketAddr, found: &[IpAddr]) -> Finding {
+    let subject = format!("groups.{}.backends.{}.address", backend.group, backend.backend);
+    let found: Vec<_> = found.iter().map(|address| SocketAddr::new(*address, dialled.port()).to_string()).collect();
+    let finding = Finding::new(Severity::Warning, "listens-elsewhere", subject);
+    let message = format!("nothing listens on {dialled}, but something does on {}", found.join(" and "));
+    finding.says(message).remedy("let the server listen on the address that is dialled, or on all addresses (S-07)")
 }
 
 /// Advice on a configuration that is valid.

@@ -8,6 +8,7 @@
 mod commit;
 mod drains;
 mod ramps;
+mod refusals;
 mod reload;
 mod requests;
 mod resolving;
@@ -53,6 +54,7 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
 use ramps::tell_backups;
+use refusals::Refusals;
 use reload::{FileTask, OperatorFile};
 use resolving::{Answered, Asked};
 pub use start::StartError;
@@ -155,6 +157,7 @@ pub struct Reconcile<P: Ports> {
     names_unstored: bool,
     lookups: JoinSet<Answered>,
     sources: Sources,
+    refusals: Refusals,
     /// The last answers to the names of backends.
     resolved: HashMap<BackendId, SocketAddr>,
     /// The backends in slow start.
@@ -210,6 +213,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                     Some(command) => self.take(command),
                 },
                 Some(answered) = self.lookups.join_next() => self.looked_up(answered),
+                Some(found) = self.refusals.readings.join_next() => self.looked_into(found),
                 _ = tick.tick() => self.tick(),
             }
         }

@@ -97,6 +97,11 @@ groups.app.backends.other = {{ address = \"127.0.0.1:{}\" }}",
     );
     let verdict = backend(&daemon, "other").health.last.expect("a verdict").verdict;
     assert_eq!(verdict.to_string(), "fail connect refused");
+    let explained = || daemon.status().findings.into_iter().find(|finding| finding.code == "listens-elsewhere");
+    until("it is explained", || explained().is_some());
+    let finding = explained().expect("it was there");
+    assert_eq!(finding.subject, "groups.app.backends.other.address");
+    assert!(finding.message.contains("127.0.0.2"), "{}", finding.message);
     let bind = daemon.status().listeners[0].bind.ip().expect("an address and port");
     for _ in 0..6 {
         let mut client = patient(TcpStream::connect(bind).expect("the listener accepts"));

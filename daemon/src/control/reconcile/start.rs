@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::commit::{chain, wanted};
+use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
@@ -95,6 +96,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             names_unstored: false,
             lookups: JoinSet::new(),
             sources: Sources::default(),
+            refusals: Refusals::default(),
             resolved: HashMap::new(),
             ramps: Ramps::default(),
             emptying: Emptying::default(),

@@ -29,15 +29,16 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.parts.bus.publish(at_ms, What::Checked(row));
             if let Some(transition) = observed.transition {
                 self.unstored.extend(self.trackers.row(backend).map(|row| (backend, row)));
-                transitions.push((at_ms, transition));
+                transitions.push((at_ms, backend, transition));
             }
         }
         if transitions.is_empty() {
             return;
         }
         let failed_open = self.publish();
-        for (at_ms, transition) in transitions {
+        for (at_ms, backend, transition) in transitions {
             log_transition(&transition, self.generation());
+            self.look_into(backend, &transition);
             self.parts.bus.publish(at_ms, What::Transition(transition));
         }
         self.tell_fail_open(&failed_open, now_ms());
@@ -49,6 +50,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.log.close(gone);
             self.latencies.forget(gone);
             self.unstored.remove(&gone);
+            self.refusals.forget(gone);
         }
     }
 
