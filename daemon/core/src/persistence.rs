@@ -14,7 +14,7 @@ mod source;
 use std::sync::Arc;
 
 pub use cookie::CookieRule;
-pub use entries::{Entry, EntryFilter, Found};
+pub use entries::{Entry, EntryFilter};
 pub use recall::Recall;
 pub(crate) use source::Keyed;
 pub use source::{SOURCE_ENTRIES_MAX, SourceRule, SourceTable};

@@ -5,6 +5,7 @@
 //! bound: those are the table's.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
@@ -18,6 +19,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Lru<S> {
     index: HashMap<IpAddr, u32, S>,
     nodes: Vec<Node>,
+    /// How many clients go to each backend; those to which none goes are absent.
+    held: HashMap<BackendId, u32, S>,
     newest: u32,
     oldest: u32,
 }
@@ -32,10 +35,11 @@ struct Node {
     older: u32,
 }
 
-impl<S: BuildHasher> Lru<S> {
+impl<S: BuildHasher + Clone> Lru<S> {
     /// An empty map, for less than `u32::MAX` clients.
     pub(super) fn new(hasher: S) -> Self {
-        Self { index: HashMap::with_hasher(hasher), nodes: Vec::new(), newest: NONE, oldest: NONE }
+        let held = HashMap::with_hasher(hasher.clone());
+        Self { index: HashMap::with_hasher(hasher), nodes: Vec::new(), held, newest: NONE, oldest: NONE }
     }
 
     /// Entries held.
@@ -59,17 +63,35 @@ impl<S: BuildHasher> Lru<S> {
         self.nodes.iter().map(|node| (node.client, node.backend, node.used_ms))
     }
 
+    /// The same from the one that was not used for longest to the one that was used last.
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = (IpAddr, BackendId, u64)> {
+        let nodes =
+            std::iter::successors(self.nodes.get(self.oldest as usize), |node| self.nodes.get(node.newer as usize));
+        nodes.map(|node| (node.client, node.backend, node.used_ms))
+    }
+
+    /// How many clients go to each backend, without those to which none goes.
+    pub(super) fn held(&self) -> impl Iterator<Item = (BackendId, u32)> {
+        self.held.iter().map(|(&backend, &count)| (backend, count))
+    }
+
     /// Binds a client and makes it the newest.
     pub(super) fn put(&mut self, client: IpAddr, backend: BackendId, now_ms: u64) {
         if let Some(&at) = self.index.get(&client) {
             self.unlink(at);
             let node = &mut self.nodes[at as usize];
-            (node.backend, node.used_ms) = (backend, now_ms);
+            let before = std::mem::replace(&mut node.backend, backend);
+            node.used_ms = now_ms;
+            if before != backend {
+                self.release(before);
+                self.hold(backend);
+            }
             return self.link_newest(at);
         }
         let at = u32::try_from(self.nodes.len()).expect("the table's bound is below u32::MAX");
         self.nodes.push(Node { client, backend, used_ms: now_ms, newer: NONE, older: NONE });
         self.index.insert(client, at);
+        self.hold(backend);
         self.link_newest(at);
     }
 
@@ -93,10 +115,24 @@ impl<S: BuildHasher> Lru<S> {
         self.unlink(at);
         let gone = self.nodes.swap_remove(at as usize);
         self.index.remove(&gone.client);
+        self.release(gone.backend);
         let Some(&moved) = self.nodes.get(at as usize) else { return };
         self.index.insert(moved.client, at);
         self.point(moved.newer, at, true);
         self.point(moved.older, at, false);
+    }
+
+    fn hold(&mut self, backend: BackendId) {
+        *self.held.entry(backend).or_default() += 1;
+    }
+
+    fn release(&mut self, backend: BackendId) {
+        if let Entry::Occupied(mut held) = self.held.entry(backend) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
     }
 
     fn unlink(&mut self, at: u32) {

@@ -23,7 +23,7 @@ use crate::token::TokenKey;
 /// Entries of one table: some 10 MB, and more clients within one timeout than one machine serves.
 pub const SOURCE_ENTRIES_MAX: usize = 100_000;
 /// Shards of one table: twice the workers of a common machine, so that two seldom want the same.
-const SHARDS: usize = 16;
+pub(super) const SHARDS: usize = 16;
 /// Times are kept this much later than they are told, so that an entry may be older than the clock:
 /// the longest timeout, since nothing older than that is worth keeping.
 const AHEAD_MS: u64 = *limits::PERSISTENCE_TIMEOUT_MS.end() as u64;
@@ -48,9 +48,13 @@ impl SourceRule {
 
     /// The client that an address belongs to: no bit is set behind the prefix.
     pub fn client(self, address: IpAddr) -> IpAddr {
-        let address = address.to_canonical();
-        let prefix = if address.is_ipv4() { self.prefix_v4 } else { self.prefix_v6 };
-        Network::of(address, u8::try_from(prefix).unwrap_or(u8::MAX)).address
+        self.network(address.to_canonical()).address
+    }
+
+    /// All the addresses of a client.
+    pub fn network(self, client: IpAddr) -> Network {
+        let prefix = if client.is_ipv4() { self.prefix_v4 } else { self.prefix_v6 };
+        Network::of(client, u8::try_from(prefix).unwrap_or(u8::MAX))
     }
 
     fn has_prefixes_of(self, other: Self) -> bool {
@@ -164,8 +168,7 @@ impl SourceTable {
         if self.is_expired(used_ms, now_ms) {
             shard.totals.misses_total += 1;
             shard.totals.expired_total += 1;
-            shard.lru.remove(&client);
-            self.entries.len.fetch_sub(1, Ordering::Relaxed);
+            self.drop_from(&mut shard, client);
             return None;
         }
         shard.totals.hits_total += 1;
@@ -191,9 +194,7 @@ impl SourceTable {
     /// Forgets a client. Returns the backend it had.
     pub fn remove(&self, client: IpAddr) -> Option<BackendId> {
         let client = self.rule.client(client);
-        let (backend, _) = self.shard(client).lru.remove(&client)?;
-        self.entries.len.fetch_sub(1, Ordering::Relaxed);
-        Some(backend)
+        self.drop_from(&mut self.shard(client), client)
     }
 
     /// Entries held, expired ones that were not swept yet included.
@@ -229,9 +230,38 @@ impl SourceTable {
         self.shard(client).lru.get(&client).is_some()
     }
 
-    /// The parts of the table, one after the other; each is locked while it is held.
+    /// Number of the shard of a client, given as the table keeps it.
+    pub(super) fn shard_of(&self, client: IpAddr) -> usize {
+        let hash = self.entries.keyed.hash_one(client);
+        usize::try_from(hash % SHARDS as u64).expect("a shard number is small")
+    }
+
+    /// The shards, one after the other; each is locked while it is held.
     pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
         self.entries.shards.iter().map(lock)
+    }
+
+    /// One shard, locked while it is held.
+    pub(super) fn shard_at(&self, at: usize) -> MutexGuard<'_, Shard> {
+        lock(&self.entries.shards[at])
+    }
+
+    /// Drops entries that have expired, the oldest first and so many at the most.
+    pub(super) fn expire(&self, shard: &mut Shard, now_ms: u64, steps_max: usize) {
+        for _ in 0..steps_max {
+            if !shard.lru.oldest_ms().is_some_and(|oldest_ms| self.is_expired(oldest_ms, now_ms)) {
+                return;
+            }
+            self.drop_oldest(shard);
+            shard.totals.expired_total += 1;
+        }
+    }
+
+    /// Drops the entry of a client from its shard.
+    pub(super) fn drop_from(&self, shard: &mut Shard, client: IpAddr) -> Option<BackendId> {
+        let (backend, _) = shard.lru.remove(&client)?;
+        self.entries.len.fetch_sub(1, Ordering::Relaxed);
+        Some(backend)
     }
 
     /// Whether an entry that was last used at `used_ms` has ended at `now_ms`, both as they are kept.
@@ -244,12 +274,7 @@ impl SourceTable {
         let client = self.rule.client(client);
         let mut shard = self.shard(client);
         // Two steps back for one forward: what has expired goes away without a sweep.
-        for _ in 0..2 {
-            if shard.lru.oldest_ms().is_some_and(|oldest_ms| self.is_expired(oldest_ms, used_ms)) {
-                self.drop_oldest(&mut shard);
-                shard.totals.expired_total += 1;
-            }
-        }
+        self.expire(&mut shard, used_ms, 2);
         if shard.lru.get(&client).is_some() || self.make_room(&mut shard) {
             shard.lru.put(client, backend, used_ms);
         }
@@ -276,9 +301,7 @@ impl SourceTable {
     }
 
     fn shard(&self, client: IpAddr) -> MutexGuard<'_, Shard> {
-        let hash = self.entries.keyed.hash_one(client);
-        let at = usize::try_from(hash % SHARDS as u64).expect("a shard number is small");
-        lock(&self.entries.shards[at])
+        self.shard_at(self.shard_of(client))
     }
 }
 

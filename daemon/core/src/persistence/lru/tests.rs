@@ -15,7 +15,7 @@ fn address(n: u8) -> IpAddr {
 }
 
 /// Everything in the order of use, newest first, walked both ways.
-fn contents<S: BuildHasher>(lru: &Lru<S>) -> Naive {
+fn contents<S: BuildHasher + Clone>(lru: &Lru<S>) -> Naive {
     let (mut found, mut at) = (Vec::new(), lru.newest);
     while let Some(node) = lru.nodes.get(at as usize) {
         assert_eq!(lru.index.get(&node.client), Some(&at));
@@ -26,6 +26,14 @@ fn contents<S: BuildHasher>(lru: &Lru<S>) -> Naive {
         at = node.older;
     }
     assert_eq!((found.len(), lru.index.len()), (lru.len(), lru.len()));
+    let mut backwards: Naive = lru.oldest_first().collect();
+    backwards.reverse();
+    assert_eq!(backwards, found);
+    let mut held = HashMap::new();
+    for (_, backend, _) in &found {
+        *held.entry(*backend).or_insert(0) += 1;
+    }
+    assert_eq!(lru.held().collect::<HashMap<_, _>>(), held);
     found
 }
 
