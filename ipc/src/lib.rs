@@ -12,6 +12,7 @@ pub mod cause;
 pub mod client;
 pub mod diff;
 pub mod edit;
+pub mod entries;
 pub mod fault;
 pub mod frame;
 pub mod hello;

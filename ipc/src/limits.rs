@@ -150,3 +150,5 @@ pub const EDITS_MAX: usize = 10_000;
 pub const CHECK_ROWS_MAX: usize = 100_000;
 /// Rows of one answer to a query of the health log.
 pub const CHECK_ROWS_REPLY_MAX: u32 = 1_000;
+/// Persistence entries of one answer.
+pub const ENTRIES_REPLY_MAX: u32 = 1_000;

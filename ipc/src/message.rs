@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::edit::Edit;
+use crate::entries::{EntryPage, EntryQuery, EntryRemoval};
 use crate::fault::Fault;
 use crate::model::{Config, DrainEnd};
 use crate::name::Name;
@@ -62,13 +63,17 @@ pub enum Verb {
         /// The role to keep.
         role: Role,
     },
+    /// What listeners with source persistence remember, page by page (view).
+    Entries(EntryQuery),
+    /// Forgets clients: they are scheduled anew (operate).
+    EntriesRemove(EntryRemoval),
 }
 
 impl Verb {
     /// The least role that may ask it.
     pub const fn role(&self) -> Role {
         match self {
-            Self::Apply(_) | Self::Replace(_) => Role::Operate,
+            Self::Apply(_) | Self::Replace(_) | Self::EntriesRemove(_) => Role::Operate,
             Self::Reload { .. } => Role::Admin,
             Self::Hello
             | Self::Status
@@ -79,7 +84,8 @@ impl Verb {
             | Self::Logs(_)
             | Self::History { .. }
             | Self::Drift
-            | Self::StepDown { .. } => Role::View,
+            | Self::StepDown { .. }
+            | Self::Entries(_) => Role::View,
         }
     }
 }
@@ -136,7 +142,7 @@ pub enum Take {
 pub enum Role {
     /// Read.
     View,
-    /// Change the configuration.
+    /// Change the configuration, forget clients.
     Operate,
     /// Reload.
     Admin,
@@ -298,6 +304,13 @@ pub enum Reply {
         file: Option<String>,
         /// Edits that lead from the running configuration to the file.
         edits: Vec<Edit>,
+    },
+    /// To `Entries`.
+    Entries(EntryPage),
+    /// To `EntriesRemove`.
+    EntriesRemoved {
+        /// How many were forgotten.
+        removed: u64,
     },
 }
 

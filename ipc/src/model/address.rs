@@ -108,8 +108,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// Addresses that share their first bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Addresses that share their first bits. Travels as its text: `10.0.0.0/8`, `192.0.2.7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Network {
     /// The first of them: no bit is set behind the prefix.
     pub address: IpAddr,
@@ -199,7 +200,7 @@ macro_rules! texts {
     )+};
 }
 
-texts!(Bind: address::bind, Address: address::address, NetworkRule: networks::rule);
+texts!(Bind: address::bind, Address: address::address, Network: networks::network, NetworkRule: networks::rule);
 
 #[cfg(test)]
 mod tests;

@@ -59,10 +59,11 @@ fn one(found: &DeValue<'_>) -> Result<NetworkRule, Fault> {
 /// A network with its comment, from its text.
 pub(crate) fn rule(text: &str) -> Result<NetworkRule, Fault> {
     let (network, comment) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
-    Ok(NetworkRule { network: network_of(network)?, comment: comment.trim().to_owned() })
+    Ok(NetworkRule { network: self::network(network)?, comment: comment.trim().to_owned() })
 }
 
-fn network_of(text: &str) -> Result<Network, Fault> {
+/// A network from its text.
+pub(crate) fn network(text: &str) -> Result<Network, Fault> {
     let fault = |what: &str| Fault::new("", format!("{} {what}", quoted(text))).allowed(FORM);
     let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
     let address: IpAddr = address.parse().map_err(|_| fault("is no network"))?;
