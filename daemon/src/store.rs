@@ -5,6 +5,7 @@
 //! disk. It decides nothing about configurations; the operator's file is control's (`control::file`).
 
 mod database;
+mod entries;
 mod lock;
 mod names;
 mod thread;
@@ -19,6 +20,7 @@ use poise_ipc::message::Commit;
 use poise_ipc::status::Health;
 use tokio::sync::oneshot;
 
+pub use entries::{EntryPart, EntryParts};
 pub use lock::StateDir;
 pub use names::NameRow;
 
@@ -45,6 +47,8 @@ pub struct Stored {
     pub health: Vec<HealthRow>,
     /// The last good addresses of host names.
     pub names: Vec<NameRow>,
+    /// What listeners remembered of their clients.
+    pub entries: Vec<EntryPart>,
 }
 
 /// The running configuration as it is stored.
@@ -160,6 +164,7 @@ enum Work {
     Taken { text: String, done: Done<()> },
     Health(Vec<HealthRow>),
     Names(Vec<NameRow>),
+    Entries(EntryParts),
     History { limit: u32, done: Done<Vec<Commit>> },
     Stop(SyncSender<()>),
 }
@@ -220,6 +225,13 @@ impl Store {
         self.work.try_send(Work::Names(rows)).is_ok()
     }
 
+    /// Stores what listeners remember, in place of all that was stored of it, in its own time and with
+    /// retries; whether the thread has taken it. The parts are made on the thread, as they are
+    /// written; a snapshot that is still being written then is given up.
+    pub fn entries(&self, parts: EntryParts) -> bool {
+        self.work.try_send(Work::Entries(parts)).is_ok()
+    }
+
     /// Reads the newest commits, newest first; at most [`HISTORY_LEN_MAX`] bytes of edits.
     pub fn history(&self, limit: u32, done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static) {
         self.hand(Work::History { limit, done: Box::new(done) });
@@ -237,7 +249,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         let (done, ended) = std::sync::mpsc::sync_channel(1);
         if self.work.try_send(Work::Stop(done)).is_err() || ended.recv_timeout(CLOSE_WAIT).is_err() {
-            tracing::error!("the disk stands still: the last health may not be stored");
+            tracing::error!("the disk stands still: the last health and persistence entries may not be stored");
             return;
         }
         if let Some(thread) = self.thread.take() {
@@ -253,7 +265,7 @@ impl Work {
         match self {
             Self::Commit { done, .. } | Self::Taken { done, .. } => done(Err(StoreError::Stalled)),
             Self::History { done, .. } => done(Err(StoreError::Stalled)),
-            Self::Health(_) | Self::Names(_) | Self::Stop(_) => {}
+            Self::Health(_) | Self::Names(_) | Self::Entries(_) | Self::Stop(_) => {}
         }
     }
 }

@@ -15,17 +15,18 @@ use poise_ipc::status::Health;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::entries::Snapshot;
 use super::{
     Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, NameRow, Running, StoreError, Stored,
-    database_path, names,
+    database_path, entries, names,
 };
 
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
 /// Version of the schema, at byte 60 of the header: of a new database and after all additions.
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 /// What each version added to the one before, from version 2 on. Only ever appended to.
-const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE];
+const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES];
 /// Bytes of the header of an SQLite file.
 const HEADER_LEN: usize = 100;
 /// Bytes of the write-ahead log that stay on the disk after a checkpoint.
@@ -143,7 +144,8 @@ impl Database {
             let mut rows = self.connection.prepare("SELECT backend, health, since_ms FROM health")?;
             let health = rows.query_map([], health_row)?.collect::<rusqlite::Result<_>>()?;
             let names = names::read(&self.connection)?;
-            Ok(Stored { daemon_id, cookie_key, running, health, names })
+            let entries = entries::read(&self.connection)?;
+            Ok(Stored { daemon_id, cookie_key, running, health, names, entries })
         };
         read().map_err(failed("read the store"))
     }
@@ -212,6 +214,20 @@ impl Database {
             transaction.commit()
         };
         write().map_err(failed("store the addresses of names"))
+    }
+
+    /// Stores the next batch of a snapshot of entries, all that is left of it if `whole`. Whether it
+    /// is in force now.
+    pub(super) fn entries(&mut self, snapshot: &mut Snapshot, whole: bool) -> Result<bool, StoreError> {
+        let last = snapshot.gather(whole);
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            snapshot.write(&transaction, last)?;
+            transaction.commit()
+        };
+        write().map_err(failed("store the persistence entries"))?;
+        snapshot.written();
+        Ok(last)
     }
 
     /// The newest commits, newest first, as many as fit in [`HISTORY_LEN_MAX`] but at least one.
@@ -288,11 +304,11 @@ fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
 }
 
 /// `SQLite` integers are signed; revisions, ids and times stay far below the sign bit.
-fn integer(value: u64) -> i64 {
+pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn natural(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+pub(super) fn natural(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(at).map(|value| u64::try_from(value).unwrap_or(0))
 }
 

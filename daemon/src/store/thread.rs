@@ -1,7 +1,7 @@
 //! The store's thread: takes work from the queue, one transaction at a time.
 //!
-//! Health and the addresses of names are the daemon's own knowledge: they are gathered, written when
-//! nothing else waits, and tried again after a failure. A commit is tried once and its outcome told. It holds the state
+//! Health, the addresses of names and persistence entries are the daemon's own knowledge: they are
+//! gathered, written piece by piece when nothing else waits, and tried again after a failure. A commit is tried once and its outcome told. It holds the state
 //! directory's lock until it ends.
 
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use poise_core::plan::BackendId;
 use tracing::{info, warn};
 
 use super::database::Database;
+use super::entries::Snapshot;
 use super::{HealthRow, NameRow, StateDir, StoreError, Work};
 
 /// Time between two attempts to write health on a disk that refuses.
@@ -23,14 +24,14 @@ pub(super) fn run(mut database: Database, queue: &Receiver<Work>, _dir: StateDir
     loop {
         match next(queue, &unwritten) {
             Next::Work(Work::Stop(done)) => {
-                unwritten.write(&mut database);
+                unwritten.write(&mut database, true);
                 // The one who waits may have given up.
                 let _ = done.send(());
                 return;
             }
-            Next::Ended => return unwritten.write(&mut database),
+            Next::Ended => return unwritten.write(&mut database, true),
             Next::Work(work) => take(work, &mut database, &mut unwritten),
-            Next::Nothing => unwritten.write(&mut database),
+            Next::Nothing => unwritten.write(&mut database, false),
         }
     }
 }
@@ -74,42 +75,49 @@ fn take(work: Work, database: &mut Database, unwritten: &mut Unwritten) {
         Work::History { limit, done } => done(database.history(limit)),
         Work::Health(rows) => unwritten.health.extend(rows.into_iter().map(|row| (row.backend, row))),
         Work::Names(rows) => unwritten.names = Some(rows),
+        Work::Entries(parts) => unwritten.entries = Some(Snapshot::new(parts)),
         Work::Stop(_) => {}
     }
 }
 
-/// What is not on the disk yet: of health at most one row per backend, of names the newest of all.
+/// What is not on the disk yet: of health at most one row per backend, of names and entries the newest
+/// of all.
 #[derive(Default)]
 struct Unwritten {
     health: HashMap<BackendId, HealthRow>,
     names: Option<Vec<NameRow>>,
+    entries: Option<Snapshot>,
     failing: bool,
 }
 
 impl Unwritten {
     fn is_empty(&self) -> bool {
-        self.health.is_empty() && self.names.is_none()
+        self.health.is_empty() && self.names.is_none() && self.entries.is_none()
     }
 
-    fn write(&mut self, database: &mut Database) {
+    /// Writes the next piece, or with `whole` all there is.
+    fn write(&mut self, database: &mut Database, whole: bool) {
         if self.is_empty() {
             return;
         }
-        match self.try_write(database) {
+        match self.try_write(database, whole) {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
-                    info!("health is stored again");
+                    info!("what poised knows is stored again");
                 }
             }
             Err(error) if !self.failing => {
                 self.failing = true;
-                warn!(error = &error as &dyn std::error::Error, "health cannot be stored; it is kept and tried again");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what poised knows cannot be stored; it is kept and tried again"
+                );
             }
             Err(_) => {}
         }
     }
 
-    fn try_write(&mut self, database: &mut Database) -> Result<(), StoreError> {
+    fn try_write(&mut self, database: &mut Database, whole: bool) -> Result<(), StoreError> {
         if !self.health.is_empty() {
             database.health(self.health.values())?;
             self.health.clear();
@@ -117,6 +125,11 @@ impl Unwritten {
         if let Some(names) = &self.names {
             database.names(names)?;
             self.names = None;
+        }
+        if let Some(snapshot) = &mut self.entries
+            && database.entries(snapshot, whole)?
+        {
+            self.entries = None;
         }
         Ok(())
     }
