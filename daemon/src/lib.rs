@@ -114,6 +114,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             records: Records::new(workers.take_records()),
             resolver: Resolver::system(),
             names: stored.names,
+            entries: stored.entries,
             publisher,
             bus,
             epoch: workers.epoch(),

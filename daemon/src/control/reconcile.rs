@@ -7,6 +7,7 @@
 
 mod commit;
 mod drains;
+mod entries;
 mod ramps;
 mod refusals;
 mod reload;
@@ -46,13 +47,14 @@ use super::sources::Sources;
 use crate::published::Publisher;
 use crate::report::ProbeReport;
 use crate::resolve::Resolver;
-use crate::store::{HealthRow, NameRow, Store, StoreError};
+use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError};
 use crate::wall::now_ms;
 
 pub(crate) use commit::chain;
 pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
+use entries::Handed;
 use ramps::tell_backups;
 use refusals::Refusals;
 use reload::{FileTask, OperatorFile};
@@ -75,6 +77,8 @@ const LATENCY_TICKS: u64 = 50;
 const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).
 const LOOK_TICKS: u64 = 100;
+/// Rounds between two snapshots of persistence entries (60 s): what a crash may cost.
+const ENTRIES_TICKS: u64 = 600;
 
 /// What is known of the process, for status and greetings.
 #[derive(Clone, Debug)]
@@ -117,6 +121,8 @@ pub struct Parts<P> {
     pub resolver: Resolver,
     /// What they stood for when the daemon last ran.
     pub names: Vec<NameRow>,
+    /// What listeners remembered when the daemon last ran.
+    pub entries: Vec<EntryPart>,
     /// When the time of the workers began: what they share is dated by it.
     pub epoch: std::time::Instant,
 }
@@ -164,6 +170,8 @@ pub struct Reconcile<P: Ports> {
     ramps: Ramps,
     /// The backends that drain.
     emptying: Emptying,
+    /// How the tables of persistence stood when the store got them last.
+    handed: Handed,
     /// What the time of slow start counts from.
     born: Instant,
     snapshot: Option<(u64, Arc<Status>)>,
@@ -267,6 +275,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.store_health();
         self.look_up();
         self.store_names();
+        if self.ticks.is_multiple_of(ENTRIES_TICKS) {
+            self.store_entries();
+        }
         if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
             self.begin_reading(FileTask::Look);
         }
@@ -280,6 +291,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let plan = self.compile(&previous);
         tell_backups(&previous, &plan);
         self.follow_drains(&plan);
+        self.restore_entries(&plan);
         drop(previous);
         self.snapshot = None;
         let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();
@@ -313,6 +325,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
         self.store_health();
         self.store_names();
+        self.store_entries();
         let Parts { store, ports, .. } = self.parts;
         drop(store);
         ports

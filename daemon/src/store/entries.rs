@@ -151,3 +151,6 @@ fn unpacked(bytes: &[u8; ENTRY_LEN]) -> Entry {
         idle_ms: number(&numbers[8..]),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Reload { take } => self.submit(Job::File(FileTask::Reload { take, author, asker })),
             Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
             Verb::History { limit } => self.history(limit, asker),
+            Verb::Entries(query) => self.entries(query, asker),
+            Verb::EntriesRemove(removal) => self.remove_entries(removal, &author, asker),
             read => answer(asker, self.read(read, author, role)),
         }
     }

@@ -22,7 +22,7 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Change, CheckLog, Emptying, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers,
+    Change, CheckLog, Emptying, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers,
     VecDeque, slow_work,
 };
 use crate::control::file::{self, Step};
@@ -100,6 +100,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             resolved: HashMap::new(),
             ramps: Ramps::default(),
             emptying: Emptying::default(),
+            handed: Handed::default(),
             born: Instant::now(),
             snapshot: None,
             ticks: 0,

@@ -2,6 +2,7 @@
 //! live or leaves no trace, verdicts never wait for a disk, and nothing is guessed.
 
 mod commits;
+mod entries;
 mod files;
 mod names;
 mod support;

@@ -137,6 +137,7 @@ impl Writer {
             records: Records::default(),
             resolver: ports.names.resolver(),
             names: stored.names,
+            entries: stored.entries,
             epoch: std::time::Instant::now(),
         };
         let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
