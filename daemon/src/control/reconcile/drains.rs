@@ -18,16 +18,11 @@ use crate::control::bus::What;
 use crate::control::ports::Ports;
 use crate::wall::now_ms as wall_ms;
 
-/// How old the count of bound clients may be, in milliseconds: it is a walk through all tables.
-const PINNED_MS_MAX: u64 = 1_000;
-
 /// The drains, and how many clients are bound to each backend.
 #[derive(Debug, Default)]
 pub(super) struct Emptying {
     drains: Drains,
     pinned: HashMap<BackendId, u64>,
-    /// When that was counted.
-    pinned_at_ms: Option<u64>,
 }
 
 impl Emptying {
@@ -37,10 +32,6 @@ impl Emptying {
     }
 
     fn count_pinned(&mut self, plan: &Plan, now_ms: u64) {
-        if self.pinned_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < PINNED_MS_MAX) {
-            return;
-        }
-        self.pinned_at_ms = Some(now_ms);
         self.pinned.clear();
         for (id, held) in plan.listeners.values().filter_map(|l| l.source_table()).flat_map(|t| t.held(now_ms)) {
             *self.pinned.entry(id).or_default() += held;
