@@ -5,6 +5,7 @@ mod addresses;
 mod balance;
 mod client_address;
 mod drains;
+mod entries;
 mod limits;
 mod real_client;
 mod source;

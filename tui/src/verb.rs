@@ -10,6 +10,7 @@ mod commit;
 mod completions;
 mod config;
 mod describe;
+mod entries;
 mod failure;
 mod format;
 mod get;
@@ -78,6 +79,7 @@ pub(crate) enum Command {
     Rm(rm::Args),
     Apply(apply::Args),
     Diff(apply::DiffArgs),
+    Entries(entries::Args),
     Logs(logs::Args),
     Watch(watch::Args),
     History(history::Args),
@@ -150,6 +152,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Rm(args) => rm::run(&args, context).await,
         Command::Apply(args) => apply::run(&args, context).await,
         Command::Diff(args) => apply::diff(&args, context).await,
+        Command::Entries(args) => entries::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
