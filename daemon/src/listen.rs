@@ -221,7 +221,8 @@ impl Binder {
         let mut own = Own::default();
         for opened in self.doors.values() {
             match &opened.place.address {
-                Bind::Ip(address) => own.add_ip(*address, opened.purpose.dual),
+                Bind::Ip(address) if opened.purpose.protocol.is_stream() => own.add_ip(*address, opened.purpose.dual),
+                Bind::Ip(address) => own.add_udp(*address, opened.purpose.dual),
                 Bind::Unix(path) => own.add_unix(path),
             }
         }

@@ -29,6 +29,8 @@ const LOCAL_MAX: usize = 4_096;
 pub struct Own {
     /// Addresses by port: each with whether it takes IPv4 besides IPv6.
     ports: HashMap<u16, Vec<(SocketAddr, bool)>>,
+    /// The same of those that take datagrams.
+    datagram_ports: HashMap<u16, Vec<(SocketAddr, bool)>>,
     /// Unix sockets.
     paths: Vec<String>,
 }
@@ -38,6 +40,8 @@ pub struct Own {
 pub enum Caller {
     /// Its local address.
     Ip(SocketAddr),
+    /// The local address of a flow's socket.
+    Udp(SocketAddr),
     /// Its abstract name.
     Unix(Vec<u8>),
 }
@@ -77,15 +81,25 @@ pub struct Loops {
 impl Caller {
     /// An address, where one of IPv4 in the clothes of IPv6 is the same as without them.
     pub fn ip(address: SocketAddr) -> Self {
-        let mapped = match address {
-            SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped(),
-            SocketAddr::V4(_) => None,
-        };
-        Self::Ip(mapped.map_or(address, |v4| SocketAddr::new(v4.into(), address.port())))
+        Self::Ip(canonical(address))
+    }
+
+    /// The same of a flow.
+    pub fn udp(address: SocketAddr) -> Self {
+        Self::Udp(canonical(address))
     }
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 impl Own {
+    /// Adds an address that takes datagrams; `dual` as in [`Own::add_ip`].
+    pub fn add_udp(&mut self, address: SocketAddr, dual: bool) {
+        self.datagram_ports.entry(address.port()).or_default().push((address, dual));
+    }
+
     /// Adds an address; `dual` when it takes IPv4 besides IPv6.
     pub fn add_ip(&mut self, address: SocketAddr, dual: bool) {
         self.ports.entry(address.port()).or_default().push((address, dual));
@@ -98,14 +112,21 @@ impl Own {
 
     fn holds(&self, target: &Target, is_local: impl Fn(IpAddr) -> bool) -> bool {
         match target {
-            Target::Ip(address) => self
-                .ports
-                .get(&address.port())
-                .is_some_and(|own| own.iter().any(|&(bind, dual)| reaches(*address, bind, dual, &is_local))),
+            Target::Ip(address) => reach(&self.ports, *address, is_local),
             Target::Unix(path) => self.paths.iter().any(|own| **path == **own),
             Target::Unresolved => false,
         }
     }
+}
+
+/// Whether an address is one of these.
+fn reach(
+    ports: &HashMap<u16, Vec<(SocketAddr, bool)>>,
+    address: SocketAddr,
+    is_local: impl Fn(IpAddr) -> bool,
+) -> bool {
+    let own = ports.get(&address.port());
+    own.is_some_and(|own| own.iter().any(|&(bind, dual)| reaches(address, bind, dual, &is_local)))
 }
 
 impl Dials {
@@ -126,7 +147,7 @@ impl Dials {
 
     fn shard(&self, caller: &Caller) -> MutexGuard<'_, HashMap<Caller, Arc<Passage>>> {
         let number = match caller {
-            Caller::Ip(address) => usize::from(address.port()),
+            Caller::Ip(address) | Caller::Udp(address) => usize::from(address.port()),
             Caller::Unix(name) => name.iter().map(|&byte| usize::from(byte)).sum(),
         };
         // A panic elsewhere cannot have left a map half changed.
@@ -160,6 +181,11 @@ impl Loops {
     /// Whether connections to a target come back to poised itself.
     pub fn leads_home(&self, target: &Target, now_ms: u64) -> bool {
         self.own.borrow().holds(target, |address| self.is_local(address, now_ms))
+    }
+
+    /// The same for datagrams.
+    pub fn datagrams_lead_home(&self, target: SocketAddr, now_ms: u64) -> bool {
+        reach(&self.own.borrow().datagram_ports, target, |address| self.is_local(address, now_ms))
     }
 
     /// The way of a connection that has passed this listener before and must not pass it again.

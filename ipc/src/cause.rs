@@ -71,11 +71,13 @@ pub enum Cause {
     FlowLimit,
     /// poised could not speak from the client's address.
     TransparentFailed,
+    /// `udp`: the bandwidth of the listener was used up.
+    Bandwidth,
 }
 
 impl Cause {
     /// Every cause, in the order of its discriminant.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::TargetTooLong,
@@ -106,6 +108,7 @@ impl Cause {
         Self::Drained,
         Self::FlowLimit,
         Self::TransparentFailed,
+        Self::Bandwidth,
     ];
 
     /// The word for counters, logs and screens.
@@ -141,6 +144,7 @@ impl Cause {
             Self::Drained => "drained",
             Self::FlowLimit => "flow-limit",
             Self::TransparentFailed => "transparent-failed",
+            Self::Bandwidth => "bandwidth",
         }
     }
 
@@ -167,7 +171,7 @@ impl Cause {
             | Self::Unusable => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::Loop => Some(508),
-            Self::ClientClosed | Self::IdleTimeout | Self::Drained | Self::FlowLimit => None,
+            Self::ClientClosed | Self::IdleTimeout | Self::Drained | Self::FlowLimit | Self::Bandwidth => None,
         }
     }
 }

@@ -148,6 +148,8 @@ pub struct ListenerCounters {
     pub datagrams_out_total: u64,
     /// `udp`: datagrams that went nowhere: no backend, no room, no bandwidth, or refused by the kernel.
     pub datagrams_dropped_total: u64,
+    /// `udp`: times that a flow left a backend which could not be used for another.
+    pub flows_moved_total: u64,
 }
 
 impl ListenerCounters {

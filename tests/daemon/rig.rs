@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use poise_core::live::Leaving;
 use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerId, ListenerPlan, compile};
 use poise_core::token::TokenKey;
 use poise_ipc::cause::Cause;
@@ -159,6 +160,11 @@ impl Rig {
     pub fn set_health(&mut self, backend: &str, health: Health) {
         self.plans.health.insert(self.backend_id(backend), health);
         self.plans.publish();
+    }
+
+    /// Lets a drain have said this of what is open at a backend.
+    pub fn leave(&self, backend: &str, leaving: Leaving) {
+        self.plans.published().load().leave(&self.backend(backend), leaving);
     }
 
     /// Where a listener really accepts.

@@ -5,8 +5,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use poise_core::live::Leaving;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{Bind, Listener, Persistence, Protocol, Scheduler};
+use poise_ipc::model::{Bandwidth, Bind, Count, Listener, Persistence, Protocol, Scheduler};
 use poise_ipc::status::{Health, ListenerStatus};
 
 use crate::backends::{Scripted, patient, read_to_end, until};
@@ -92,6 +93,7 @@ fn flows_of_a_backend_that_is_down_move_and_the_others_stay() {
     rig.set_health("b0", Health::Up);
     assert!(clients.iter().all(|client| who(client) == 1), "nobody moves without need");
     assert_eq!(of_first, 5);
+    assert_eq!(rig.counters().flows_moved_total, 5);
     assert_eq!(rig.counters().connections_total, 10, "a flow that moves is no new one");
 }
 
@@ -161,6 +163,61 @@ fn a_stop_answers_what_was_asked_and_then_closes_every_flow() {
     }
     assert_eq!((rig.counters().connections_open, rig.counters_of("b0").connections_open), (0, 0));
     assert_eq!(rig.counters_of("b0").inflight, 0);
+}
+
+#[test]
+fn bandwidth_beyond_the_limit_is_dropped_in_either_direction() {
+    let backends = [Echo::new(0)];
+    for is_inward in [true, false] {
+        let mut rig = udp(&backends);
+        edit_listener(&mut rig, |listener| {
+            let limit = Some(Bandwidth(80_000));
+            (listener.limits.bandwidth_in, listener.limits.bandwidth_out) =
+                if is_inward { (limit, None) } else { (None, limit) };
+        });
+        let client = asking(rig.address_of("front"));
+        for _ in 0..50 {
+            client.send(&[7; 1_000]).expect("an open socket");
+        }
+        until("all are counted", || {
+            let counters = rig.counters();
+            counters.datagrams_in_total == 50 && counters.datagrams_out_total + counters.datagrams_dropped_total == 50
+        });
+        // A burst of a twentieth of a second, and what passes while this runs.
+        assert!((30..50).contains(&rig.counters().datagrams_dropped_total), "{:?}", rig.counters());
+        assert!(rig.count_of(Cause::Bandwidth) > 0);
+    }
+}
+
+#[test]
+fn who_is_not_let_in_or_beyond_a_limit_opens_no_flow() {
+    let backends = [Echo::new(0)];
+    let mut rig = udp(&backends);
+    edit_listener(&mut rig, |listener| listener.limits.connections_max = Some(Count(2)));
+    let clients = [asking(rig.address_of("front")), asking(rig.address_of("front"))];
+    assert!(clients.iter().all(|client| who(client) == 0));
+    let third = asking(rig.address_of("front"));
+    third.send(b"?").expect("an open socket");
+    until("it is refused", || rig.count_of(Cause::ListenerLimit) == 1);
+    edit_listener(&mut rig, |listener| {
+        listener.limits.connections_max = None;
+        listener.access.deny = vec!["127.0.0.0/8".parse().expect("a rule")];
+    });
+    third.send(b"?").expect("an open socket");
+    until("it is refused", || rig.count_of(Cause::Denied) == 1);
+    assert!(clients.iter().all(|client| who(client) == 0), "who is in stays");
+    assert_eq!(rig.counters().connections_total, 2);
+}
+
+#[test]
+fn a_drain_whose_time_is_over_closes_the_flows_of_its_backend_alone() {
+    let backends = [Echo::new(0), Echo::new(1)];
+    let rig = udp(&backends);
+    let clients: Vec<UdpSocket> = (0..6).map(|_| asking(rig.address_of("front"))).collect();
+    assert_eq!(clients.iter().filter(|client| who(client) == 0).count(), 3);
+    rig.leave("b0", Leaving::Close);
+    until("its flows are closed", || rig.counters().connections_open == 3);
+    assert_eq!((rig.count_of(Cause::Drained), rig.counters_of("b0").connections_open), (3, 0));
 }
 
 /// The real program in front of an echo, with at most so many descriptors.

@@ -144,6 +144,7 @@ pub struct ListenerCells {
     pub datagrams_in: Cell,
     pub datagrams_out: Cell,
     pub datagrams_dropped: Cell,
+    pub flows_moved: Cell,
     causes: [Cell; Cause::ALL.len()],
 }
 
@@ -190,6 +191,7 @@ impl ListenerLive {
             datagrams_in_total: sum(|w| &w.datagrams_in),
             datagrams_out_total: sum(|w| &w.datagrams_out),
             datagrams_dropped_total: sum(|w| &w.datagrams_dropped),
+            flows_moved_total: sum(|w| &w.flows_moved),
         }
     }
 }

@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 use super::sending::{Sent, send_behind};
+use crate::loops::{Caller, Dials, Passage, Passing};
 use crate::platform::{Batch, join_datagrams, watch_readable};
 use crate::transparent;
 
@@ -44,6 +45,7 @@ pub(super) struct Conduit {
     pub(super) live: Arc<BackendLive>,
     worker: usize,
     _slot: Inflight,
+    _passing: Option<Passing>,
 }
 
 /// What a conduit is opened for.
@@ -58,6 +60,10 @@ pub(super) struct Order<'a> {
     pub(super) slot: Inflight,
     /// The address to speak from, instead of our own.
     pub(super) from: Option<SocketAddr>,
+    /// What goes ahead of the first datagram.
+    pub(super) header: Option<Vec<u8>>,
+    /// Its way so far, where the target is one of our own listeners.
+    pub(super) passage: Option<Passage>,
 }
 
 impl Conduit {
@@ -65,9 +71,13 @@ impl Conduit {
     ///
     /// # Errors
     /// Those of the system, and a refusal where the socket would be connected to itself.
-    pub(super) fn open(order: Order<'_>, waker: Waker) -> io::Result<Self> {
-        let Order { flow, key, backend, target, generation, worker, slot, from } = order;
+    pub(super) fn open(order: Order<'_>, dials: &Arc<Dials>, waker: Waker) -> io::Result<Self> {
+        let Order { flow, key, backend, target, generation, worker, slot, from, header, passage } = order;
         let socket = connected(target, from)?;
+        let passing = match passage {
+            Some(passage) => Some(dials.enter(Caller::udp(socket.local_addr()?), passage)),
+            None => None,
+        };
         let socket = watch_readable(socket)?;
         // Asks to be told; nothing can have come yet.
         let _ = socket.poll_read_ready(&mut Context::from_waker(&waker));
@@ -84,10 +94,11 @@ impl Conduit {
             generation,
             splits: (true, true),
             asked: Some(Instant::now()),
-            header: None,
+            header,
             live: Arc::clone(&backend.live),
             worker,
             _slot: slot,
+            _passing: passing,
         })
     }
 

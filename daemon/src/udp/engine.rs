@@ -5,6 +5,7 @@
 //! idle flow owns none. Rounds are bounded: other tasks of the worker have their turn.
 
 mod clients;
+mod connect;
 mod replies;
 
 use std::io;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use poise_core::flow::{FlowId, Table, Terms};
-use poise_core::limit::Admitted;
+use poise_core::limit::{Admitted, Bucket, Limiter};
 use poise_core::live::ListenerCells;
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
@@ -50,6 +51,8 @@ pub(super) struct Engine {
     /// Whom the datagrams are for, by this plan.
     listener: Option<Arc<ListenerPlan>>,
     generation: u64,
+    /// Drains that have begun to cut, as of the last look.
+    cuts: u64,
     /// Runs while flows are open.
     watch: Option<Watch>,
     /// When the last record of dropped datagrams was handed over.
@@ -82,6 +85,7 @@ impl Engine {
             ready: Arc::default(),
             listener: None,
             generation: 0,
+            cuts: 0,
             watch: None,
             recorded_ms: 0,
             sendings: Vec::new(),
@@ -124,12 +128,17 @@ impl Engine {
 
     /// Lets the plan in force hold.
     fn follow(&mut self) {
-        let generation = self.ctx.published.load().generation;
+        let plan = self.ctx.published.load();
+        let (generation, cuts) = (plan.generation, plan.cuts.count());
+        drop(plan);
         let is_assigned = self.orders.assigned.take();
         if self.listener.is_none() || is_assigned || generation != self.generation {
             let listener = self.ctx.listener(&self.orders.purpose.borrow(), &self.address);
             self.pass_on(listener.as_deref());
             (self.listener, self.generation) = (listener, generation);
+        }
+        if std::mem::replace(&mut self.cuts, cuts) != cuts {
+            self.cut();
         }
         let Some(listener) = &self.listener else { return };
         // What other sockets of this worker have not taken; every flow has a descriptor.
@@ -140,6 +149,26 @@ impl Engine {
             flows_max: self.table.len() + free,
             generation: self.generation,
         });
+    }
+
+    /// Closes the flows of backends whose drain is over.
+    fn cut(&mut self) {
+        let is_cut = |conduit: &&Conduit| conduit.live.leaving().is_cut();
+        let cut: Vec<_> = self.conduits.iter().flatten().filter(is_cut).map(|c| (c.flow, c.backend, c.key)).collect();
+        for (flow, backend, key) in cut {
+            if self.table.close(flow) {
+                self.closed(flow);
+            }
+            if let Some(listener) = &self.listener {
+                self.ctx.ended(listener, Some(backend), key.client, Cause::Drained);
+            }
+        }
+    }
+
+    /// Whether so many bytes may pass now, in one direction; they are charged then.
+    fn has_bandwidth(&self, bucket: impl Fn(&Limiter) -> &Bucket, bytes: usize) -> bool {
+        let listener = self.listener.as_ref();
+        listener.is_none_or(|listener| bucket(&listener.limiter).admit(bytes, self.ctx.clock.precise_ns()))
     }
 
     /// Open flows count where they belong: at another listener if the socket was passed on to it.

@@ -16,6 +16,7 @@ use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
 
 use crate::admit::admit;
+use crate::loops::Caller;
 use crate::worker::WorkerContext;
 
 /// Judges by the plan in force, and holds what a choice has taken up.
@@ -71,6 +72,9 @@ impl Guide for Judge<'_> {
 
     fn choose(&mut self, key: &Key, lost: Option<BackendId>) -> Result<BackendId, Cause> {
         if lost.is_none() {
+            if self.ctx.loops.goes_round(self.listener.id, &Caller::udp(key.client)).is_some() {
+                return Err(Cause::Loop);
+            }
             self.admitted = Some(admit(self.listener, key.client, self.ctx.clock.now_ms())?);
         }
         let (backend, slot) = self.begin(key.client.ip(), lost)?;

@@ -1,21 +1,15 @@
 //! From the clients to the backends.
 
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
 use poise_core::flow::{Course, FlowId, Key};
-use poise_core::live::Inflight;
-use poise_core::plan::BackendId;
 use poise_ipc::cause::Cause;
 
 use super::Engine;
 use crate::platform::{Batch, DATAGRAMS_MAX};
-use crate::proxy;
-use crate::shortage::is_shortage;
-use crate::transparent::is_of_source;
-use crate::udp::conduit::{Conduit, Order};
+use crate::udp::conduit::Conduit;
 use crate::udp::guide::Judge;
 use crate::udp::sending::{Route, Sent, arrange, send, total};
 
@@ -33,10 +27,15 @@ impl Engine {
             cells.bytes_in.add(bytes as u64);
         }
         let mut at = range.start;
+        let is_limited = self.listener.as_ref().is_some_and(|listener| listener.limiter.bandwidth_in.is_limited());
         while at < range.end {
-            let (key, run) = run(batch, at..range.end);
+            // One by one where each has to ask whether it may pass.
+            let (key, run) = run(batch, at..if is_limited { at + 1 } else { range.end });
             at = run.end;
-            if let Some(key) = key {
+            let Some(key) = key else { continue };
+            if is_limited && !self.has_bandwidth(|limiter| &limiter.bandwidth_in, batch.bytes(run.start).len()) {
+                self.dropped(total(batch, run).0, Cause::Bandwidth, key.client);
+            } else {
                 self.forward(batch, &key, run);
             }
         }
@@ -71,17 +70,15 @@ impl Engine {
             last = Some(flow);
             match connected.and_then(|()| self.post(flow, batch, &mut range)) {
                 Ok(()) => return,
-                Err(error) if is_shortage(&error) => {
-                    cause = Cause::FlowLimit;
-                    break;
+                Err(error) => {
+                    if let Some(own) = self.own_fault(&error, key) {
+                        cause = own;
+                        break;
+                    }
                 }
-                Err(error) if self.speaks_from(key).is_some() && is_of_source(&error) => {
-                    cause = Cause::TransparentFailed;
-                    break;
-                }
-                // The table gives it to another.
-                Err(_) => drop(self.table.refused(flow)),
             }
+            // The table gives it to another.
+            self.table.refused(flow);
         }
         self.dropped(total(batch, range).0, cause, key.client);
         if let Some(flow) = last.filter(|flow| self.conduit(*flow).is_none()) {
@@ -107,61 +104,14 @@ impl Engine {
                 self.opened(flow, admitted);
                 (flow, backend)
             }
-            Course::Move(flow, backend) => (flow, backend),
+            Course::Move(flow, backend) => {
+                listener.live.worker(self.ctx.index).flows_moved.add(1);
+                (flow, backend)
+            }
         };
         let connected =
             slot.map_or(Err(io::ErrorKind::NotConnected.into()), |slot| self.connect(flow, key, backend, slot));
         Ok((flow, connected))
-    }
-
-    /// Sees to it that a flow's socket goes to where its backend is now.
-    fn follow_backend(&mut self, flow: FlowId, key: &Key) -> io::Result<()> {
-        let (generation, listener) = (self.generation, self.listener.as_ref());
-        let conduit = self.conduits.get_mut(flow.slot()).and_then(Option::as_mut).ok_or(io::ErrorKind::NotConnected)?;
-        if conduit.generation == generation {
-            return Ok(());
-        }
-        let backend = listener.and_then(|listener| listener.group.backend(conduit.backend));
-        let backend = backend.ok_or(io::ErrorKind::NotFound)?;
-        if backend.target.ip() == Some(conduit.target) {
-            conduit.generation = generation;
-            return Ok(());
-        }
-        let (id, slot) = (backend.id, Inflight::start(backend));
-        self.connect(flow, key, id, slot)
-    }
-
-    /// Opens a socket for a flow, in the place of the one that it may have.
-    fn connect(&mut self, flow: FlowId, key: &Key, backend: BackendId, slot: Inflight) -> io::Result<()> {
-        self.conduits[flow.slot()] = None;
-        let listener = self.listener.as_ref();
-        let backend = listener.and_then(|listener| listener.group.backend(backend)).ok_or(io::ErrorKind::NotFound)?;
-        let target = backend.target.ip().ok_or(io::ErrorKind::Unsupported)?;
-        let (generation, worker) = (self.generation, self.ctx.index);
-        let from = self.speaks_from(key);
-        let order = Order { flow, key: *key, backend, target, generation, worker, slot, from };
-        let opened = Conduit::open(order, self.ready.waker(flow.slot())).inspect_err(|error| {
-            let is_own = is_shortage(error) || (from.is_some() && is_of_source(error));
-            if !is_own {
-                backend.live.worker(worker).connect_failures.add(1);
-            }
-        });
-        let header = listener.and_then(|listener| proxy::datagram_header(listener, key.client, self.reached(key)?));
-        let mut conduit = opened?;
-        conduit.header = header;
-        self.conduits[flow.slot()] = Some(conduit);
-        Ok(())
-    }
-
-    /// The address that the backend of a flow is to see instead of our own.
-    fn speaks_from(&self, key: &Key) -> Option<SocketAddr> {
-        self.listener.as_ref()?.speaks_from(key.client)
-    }
-
-    /// Where a client sent its datagrams.
-    fn reached(&self, key: &Key) -> Option<SocketAddr> {
-        let own = self.address.ip()?;
-        Some(SocketAddr::new(key.local.unwrap_or(own.ip()), own.port()))
     }
 
     /// Sends datagrams on in a flow; `range` is left as those that were not tried.

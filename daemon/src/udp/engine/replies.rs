@@ -68,11 +68,27 @@ impl Engine {
             range.end -= 1;
         }
         let route = Route { to: Some(conduit.key.client), from: conduit.key.local, splits: conduit.splits.1 };
-        arrange(&mut self.sendings, batch, range, route);
+        let flow = conduit.flow;
+        self.prepare(batch, range, route);
         self.owners.resize(self.sendings.len(), slot);
         if replies.ends {
-            let flow = conduit.flow;
             self.closed(flow);
+        }
+    }
+
+    fn prepare(&mut self, batch: &Batch, range: Range<usize>, route: Route) {
+        let is_limited = self.listener.as_ref().is_some_and(|listener| listener.limiter.bandwidth_out.is_limited());
+        if !is_limited {
+            arrange(&mut self.sendings, batch, range, route);
+            return;
+        }
+        for at in range {
+            let one = at..at + 1;
+            if self.has_bandwidth(|limiter| &limiter.bandwidth_out, batch.bytes(at).len()) {
+                arrange(&mut self.sendings, batch, one, route);
+            } else if let Some(client) = route.to {
+                self.dropped(total(batch, one).0, Cause::Bandwidth, client);
+            }
         }
     }
 

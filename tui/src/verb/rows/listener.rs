@@ -63,6 +63,7 @@ struct ListenerNumbers {
     datagrams_in_total: u64,
     datagrams_out_total: u64,
     datagrams_dropped_total: u64,
+    flows_moved_total: u64,
     causes: BTreeMap<&'static str, u64>,
 }
 
@@ -86,6 +87,7 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             datagrams_in_total: counters.datagrams_in_total,
             datagrams_out_total: counters.datagrams_out_total,
             datagrams_dropped_total: counters.datagrams_dropped_total,
+            flows_moved_total: counters.flows_moved_total,
             causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
         },
         access: &listener.access,
