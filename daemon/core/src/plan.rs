@@ -26,7 +26,7 @@ use crate::limit::Limiter;
 use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
 use crate::queue::Queue;
-use crate::schedule::{Rendezvous, Shares, Turn, Walk};
+use crate::schedule::{Loads, Rendezvous, Shares, Turn, Walk};
 
 /// The immutable runtime form of the configuration.
 #[derive(Debug, Default)]
@@ -96,6 +96,8 @@ pub struct GroupPlan {
     pub(crate) by_id: Box<[(BackendId, u16)]>,
     /// What to say when nobody is eligible.
     pub(crate) none: Cause,
+    /// Loads of the backends, by position.
+    pub(crate) loads: Loads,
     /// Shares of the backends that take new work.
     pub(crate) shares: Shares,
     /// The shared sequence of picks; groups of later plans share it while no weight changes.

@@ -10,12 +10,14 @@ mod choose;
 mod chunk;
 mod credit;
 mod deadline;
+mod load;
 mod queue;
 mod rendezvous;
 mod shares;
 mod walk;
 
 pub(crate) use choose::Turn;
+pub(crate) use load::Loads;
 pub(crate) use rendezvous::{Contender, Rendezvous};
 pub(crate) use shares::Shares;
 pub(crate) use walk::{Entrant, Walk};

@@ -17,7 +17,7 @@ use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target};
 use crate::live::BackendLive;
 use crate::queue::Queue;
 use crate::ramp::RAMP_PERMILLE_FULL;
-use crate::schedule::{Contender, Entrant, Rendezvous, Shares, Walk};
+use crate::schedule::{Contender, Entrant, Loads, Rendezvous, Shares, Walk};
 
 /// The groups of a configuration, compiled one by one in the order of their names.
 pub(super) struct Groups<'a> {
@@ -191,6 +191,7 @@ impl GroupPlan {
             failing_open: outlook.failing_open,
             on_backups: outlook.on_backups,
             rendezvous: rendezvous(group.scheduler, &backends, before.and_then(|before| before.rendezvous.as_ref())),
+            loads: Loads::new(&backends),
             backends,
             by_id: by_id.into(),
             none: outlook.none,

@@ -13,6 +13,7 @@ use std::sync::atomic::{self, AtomicU64};
 use crossbeam_utils::CachePadded;
 use poise_ipc::model::Scheduler;
 
+use super::load::Load;
 use crate::plan::{BackendId, BackendPlan, Choice, GroupPlan};
 
 /// Backends that `wlc` compares one by one; above that it samples.
@@ -72,8 +73,7 @@ impl GroupPlan {
 
     /// Whether a backend is worth a try: it was not tried and is not full.
     fn may_try(&self, at: usize, tried: &[BackendId]) -> bool {
-        let backend = &self.backends[at];
-        backend.live.has_room() && !tried.contains(&backend.id)
+        self.loads.has_room(at) && (tried.is_empty() || !tried.contains(&self.backends[at].id))
     }
 
     /// The next place of failover's own walk that holds a backend not yet tried.
@@ -113,8 +113,7 @@ impl GroupPlan {
             return Some(one);
         }
         let Some(two) = draw(Some(one)) else { return Some(one) };
-        let load = |at: usize| Load::of(&self.backends[at]);
-        Some(if load(two).compare(load(one)).is_lt() { two } else { one })
+        Some(if self.loads.of(two).compare(self.loads.of(one)).is_lt() { two } else { one })
     }
 
     /// The one with the least load per weight; equals take turns.
@@ -123,7 +122,7 @@ impl GroupPlan {
         let mut equals = [0; SCAN_MAX];
         let mut count = 0;
         for at in candidates.take(SCAN_MAX) {
-            let load = Load::of(&self.backends[at]);
+            let load = self.loads.of(at);
             match best.map_or(Ordering::Less, |best| load.compare(best)) {
                 Ordering::Greater => continue,
                 Ordering::Less => (best, count) = (Some(load), 0),
@@ -133,25 +132,6 @@ impl GroupPlan {
             count += 1;
         }
         (count > 0).then(|| equals[self.turn.among(count)])
-    }
-}
-
-/// What one more connection or request would mean to a backend.
-#[derive(Clone, Copy, Debug)]
-struct Load {
-    inflight: u64,
-    weight: u64,
-}
-
-impl Load {
-    fn of(backend: &BackendPlan) -> Self {
-        let inflight = u64::from(backend.live.inflight.load(atomic::Ordering::Relaxed)) + 1;
-        Self { inflight, weight: u64::from(backend.weight_permille) }
-    }
-
-    /// Compares load per weight without dividing.
-    fn compare(self, other: Self) -> Ordering {
-        (self.inflight * other.weight).cmp(&(other.inflight * self.weight))
     }
 }
 
