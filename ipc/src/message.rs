@@ -480,6 +480,9 @@ pub struct BackendMoved {
     /// Clients that source persistence binds to it.
     #[serde(default)]
     pub pinned_entries: u64,
+    /// Connections or requests that wait for it.
+    #[serde(default)]
+    pub queued: u64,
 }
 
 /// Why a request was refused.

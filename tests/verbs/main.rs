@@ -5,6 +5,7 @@
 mod rig;
 
 mod changes;
+mod drains;
 mod entries;
 mod exits;
 mod files;

@@ -53,17 +53,22 @@ pub(crate) struct Global {
     #[arg(value_enum, default_value = "table", hide_default_value = true, hide_possible_values = true)]
     #[arg(help = "Form of the output: table, wide, tsv, json or jsonl")]
     output: Format,
-    /// Time that the daemon has for each answer.
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5s")]
+    /// Time that the daemon has for each answer [default: 5s].
+    #[arg(long, global = true, value_name = "DURATION")]
     #[arg(value_parser = duration)]
-    timeout: Duration,
+    // Without a default of clap's, which would pass for a word of the user in verbs that have a
+    // `--timeout` of their own.
+    timeout: Option<Duration>,
 }
+
+/// Time that the daemon has for each answer.
+pub(crate) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 impl Global {
     /// What the verbs need to know.
     pub(crate) fn context(&self) -> Context {
         let socket = self.socket.clone().unwrap_or_else(client_socket);
-        Context { socket, timeout: self.timeout, format: self.output }
+        Context { socket, timeout: self.timeout.unwrap_or(TIMEOUT_DEFAULT), format: self.output }
     }
 }
 

@@ -28,6 +28,7 @@ mod state;
 mod status;
 mod stdout;
 mod text;
+mod wait;
 mod watch;
 mod weight;
 mod words;
@@ -82,6 +83,7 @@ pub(crate) enum Command {
     Entries(entries::Args),
     Logs(logs::Args),
     Watch(watch::Args),
+    Wait(wait::Args),
     History(history::Args),
     Sources(sources::Args),
     Config(config::Args),
@@ -155,6 +157,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,
+        Command::Wait(args) => wait::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
         Command::Sources(args) => sources::run(&args, context).await,
         Command::Config(args) => config::run(&args, context).await,

@@ -174,6 +174,7 @@ pub(super) fn counters(seconds: u64) -> Counters {
         counters: b.counters,
         drain: b.drain,
         pinned_entries: b.pinned_entries,
+        queued: b.queued,
     };
     Counters {
         listeners: status.listeners.into_iter().map(|l| ListenerMoved { name: l.name, counters: l.counters }).collect(),

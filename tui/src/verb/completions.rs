@@ -48,7 +48,7 @@ enum Kind {
 }
 
 /// Verbs whose first argument is a backend.
-const BACKEND_VERBS: [&str; 4] = ["weight", "drain", "enable", "disable"];
+const BACKEND_VERBS: [&str; 5] = ["weight", "drain", "enable", "disable", "wait"];
 
 /// Options whose value is a name, and the kind of it. The same words name a kind before a name, as in
 /// `poise rm backend`.

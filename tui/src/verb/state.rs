@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use poise_ipc::BackendPath;
-use poise_ipc::edit::Edit;
+use poise_ipc::edit::{Edit, setting_path};
 use poise_ipc::message::{EventBody, LogFilter, Subscribe, Topic, Verb};
-use poise_ipc::model::AdminState;
+use poise_ipc::model::{AdminState, DrainEnd};
 use poise_ipc::status::Status;
 use tokio::time::timeout;
 
@@ -16,8 +16,9 @@ use super::commit::{Basis, Options, commit};
 use super::failure::Failure;
 use super::link::Link;
 use super::text::{count, span};
-use super::words::duration;
+use super::words::{duration, one_of};
 use super::{Context, objects};
+use crate::cli::TIMEOUT_DEFAULT;
 use crate::exit::Exit;
 
 /// Time between two looks at what is in flight.
@@ -33,27 +34,45 @@ pub(crate) struct Args {
     options: Options,
 }
 
-/// Which backends to drain, and whether to wait for it.
+/// Which backends to drain, how, and whether to wait for it.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise drain app/app-1
-  poise drain app/app-1 --wait 60s && restart-it && poise enable app/app-1")]
+  poise drain app/app-1 --hard --timeout 5m --then close
+  poise drain app/app-1 && poise wait app/app-1 drained --timeout 5m && restart-it && poise enable app/app-1")]
 pub(crate) struct DrainArgs {
     #[command(flatten)]
     drained: Args,
+    /// Move the clients that persistence binds to them to others, too.
+    #[arg(long)]
+    hard: bool,
+    /// Time that what is open has to end by itself; from now on the backends' drain.timeout.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// What happens then to what is left; from now on the backends' drain.then.
+    #[arg(long, value_name = "END", value_parser = one_of(DrainEnd::WORDS))]
+    then: Option<DrainEnd>,
     /// Wait until nothing is in flight, at most this long; exit code 8 when that is not enough.
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "dry_run")]
     wait: Option<Duration>,
 }
 
 pub(super) async fn run(args: &Args, state: AdminState, context: &Context) -> Result<Exit, Failure> {
-    let edit = |config: &_, path| objects::backend(config, path).map(|_| Edit::state(path, state));
-    let edits = |config: &_| args.backends.iter().map(|path| edit(config, path)).collect();
+    change(args, |path| vec![Edit::state(path, state)], context).await
+}
+
+async fn change(args: &Args, make: impl Fn(&BackendPath) -> Vec<Edit>, context: &Context) -> Result<Exit, Failure> {
+    let edits = |config: &_| {
+        let found = args.backends.iter().map(|path| objects::backend(config, path).map(|_| make(path)));
+        found.collect::<Result<Vec<_>, _>>().map(|edits| edits.concat())
+    };
     commit(context, &args.options, Basis::Command, edits).await
 }
 
 pub(super) async fn drain(args: &DrainArgs, context: &Context) -> Result<Exit, Failure> {
-    run(&args.drained, AdminState::Draining, context).await?;
+    // Here the option of every verb says how long the drain may take.
+    let context = &Context { timeout: TIMEOUT_DEFAULT, ..context.clone() };
+    change(&args.drained, |path| args.edits(path), context).await?;
     let Some(limit) = args.wait else { return Ok(Exit::Ok) };
     let mut busy = Busy::new(&args.drained.backends);
     match timeout(limit, idle(context, &mut busy)).await {
@@ -79,6 +98,17 @@ async fn idle(context: &Context, busy: &mut Busy<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+impl DrainArgs {
+    fn edits(&self, path: &BackendPath) -> Vec<Edit> {
+        let state = if self.hard { AdminState::DrainingHard } else { AdminState::Draining };
+        let timeout = self
+            .timeout
+            .map(|timeout| Edit::set(setting_path(path, "drain.timeout"), format!("\"{}ms\"", timeout.as_millis())));
+        let then = self.then.map(|then| Edit::set(setting_path(path, "drain.then"), format!("\"{then}\"")));
+        timeout.into_iter().chain(then).chain([Edit::state(path, state)]).collect()
+    }
 }
 
 /// What is in flight on the backends being drained.

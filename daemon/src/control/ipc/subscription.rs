@@ -173,7 +173,7 @@ fn backends(status: &Status) -> impl Iterator<Item = &BackendStatus> {
 fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
     was.counters == is.counters
         && was.effective_weight == is.effective_weight
-        && (&was.drain, was.pinned_entries) == (&is.drain, is.pinned_entries)
+        && (&was.drain, was.pinned_entries, was.queued) == (&is.drain, is.pinned_entries, is.queued)
         && same_health(&was.health, &is.health)
 }
 
@@ -200,6 +200,7 @@ fn backend_moved(backend: &BackendStatus) -> BackendMoved {
         counters: backend.counters.clone(),
         drain: backend.drain.clone(),
         pinned_entries: backend.pinned_entries,
+        queued: backend.queued,
     }
 }
 

@@ -148,6 +148,7 @@ impl Model {
             backend.counters = moved.counters;
             backend.drain = moved.drain;
             backend.pinned_entries = moved.pinned_entries;
+            backend.queued = moved.queued;
             self.backends.entry(backend.id).or_default().push(at_ms, backend_totals(backend));
         }
     }

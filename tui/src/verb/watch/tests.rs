@@ -50,6 +50,7 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
             counters: BackendCounters { picks_total: 9, ..BackendCounters::default() },
             drain: None,
             pinned_entries: 0,
+            queued: 0,
         }],
     };
     vec![
