@@ -77,6 +77,9 @@ pub struct ListenerStatus {
     pub access: Vec<RuleHits>,
     /// `source` persistence: its table; absent with other persistence.
     pub remembered: Option<SourceCounters>,
+    /// Connections that were let in without counting for their address, because the table for the
+    /// limits per address was full of others that are busy.
+    pub untracked_total: u64,
 }
 
 impl ListenerStatus {
@@ -91,6 +94,7 @@ impl ListenerStatus {
             counters: ListenerCounters::default(),
             access: Vec::new(),
             remembered: None,
+            untracked_total: 0,
         }
     }
 }

@@ -68,3 +68,22 @@ async fn a_socket_that_nobody_listens_on_refuses() {
     drop(UnixListener::bind(&path).expect("a free path"));
     assert_eq!(connect(&target, Manner::default()).await.expect_err("stale").kind(), io::ErrorKind::ConnectionRefused);
 }
+
+#[tokio::test]
+async fn a_listener_says_when_a_silent_peer_is_given_up() {
+    let backend = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = backend.local_addr().expect("it is bound");
+    let stream = connect(&Target::Ip(address), Manner::default()).await.expect("it listens");
+    let socket = SockRef::from(&stream);
+    let name = poise_ipc::Name::new("app").expect("a plain name");
+    let mut listener = Listener::new(address, poise_ipc::model::Protocol::Tcp, name);
+    watch_peer(&stream, &listener);
+    assert!(!socket.keepalive().expect("an open socket"), "the system's own way unless told");
+    (listener.keepalive_ms, listener.user_timeout_ms) = (Some(30_000), Some(45_500));
+    watch_peer(&stream, &listener);
+    assert!(socket.keepalive().expect("an open socket"));
+    let times = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval(), socket.tcp_keepalive_retries());
+    let times = (times.0.expect("a time"), times.1.expect("a time"), times.2.expect("a count"));
+    assert_eq!(times, (Duration::from_secs(30), Duration::from_secs(30), KEEPALIVE_PROBES));
+    assert_eq!(socket.tcp_user_timeout().expect("a time"), Some(Duration::from_millis(45_500)));
+}

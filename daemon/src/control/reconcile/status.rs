@@ -73,6 +73,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
             remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
             access: live.map(|listener| access(listener)).unwrap_or_default(),
+            untracked_total: live.map_or(0, |listener| listener.limiter.untracked_total()),
             ..status
         }
     }

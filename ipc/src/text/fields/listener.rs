@@ -37,7 +37,7 @@ impl Object for Listener {
             listener.idle_timeout_ms,
             Kind::Duration(limits::IDLE_TIMEOUT_MS),
             listener.protocol.idle_timeout_ms_default(),
-            "Silence that ends a connection or flow: `tcp` per direction, `http` between two requests, `udp` both ways."
+            "Silence that ends a connection or flow: `tcp` of both directions, or of one whose bytes nobody takes; `http` between two requests; `udp` both ways."
         )),
         Entry::Field(field!(
             "replies_max",

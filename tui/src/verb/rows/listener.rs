@@ -48,6 +48,7 @@ pub(in crate::verb) struct ListenerRow<'a> {
     counters: ListenerNumbers,
     access: &'a [RuleHits],
     remembered: Option<SourceCounters>,
+    untracked_total: u64,
 }
 
 /// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
@@ -92,5 +93,6 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
         },
         access: &listener.access,
         remembered: listener.remembered,
+        untracked_total: listener.untracked_total,
     }
 }
