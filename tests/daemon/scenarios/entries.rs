@@ -68,7 +68,8 @@ fn pinned(status: &Status) -> Vec<u64> {
 #[test]
 fn s_09_each_listener_keeps_its_own_persistence_on_one_group() {
     let backends = three();
-    let daemon = place(&backends).start();
+    let place = place(&backends);
+    let daemon = place.start();
     let (client, neighbour) = ([127, 0, 1, 1], [127, 0, 1, 2]);
     assert_eq!((served(&daemon, "left", client), served(&daemon, "right", client)), ("0".into(), "1".into()));
     for _ in 0..3 {
@@ -91,7 +92,8 @@ fn s_09_each_listener_keeps_its_own_persistence_on_one_group() {
 #[test]
 fn s_41_a_client_that_an_operator_removes_is_scheduled_anew() {
     let backends = three();
-    let daemon = place(&backends).start();
+    let place = place(&backends);
+    let daemon = place.start();
     let (client, other) = ([127, 0, 0, 5], [127, 0, 0, 6]);
     assert_eq!((served(&daemon, "left", client), served(&daemon, "left", other)), ("0".into(), "1".into()));
     assert_eq!(served(&daemon, "left", client), "0");
