@@ -1,10 +1,10 @@
 //! Schedulers: who gets the next connection or request.
 //!
 //! `rr` and `wrr` walk one exact sequence per group ([`walk`]), handed out in [`chunk`]s and made by
-//! an earliest-deadline rule ([`deadline`]); `wlc` compares load, and above a number of backends
-//! the load of samples ([`shares`]), `p2c` always that of two; `hash` goes by the client's address
-//! ([`rendezvous`]). Nothing here knows about health or admin state: the plan hands
-//! over effective weights.
+//! an earliest-deadline rule ([`deadline`]); `wlc` compares load ([`load`]), and above a number of
+//! backends the load of samples ([`shares`]), `p2c` always that of two; `hash` goes by the client's
+//! address ([`rendezvous`]). Nothing here knows about health or admin state: the plan hands over
+//! effective weights.
 
 mod choose;
 mod chunk;

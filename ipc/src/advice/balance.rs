@@ -7,7 +7,7 @@
 use super::groups::without_effect;
 use super::{Finding, Severity};
 use crate::Config;
-use crate::model::{Bind, Group, Listener, PersistenceKind, Scheduler};
+use crate::model::{Bind, Group, Listener, PersistenceKind, ProxyMode, Scheduler};
 
 /// With fewer bits than these, the whole Internet is a few hundred clients.
 const PREFIX_V4_FEW: u16 = 8;
@@ -25,6 +25,21 @@ pub(super) fn group(findings: &mut Vec<Finding>, path: &str, group: &Group) {
         let finding = finding.says("every backend is a backup, so they serve as if none were");
         findings.push(finding.remedy("make those that should serve first backup = false"));
     }
+}
+
+/// Adds what there is to say about a listener at `path` whose clients the scheduler cannot tell apart.
+pub(super) fn clients(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
+    let scheduler = config.groups.get(&listener.group).map(|group| group.scheduler);
+    if scheduler == Some(Scheduler::Hash) && is_nameless(listener) {
+        let finding = Finding::new(Severity::Warning, "hash-of-one", path);
+        let finding = finding.says("clients of a Unix socket have no address: hash gives all of them one backend");
+        findings.push(finding.remedy(format!("use scheduler = \"wrr\" in groups.{}", listener.group)));
+    }
+}
+
+/// Whether its clients have no addresses.
+fn is_nameless(listener: &Listener) -> bool {
+    matches!(listener.bind, Bind::Unix(_)) && listener.accept_proxy.mode == ProxyMode::Off
 }
 
 /// Adds what there is to say about the persistence of a listener, whose path is `path`, beside its
@@ -64,7 +79,7 @@ fn few_clients(path: &str, listener: &Listener) -> Vec<Finding> {
         finding.remedy("use a longer prefix, or kind = \"off\" (S-16)")
     };
     let mut findings = Vec::new();
-    if matches!(listener.bind, Bind::Unix(_)) {
+    if is_nameless(listener) {
         let message = "clients of a Unix socket have no address: all of them are one client and share one backend";
         findings.push(few(path.to_owned(), message.to_owned()).remedy("use kind = \"off\" (S-16)"));
     }

@@ -13,6 +13,7 @@ const PERSISTENCE_SHORT_MS: u32 = 60_000;
 pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, listener: &Listener) {
     let path = format!("listeners.{name}");
     persistence(findings, &path, config, listener);
+    balance::clients(findings, &path, config, listener);
     foreign_settings(findings, &path, listener);
 }
 

@@ -214,6 +214,10 @@ fn persistence_that_knows_few_clients_is_named() {
     assert_found(&v6, "persistence-of-few", &format!("{raw}.prefix_v6"));
     let unix = [("listeners.raw.bind", "unix:/run/app.sock"), (raw, "source")];
     assert_found(&unix, "persistence-of-few", raw);
+    let hash = [("listeners.raw.bind", "unix:/run/app.sock"), ("groups.app.scheduler", "hash")];
+    assert_found(&hash, "hash-of-one", "listeners.raw");
+    let named = [("listeners.raw.accept_proxy", "{ mode = \"required\", from = [\"10.0.0.0/8\"] }")];
+    assert_eq!(codes(&[hash[0], hash[1], named[0]]), [], "a PROXY header tells who they are");
     assert_eq!(codes(&[(raw, "{ kind = \"source\", prefix_v4 = 24, prefix_v6 = 48 }")]), []);
 }
 
