@@ -25,10 +25,15 @@ fn witness(machine: &Machine, ip: &'static str) -> SocketAddr {
         let address = listener.local_addr().expect("it is bound");
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (mut stream, mut read) = (patient(stream), [0; 256]);
-                let len = stream.read(&mut read).expect("the balancer sends something");
+                let (mut stream, mut read) = (patient(stream), Vec::new());
+                // To the last byte: what is left unread would reset the connection.
+                while !read.ends_with(b"hello") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).expect("the client says hello");
+                    read.extend(byte);
+                }
                 let seen = stream.peer_addr().expect("it is connected").ip();
-                let _ = write!(stream, "{seen} {}", String::from_utf8_lossy(&read[..len]));
+                let _ = write!(stream, "{seen} {}", String::from_utf8_lossy(&read));
             }
         });
         address
