@@ -189,4 +189,5 @@ fn probes_reach_unix_sockets_and_say_what_they_find() {
     drop(UnixListener::bind(&stale).expect("a free path"));
     let refused = Verdict::Fail { phase: Phase::Connect, reason: Reason::Refused, code: None };
     assert_eq!(probed(CheckProtocol::Tcp, Address::Unix(stale)), refused);
+    assert_eq!(probed(CheckProtocol::Tcp, Address::Unix(folder.path("missing.sock"))), refused);
 }

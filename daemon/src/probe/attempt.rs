@@ -72,7 +72,8 @@ pub(super) fn reason(error: &io::Error) -> Reason {
         return Reason::Local;
     }
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Reason::Refused,
+        // Where the file of a Unix socket is missing nobody listens either.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Reason::Refused,
         io::ErrorKind::TimedOut => Reason::Timeout,
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
