@@ -6,7 +6,7 @@ use poise_ipc::model::{CheckProtocol, HealthCheck, Protocol};
 use poise_ipc::status::{Health, Phase, Reason, Verdict};
 use tokio::sync::mpsc;
 
-use crate::backends::{ANY_PORT, PATIENCE, Scripted, until};
+use crate::backends::{ANY_PORT, PATIENCE, Refusing, Scripted, until};
 use crate::datagrams::{Echo, asking, who};
 use crate::process::Place;
 use crate::rig::{Plans, front, name};
@@ -75,7 +75,9 @@ fn a_companion_port_of_tcp_decides_about_a_backend_of_datagrams() {
     let tcp =
         |port: u16| found(backend.address, |check| (check.protocol, check.port) = (CheckProtocol::Tcp, Some(port)));
     assert_eq!(tcp(companion.address.port()), Verdict::Pass { code: None });
-    assert_eq!(tcp(backend.address.port()), fail(Phase::Connect, Reason::Refused), "nothing accepts there");
+    // Held, so that no other test can listen there.
+    let closed = Refusing::new();
+    assert_eq!(tcp(closed.address.port()), fail(Phase::Connect, Reason::Refused), "nothing accepts there");
 }
 
 #[test]
