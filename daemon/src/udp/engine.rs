@@ -11,6 +11,7 @@ mod replies;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,6 +38,10 @@ const ROUNDS_MAX: usize = 8;
 /// timeouts hold within it even if nobody says anything.
 const LOOK_EVERY_MS: u64 = 1_000;
 
+/// Panics of one socket that are survived: a datagram that brings one about is gone by then, but a
+/// fault that comes with every wake-up must not go on for ever.
+const FAULTS_MAX: u32 = 1_000;
+
 pub(super) struct Engine {
     ctx: Rc<WorkerContext>,
     orders: Rc<Orders>,
@@ -53,6 +58,8 @@ pub(super) struct Engine {
     generation: u64,
     /// Drains that have begun to cut, as of the last look.
     cuts: u64,
+    /// Wake-ups that ended in a panic.
+    faults: u32,
     /// Runs while flows are open.
     watch: Option<Watch>,
     /// When the last record of dropped datagrams was handed over.
@@ -86,6 +93,7 @@ impl Engine {
             listener: None,
             generation: 0,
             cuts: 0,
+            faults: 0,
             watch: None,
             recorded_ms: 0,
             sendings: Vec::new(),
@@ -99,7 +107,24 @@ impl Engine {
     pub(super) async fn run(mut self) {
         // The rounds are what bounds a wake-up; the runtime's own budget would only let sockets
         // seem silent that are not.
-        unconstrained(std::future::poll_fn(|cx| self.poll(cx))).await;
+        unconstrained(std::future::poll_fn(|cx| self.poll_again(cx))).await;
+    }
+
+    /// A fault of ours costs the flows of this socket, not the listener.
+    fn poll_again(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What the fault left halfway is thrown away as a whole.
+        catch_unwind(AssertUnwindSafe(|| self.poll(cx))).unwrap_or_else(|fault| {
+            self.faults += 1;
+            if self.faults > FAULTS_MAX {
+                resume_unwind(fault);
+            }
+            self.close_all();
+            if let Some(listener) = &self.listener {
+                listener.live.worker(self.ctx.index).ended(Cause::Internal);
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -220,14 +245,22 @@ impl Engine {
 
     /// Lets go of what a flow had that the table has closed.
     fn closed(&mut self, flow: FlowId) {
-        (self.conduits[flow.slot()], self.admissions[flow.slot()]) = (None, None);
+        // A fault may have left a flow without either.
+        drop(self.conduits.get_mut(flow.slot()).map(Option::take));
+        drop(self.admissions.get_mut(flow.slot()).map(Option::take));
         if self.table.is_empty() {
             // After a flood the memory goes back.
             (self.conduits, self.admissions) = (Vec::new(), Vec::new());
         }
-        self.ctx.udp.flows.set(self.ctx.udp.flows.get() - 1);
+        self.ctx.udp.flows.set(self.ctx.udp.flows.get().saturating_sub(1));
         if let Some(cells) = self.cells() {
             cells.connections_open.sub(1);
+        }
+    }
+
+    fn close_all(&mut self) {
+        while let Some(flow) = self.table.close_oldest() {
+            self.closed(flow);
         }
     }
 
@@ -248,9 +281,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        while let Some(flow) = self.table.close_oldest() {
-            self.closed(flow);
-        }
+        self.close_all();
         self.ctx.udp.closed();
     }
 }

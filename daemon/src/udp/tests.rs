@@ -338,3 +338,20 @@ async fn without_a_backend_datagrams_are_dropped_and_counted_by_cause() {
     tokio::time::timeout(PATIENCE, counted).await.expect("they are counted");
     assert_eq!(relay.live().totals().connections_open, 0);
 }
+
+#[expect(clippy::await_holding_refcell_ref, reason = "holding it is the fault that is provoked")]
+#[tokio::test(flavor = "local")]
+async fn a_panic_costs_the_flows_and_not_the_listener() {
+    let relay = Relay::new(any_port(), &[echo(0).await], |_| {});
+    let client = client(relay.address).await;
+    assert_eq!(ask(&client, b"before").await, b"\0before");
+    let taken = relay.ctx.udp.batch();
+    client.send(b"meets a fault").await.expect("an open socket");
+    while relay.live().totals().connections_open > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(taken);
+    assert_eq!(receive(&client).await, b"\0meets a fault");
+    assert!(relay.count_of(Cause::Internal) > 0);
+    assert_eq!((relay.ctx.udp.flows(), relay.live().totals().connections_open), (1, 1));
+}
