@@ -10,8 +10,8 @@ use poise_ipc::message::{
 use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
-    BackendCounters, BackendStatus, CheckRow, DaemonStatus, GroupStatus, Health, HealthStatus, LastVerdict,
-    ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
+    BackendCounters, BackendStatus, CheckRow, DaemonStatus, DrainStatus, GroupStatus, Health, HealthStatus,
+    LastVerdict, ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
 };
 
 use super::key::Key;
@@ -80,6 +80,14 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
             latency_p99_us: if rps == 0 { 0 } else { 40_000 + rps * 100 },
             ..BackendCounters::default()
         },
+        drain: state.is_draining().then_some(DrainStatus {
+            since_ms: NOW_MS - 50_000,
+            deadline_ms: NOW_MS + 250_000,
+            open: 12,
+            queued: 0,
+            pinned: 40,
+            estimated_end_ms: Some(NOW_MS + 130_000),
+        }),
         ..BackendStatus::of(name(group), name(backend), &settings)
     }
 }

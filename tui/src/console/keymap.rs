@@ -35,6 +35,7 @@ pub enum Action {
     WeightDownTen,
     WeightType,
     Drain,
+    DrainHard,
     Maintain,
     Mark,
     Range,
@@ -73,6 +74,7 @@ impl Action {
                 | Self::WeightDownTen
                 | Self::WeightType
                 | Self::Drain
+                | Self::DrainHard
                 | Self::Maintain
                 | Self::Undo
                 | Self::Redo

@@ -26,6 +26,7 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Action::Drain => switch(state, AdminState::Draining, effects),
+        Action::DrainHard => switch(state, AdminState::DrainingHard, effects),
         Action::Maintain => switch(state, AdminState::Disabled, effects),
         Action::Undo => step(state, Draft::undo, "nothing to undo", effects),
         Action::Redo => step(state, Draft::redo, "nothing to redo", effects),

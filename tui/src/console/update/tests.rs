@@ -87,6 +87,17 @@ fn undo_and_redo_walk_the_draft() {
 }
 
 #[test]
+fn a_drain_is_soft_or_hard_and_the_same_key_takes_it_back() {
+    let mut bench = Bench::live(SIZE);
+    for (key, wanted) in [("o", AdminState::Draining), ("a", AdminState::DrainingHard)] {
+        bench.press(key);
+        assert_eq!(bench.state.draft.get(1).unwrap().mine.state, wanted);
+    }
+    bench.press("a");
+    assert!(bench.state.draft.is_empty());
+}
+
+#[test]
 fn edits_act_on_all_marked_backends() {
     let mut bench = Bench::live(SIZE);
     bench.press("Space Space o");

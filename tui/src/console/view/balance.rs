@@ -221,7 +221,7 @@ fn group_line(model: &Model, group: &Group<'_>, canvas: &mut Canvas<'_>, (area, 
     }
 }
 
-/// A staged admin state in few cells.
+/// An admin state in few cells.
 const fn staged_word(state: AdminState) -> &'static str {
     match state {
         AdminState::Enabled => "ON",
@@ -290,7 +290,13 @@ impl Row<'_> {
                 let end = canvas.text(area, at, glyph, theme::role(condition));
                 canvas.text(area, (end, at.1), &format!(">{}*", staged_word(mine)), Role::Staged);
             }
-            _ => drop(canvas.text(area, at, &format!("{glyph} {}", condition.word()), theme::role(condition))),
+            _ => {
+                let word = match self.backend.state {
+                    AdminState::DrainingHard => staged_word(AdminState::DrainingHard),
+                    _ => condition.word(),
+                };
+                canvas.text(area, at, &format!("{glyph} {word}"), theme::role(condition));
+            }
         }
     }
 

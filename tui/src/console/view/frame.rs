@@ -16,7 +16,7 @@ use crate::console::state::screen::Screen;
 use crate::console::state::{LinkState, State, Tone};
 use poise_ipc::advice::Severity;
 use poise_ipc::model::CheckProtocol;
-use poise_ipc::status::{BackendStatus, GroupStatus};
+use poise_ipc::status::{BackendStatus, DrainStatus, GroupStatus};
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
     let parts = layout::frame(state.size.0, state.size.1);
@@ -145,7 +145,12 @@ fn detail(state: &State, canvas: &mut Canvas<'_>, area: Area) {
 /// A backend in one sentence.
 fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &State) -> String {
     let health = &backend.health;
-    let mut text = format!("{}  {}  {}", backend.name, backend.address, health.health);
+    let mut text = backend.name.to_string();
+    if let Some(drain) = &backend.drain {
+        // First, since it is what is waited for and narrow terminals cut the rest.
+        let _ = write!(text, "  {}", progress(drain, now_ms));
+    }
+    let _ = write!(text, "  {}  {}", backend.address, health.health);
     if health.since_ms > 0 {
         let _ = write!(text, " since {}", time::clock(health.since_ms, now_ms, &state.zone));
     }
@@ -164,6 +169,24 @@ fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &Stat
     }
     if backend.counters.connect_failures_total > 0 {
         let _ = write!(text, ", {} failed dials", backend.counters.connect_failures_total);
+    }
+    text
+}
+
+/// How far a drain has come, in few words.
+fn progress(drain: &DrainStatus, now_ms: u64) -> String {
+    let mut text = format!("{} open", drain.open);
+    for (count, word) in [(drain.queued, "queued"), (drain.pinned, "bound")] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {word}");
+        }
+    }
+    match drain.deadline_ms.checked_sub(now_ms).filter(|&left_ms| left_ms > 0) {
+        Some(left_ms) => drop(write!(text, ", {} left", span(left_ms))),
+        None => text.push_str(", time over"),
+    }
+    if let Some(end_ms) = drain.estimated_end_ms.filter(|&end_ms| end_ms > now_ms) {
+        let _ = write!(text, ", empty in {}", span(end_ms - now_ms));
     }
     text
 }

@@ -21,10 +21,11 @@ const LOOKS: [(&str, Caps); 3] = [
 ];
 
 /// What is done to a live console before the picture is taken.
-const SCENES: [(&str, &str); 10] = [
+const SCENES: [(&str, &str); 11] = [
     ("overview", "1"),
     ("balance", ""),
     ("balance_edited", "Down Down Down } Down m Space Space"),
+    ("draining", "a Down Down"),
     ("health", "3"),
     ("health_paused", "3 Up Up"),
     ("commit", "} Down o c"),
