@@ -20,8 +20,8 @@ pub use group::{Backend, CodeRange, Drain, Group, HealthCheck};
 pub use listener::{AcceptProxy, Access, Listener, ListenerLimits, Persistence};
 pub use number::{Bandwidth, Count, Mode};
 pub use words::{
-    AdminState, CheckMethod, CheckProtocol, ClientAddress, DrainEnd, FailOpen, ForwardedFor, PersistenceKind, Protocol,
-    ProxyMode, Redispatch, Scheduler,
+    AdminState, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, DrainEnd, FailOpen, ForwardedFor,
+    PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
 };
 
 use crate::name::Name;

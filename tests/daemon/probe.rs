@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use poise_ipc::model::{AdminState, CheckMethod, CheckProtocol, CodeRange, HealthCheck, Protocol};
+use poise_ipc::model::{AdminState, CheckMethod, CheckProtocol, CheckProxy, CodeRange, HealthCheck, Protocol};
 use poise_ipc::status::{Phase, Reason, Verdict};
 use poised::report::ProbeReport;
 use tokio::sync::mpsc;
 
 use crate::backends::{ANY_PORT, Deaf, PATIENCE, Refusing, Scripted, read_to_end, reset};
+use crate::datagrams::Echo;
 use crate::rig::{Plans, front, name};
 
 /// Probes that run, and what they report.
@@ -121,6 +122,30 @@ fn an_http_check_passes_by_the_status_code() {
     let wanted = HealthCheck { expect, ..check(CheckProtocol::Http) };
     let backend = answering(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(found(wanted, backend.address), Verdict::Pass { code: Some(503) });
+}
+
+#[test]
+fn l_04_a_probe_says_by_header_that_poised_speaks_for_itself() {
+    for (proxy, header) in [
+        (CheckProxy::Off, &b""[..]),
+        (CheckProxy::V1, b"PROXY UNKNOWN\r\n"),
+        (CheckProxy::V2, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"),
+    ] {
+        let backend = Scripted::new(move |mut stream| {
+            let mut begins = vec![0; header.len() + 6];
+            if stream.read_exact(&mut begins).is_ok() && begins == [header, b"HEAD /"].concat() {
+                head(&mut stream);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            }
+        });
+        let http = HealthCheck { proxy, ..check(CheckProtocol::Http) };
+        assert_eq!(found(http, backend.address), Verdict::Pass { code: Some(200) }, "{proxy}");
+    }
+    let (header, socket) = (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0ping", UdpSocket::bind(ANY_PORT).expect("a free port"));
+    let backend = Echo::on(socket, move |bytes, _| if bytes == header { b"pong".to_vec() } else { b"what?".to_vec() });
+    let (send, receive) = (Some("ping".to_owned()), Some("pong".to_owned()));
+    let udp = HealthCheck { proxy: CheckProxy::V2, send, receive, ..check(CheckProtocol::Udp) };
+    assert_eq!(found(udp, backend.address), Verdict::Pass { code: None });
 }
 
 #[test]

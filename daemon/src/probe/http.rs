@@ -13,8 +13,10 @@ use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
-use poise_ipc::model::{Address, CheckMethod};
+use poise_core::proxy::{Transport, encode_v1, encode_v2};
+use poise_ipc::model::{Address, CheckMethod, CheckProxy};
 use poise_ipc::status::{Phase, Reason};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -34,8 +36,11 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const BODY_BYTES_MAX: usize = 8 << 10;
 
 /// Asks over a fresh connection and returns the status code.
-pub(super) async fn status(target: &Target, stream: TcpStream, deadline: Instant) -> Result<u16, Failure> {
+pub(super) async fn status(target: &Target, mut stream: TcpStream, deadline: Instant) -> Result<u16, Failure> {
     let _ = stream.set_nodelay(true);
+    let told = timeout_at(deadline, stream.write_all(&header_of(target.check.proxy))).await;
+    let told = told.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    told.map_err(|error| (Phase::Send, reason(&error)))?;
     let request = request(target).ok_or((Phase::Send, Reason::Local))?;
     let handshake = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(|error| (Phase::Send, blame(&error)))?;
@@ -58,6 +63,15 @@ pub(super) async fn status(target: &Target, stream: TcpStream, deadline: Instant
         biased;
         code = exchange => code,
         never = moved => match never {},
+    }
+}
+
+/// Says of the connection that it is poised's own.
+fn header_of(version: CheckProxy) -> Vec<u8> {
+    match version {
+        CheckProxy::Off => Vec::new(),
+        CheckProxy::V1 => encode_v1(None),
+        CheckProxy::V2 => encode_v2(None, Transport::Stream),
     }
 }
 

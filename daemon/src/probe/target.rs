@@ -43,7 +43,7 @@ impl Target {
                 check.path.clone(),
                 check.host.clone(),
                 check.expect.clone(),
-                (check.send.clone(), check.receive.clone()),
+                (check.send.clone(), check.receive.clone(), check.proxy),
             )
         };
         question(self) == question(other)

@@ -7,7 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use poise_ipc::model::HealthCheck;
+use poise_core::proxy::{Transport, encode_v2};
+use poise_ipc::model::{CheckProxy, HealthCheck};
 use poise_ipc::status::{Phase, Reason, Verdict};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
@@ -31,6 +32,7 @@ pub(super) async fn probe(target: &Target, deadline: Instant) -> Verdict {
     };
     let (check, expected) = (&target.check, HealthCheck::payload(target.check.receive.as_deref().unwrap_or_default()));
     let question = HealthCheck::payload(check.send.as_deref().unwrap_or_default());
+    let question = [header(check.proxy), question].concat();
     if let Err(error) = socket.send(&question).await {
         return fail(Phase::Send, &error);
     }
@@ -45,6 +47,14 @@ pub(super) async fn probe(target: &Target, deadline: Instant) -> Verdict {
         Ok(Err(error)) => fail(Phase::Response, &error),
         Err(_) if is_due => fail(Phase::Response, &io::ErrorKind::TimedOut.into()),
         Err(_) => Verdict::Silent,
+    }
+}
+
+/// Says of the datagram that it is poised's own; version 1 has no such form.
+fn header(version: CheckProxy) -> Vec<u8> {
+    match version {
+        CheckProxy::V2 => encode_v2(None, Transport::Datagram),
+        CheckProxy::Off | CheckProxy::V1 => Vec::new(),
     }
 }
 

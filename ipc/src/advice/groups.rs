@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use super::{Finding, Severity, balance};
 use crate::Name;
 use crate::limits;
-use crate::model::{Address, AdminState, CheckProtocol, Group, HealthCheck, Scheduler};
+use crate::model::{Address, AdminState, CheckProtocol, CheckProxy, Group, HealthCheck, Scheduler};
 use crate::text::duration_text;
 
 /// Ends of a path that a program answers rather than a file (T-16).
@@ -151,6 +151,16 @@ fn foreign_settings(findings: &mut Vec<Finding>, path: &str, check: &HealthCheck
         ("send", CheckProtocol::Udp, check.send != standard.send),
         ("receive", CheckProtocol::Udp, check.receive != standard.receive),
     ];
+    let headless = match check.protocol {
+        CheckProtocol::Udp if check.proxy == CheckProxy::V1 => Some(("version 1 has no form for udp", "use v2")),
+        CheckProtocol::Http | CheckProtocol::Udp => None,
+        CheckProtocol::Tcp | CheckProtocol::Off => {
+            Some(("a probe that only connects, or none, says nothing", "use protocol = \"http\""))
+        }
+    };
+    if let Some((why, remedy)) = headless.filter(|_| check.proxy != CheckProxy::Off) {
+        findings.push(without_effect(path, "proxy", why, remedy));
+    }
     for (key, of, _) in given.iter().filter(|(_, of, given)| *given && *of != check.protocol) {
         let why = format!("the health check's protocol is {}", check.protocol);
         findings.push(without_effect(path, key, &why, &format!("use protocol = \"{of}\"")));

@@ -2,7 +2,9 @@
 
 use super::groups::{outside, without_effect};
 use super::{Finding, Severity, balance};
-use crate::model::{Bind, Listener, Persistence, PersistenceKind, Protocol, ProxyMode};
+use crate::model::{
+    Bind, CheckProtocol, CheckProxy, ClientAddress, Listener, Persistence, PersistenceKind, Protocol, ProxyMode,
+};
 use crate::text::duration_text;
 use crate::{Config, Name, limits};
 
@@ -15,6 +17,26 @@ pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, l
     persistence(findings, &path, config, listener);
     balance::clients(findings, &path, config, listener);
     foreign_settings(findings, &path, listener);
+    headless_probes(findings, name, config, listener);
+}
+
+/// Backends that are told the client's address by a header, and are probed without one.
+fn headless_probes(findings: &mut Vec<Finding>, name: &Name, config: &Config, listener: &Listener) {
+    let Some(check) = config.groups.get(&listener.group).map(|group| &group.health_check) else { return };
+    let version = match listener.client_address {
+        ClientAddress::ProxyV1 => CheckProxy::V1,
+        ClientAddress::ProxyV2 => CheckProxy::V2,
+        ClientAddress::Off | ClientAddress::Transparent => return,
+    };
+    // Probes of another port may be met by another service, and bare connections say nothing.
+    let asks = matches!(check.protocol, CheckProtocol::Http | CheckProtocol::Udp) && check.port.is_none();
+    if asks && check.proxy == CheckProxy::Off {
+        let path = format!("groups.{}.health_check.proxy", listener.group);
+        let finding = Finding::new(Severity::Warning, "probe-without-header", &path);
+        let finding =
+            finding.says(format!("listener {name} sends a PROXY header to these backends, their probes do not"));
+        findings.push(finding.remedy(format!("set {path} to {version}")));
+    }
 }
 
 /// Settings beside another protocol or kind of address than theirs.

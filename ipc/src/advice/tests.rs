@@ -232,3 +232,14 @@ fn backups_and_slow_start_that_do_nothing_are_named() {
     }
     assert_eq!(codes(&[("groups.app.slow_start", "30s")]), []);
 }
+
+#[test]
+fn probes_that_come_without_the_header_that_clients_come_with_are_a_finding() {
+    let (told, asks) = (("listeners.raw.client_address", "proxy-v2"), ("groups.app.health_check.protocol", "http"));
+    let (path, code) = ("groups.app.health_check.proxy", "probe-without-header");
+    assert_found(&[told, asks], code, path);
+    assert_eq!(codes(&[told, asks, (path, "v2")]), []);
+    assert_eq!(codes(&[told]), [], "a bare connection says nothing");
+    assert_eq!(codes(&[told, asks, ("groups.app.health_check.port", "8080")]), [], "another service may be there");
+    assert_found(&[(path, "v1")], "setting-without-effect", path);
+}

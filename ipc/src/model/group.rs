@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AdminState, CheckMethod, CheckProtocol, Count, DrainEnd, FailOpen, Scheduler};
+use super::{Address, AdminState, CheckMethod, CheckProtocol, CheckProxy, Count, DrainEnd, FailOpen, Scheduler};
 use crate::limits;
 use crate::name::Name;
 
@@ -124,6 +124,8 @@ pub struct HealthCheck {
     /// `udp`: what a reply must begin with, written like `send`; when absent any reply passes, and
     /// silence proves nothing unless something was sent.
     pub receive: Option<String>,
+    /// `http`, `udp`: the PROXY protocol header that goes ahead, for backends that insist on one (L-04).
+    pub proxy: CheckProxy,
 }
 
 impl Default for HealthCheck {
@@ -141,6 +143,7 @@ impl Default for HealthCheck {
             expect: vec![CodeRange { low: 200, high: 399 }],
             send: None,
             receive: None,
+            proxy: CheckProxy::Off,
         }
     }
 }

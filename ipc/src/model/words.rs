@@ -195,6 +195,19 @@ pub enum CheckMethod {
     Get,
 }
 
+/// The PROXY protocol header of a probe: it says that poised speaks for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckProxy {
+    /// None is sent.
+    #[default]
+    Off,
+    /// Version 1, `UNKNOWN`; it has no form for `udp`.
+    V1,
+    /// Version 2, `LOCAL`.
+    V2,
+}
+
 macro_rules! words {
     ($($kind:ty { $($variant:path => $word:literal),+ $(,)? })+) => {$(
         impl $kind {
@@ -238,4 +251,5 @@ words! {
     DrainEnd { Self::Leave => "leave", Self::Close => "close", Self::Reset => "reset" }
     CheckProtocol { Self::Off => "off", Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp" }
     CheckMethod { Self::Head => "HEAD", Self::Get => "GET" }
+    CheckProxy { Self::Off => "off", Self::V1 => "v1", Self::V2 => "v2" }
 }

@@ -7,8 +7,8 @@ use super::nearest::nearest;
 use super::value::wrong_type;
 use crate::fault::Fault;
 use crate::model::{
-    AdminState, CheckMethod, CheckProtocol, ClientAddress, DrainEnd, FailOpen, ForwardedFor, PersistenceKind, Protocol,
-    ProxyMode, Redispatch, Scheduler,
+    AdminState, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, DrainEnd, FailOpen, ForwardedFor,
+    PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
 };
 
 /// A type whose values are words.
@@ -36,6 +36,7 @@ words!(
     AdminState,
     CheckMethod,
     CheckProtocol,
+    CheckProxy,
     ClientAddress,
     DrainEnd,
     FailOpen,

@@ -2,7 +2,7 @@
 
 use super::field;
 use crate::limits;
-use crate::model::{CheckMethod, CheckProtocol, FailOpen, Group, HealthCheck, Scheduler};
+use crate::model::{CheckMethod, CheckProtocol, CheckProxy, FailOpen, Group, HealthCheck, Scheduler};
 use crate::text::field::{Entry, Field, Object, Section, Standard};
 use crate::text::texts::Alphabet;
 use crate::text::value::{Kind, Value};
@@ -141,6 +141,13 @@ const HEALTH_CHECK: Section<Group> = Section {
             Kind::Text(Alphabet::Payload),
             None,
             "`udp`: what the reply must begin with; any reply passes unless given."
+        ),
+        field!(
+            "proxy",
+            group.health_check.proxy,
+            Kind::word::<CheckProxy>(),
+            CheckProxy::Off,
+            "`http`, `udp`: sends a PROXY header of this version that speaks for poised itself, for backends that insist on one."
         ),
     ],
 };

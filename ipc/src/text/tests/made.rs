@@ -12,9 +12,10 @@ use super::SAMPLE;
 use crate::edit::Edit;
 use crate::limits;
 use crate::model::{
-    AcceptProxy, Access, Address, AdminState, Backend, Bandwidth, Bind, CheckMethod, CheckProtocol, ClientAddress,
-    CodeRange, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Listener, ListenerLimits, Mode,
-    Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
+    AcceptProxy, Access, Address, AdminState, Backend, Bandwidth, Bind, CheckMethod, CheckProtocol, CheckProxy,
+    ClientAddress, CodeRange, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Listener,
+    ListenerLimits, Mode, Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redispatch,
+    Scheduler,
 };
 use crate::text::print;
 use crate::{Config, Name};
@@ -83,21 +84,25 @@ fn a_health_check() -> impl Strategy<Value = HealthCheck> {
     let thresholds = (limits::CHECK_THRESHOLD, limits::CHECK_THRESHOLD);
     let http =
         (a_word(CheckMethod::WORDS), "/[-a-z0-9_/.%?#&=]{0,9}", option::of("[a-z0-9][a-z0-9.-]{0,9}"), some_codes());
-    let payloads = (option::of("[a-zA-Z0-9 #]{1,9}|hex:([0-9a-f]{2}){1,4}"), option::of("[A-Z]{1,3}"));
+    let payloads =
+        (option::of("[a-zA-Z0-9 #]{1,9}|hex:([0-9a-f]{2}){1,4}"), option::of("[A-Z]{1,3}"), a_word(CheckProxy::WORDS));
     let made = (a_word(CheckProtocol::WORDS), option::of(1..=u16::MAX), times, thresholds, http, payloads);
-    made.prop_map(|(protocol, port, times, thresholds, (method, path, host, expect), (send, receive))| HealthCheck {
-        protocol,
-        port,
-        interval_ms: times.0,
-        timeout_ms: times.1,
-        rise: thresholds.0,
-        fall: thresholds.1,
-        method,
-        path,
-        host,
-        expect,
-        send,
-        receive,
+    made.prop_map(|(protocol, port, times, thresholds, (method, path, host, expect), (send, receive, proxy))| {
+        HealthCheck {
+            protocol,
+            port,
+            interval_ms: times.0,
+            timeout_ms: times.1,
+            rise: thresholds.0,
+            fall: thresholds.1,
+            method,
+            path,
+            host,
+            expect,
+            send,
+            receive,
+            proxy,
+        }
     })
 }
 
