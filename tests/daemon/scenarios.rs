@@ -8,6 +8,7 @@ mod datagrams;
 mod drains;
 mod entries;
 mod limits;
+mod protocols;
 mod real_client;
 mod source;
 mod standby;
