@@ -29,6 +29,13 @@ pub(crate) fn allow_revision(dir: &Path, revision: i64) {
     other.execute("DELETE FROM revisions WHERE revision = ?1", [revision]).expect("written");
 }
 
+/// How many parts of persistence entries would be there after a kill.
+pub(crate) fn entry_parts(dir: &Path) -> u32 {
+    let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
+    let in_force = "SELECT count(*) FROM entries JOIN entries_in_force USING (generation)";
+    other.query_row(in_force, [], |row| row.get(0)).expect("read")
+}
+
 fn open(dir: &Path) -> (Store, Stored) {
     Store::open(StateDir::hold(dir).expect("held")).expect("opens")
 }

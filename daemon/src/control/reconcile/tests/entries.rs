@@ -11,6 +11,8 @@ use poise_ipc::message::{ErrorCode, Reply, Verb};
 
 use super::support::*;
 use crate::control::command::Answer;
+use crate::control::reconcile::{ENTRIES_TICKS, TICK};
+use crate::store::tests::entry_parts;
 
 const SOURCE: &str = "\
 listeners.one = { bind = \"127.0.0.1:1001\", protocol = \"tcp\", group = \"app\", persistence = { kind = \"source\", timeout = \"1h\" } }
@@ -151,6 +153,26 @@ fn a_full_table_outlives_a_restart() {
         writer.stop().await;
         let writer = start(dir.path()).await;
         assert_eq!(total(&writer, EntryFilter::default()).await, 0);
+        writer.stop().await;
+    });
+}
+
+#[test]
+fn a_kill_costs_the_last_minute_at_the_most() {
+    on_runtime(async {
+        let dir = tempfile::tempdir().expect("dir");
+        let writer = start(dir.path()).await;
+        bind(&writer, ("one", "a"), 0..1);
+        tokio::time::pause();
+        let minute = TICK * u32::try_from(ENTRIES_TICKS).expect("small");
+        tokio::time::sleep(minute + TICK).await;
+        tokio::time::resume();
+        // The store writes when nothing else waits; each answer of it leaves it a moment.
+        let mut rounds = 0..10_000;
+        while entry_parts(&dir.path().join("state")) == 0 {
+            rounds.next().expect("it is stored in the end");
+            writer.ask(Verb::History { limit: 1 }).await.expect("answered");
+        }
         writer.stop().await;
     });
 }
