@@ -40,7 +40,7 @@ pub(crate) fn socket(client: SocketAddr, target: SocketAddr, kind: Type) -> io::
         let socket = Socket::new(Domain::for_address(client), kind.nonblocking().cloexec(), None)?;
         allow(&socket, client.ip())?;
         if kind == Type::STREAM {
-            // A client may use its port again before the kernel forgets what we did with it.
+            // A client may use one port at several listeners, and again before the kernel forgets it.
             socket.set_reuse_address(true)?;
         }
         io::Result::Ok(socket)

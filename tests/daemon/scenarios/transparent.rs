@@ -2,6 +2,7 @@
 //! keeps answers away (L-04). What connections of TCP show stands in `real_client`.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use poise_core::proxy::{Addresses, Transport, encode_v2};
 use poise_ipc::cause::Cause;
 use poise_ipc::message::ErrorCode;
 use poise_ipc::model::{ClientAddress, Protocol};
+use socket2::{Domain, Socket, Type};
 
 use crate::backends::{PATIENCE, Scripted, patient, read_to_end, until};
 use crate::datagrams::{Echo, ask};
@@ -100,35 +102,37 @@ fn s_53_a_udp_backend_is_told_the_clients_address_in_the_first_datagram() {
 }
 
 #[test]
-fn s_53_a_client_keeps_its_port_also_when_it_uses_it_again_at_once() {
-    if !inside(this!(s_53_a_client_keeps_its_port_also_when_it_uses_it_again_at_once)) {
+fn s_53_a_client_keeps_its_port_also_at_two_listeners_at_once() {
+    if !inside(this!(s_53_a_client_keeps_its_port_also_at_two_listeners_at_once)) {
         return;
     }
     let row = Row::new();
     row.route_back();
-    let listener = row.backend.run(|| TcpListener::bind("10.2.0.2:0").expect("a free port"));
-    let backend = Scripted::on(listener, |mut stream| {
-        let peer = stream.peer_addr().expect("it is connected").to_string();
-        let _ = std::io::Write::write_all(&mut stream, peer.as_bytes());
+    let backends = [(); 2].map(|()| {
+        let listener = row.backend.run(|| TcpListener::bind("10.2.0.2:0").expect("a free port"));
+        Scripted::on(listener, |mut stream| {
+            let peer = stream.peer_addr().expect("it is connected").to_string();
+            let _ = stream.write_all(format!("{peer}\n").as_bytes());
+            let _ = read_to_end(&mut stream);
+        })
     });
-    let rig = rig(Protocol::Tcp, "10.1.0.1", ClientAddress::Transparent, backend.address);
-    let to = rig.address_of("front");
-    // A usual port, and one that only root may have.
-    for port in [40_001_u16, 40_001, 1_001, 1_001] {
-        let own = SocketAddr::from(([10, 1, 0, 2], port));
-        let said = row.client.run(move || {
-            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let rigs = backends.each_ref().map(|b| rig(Protocol::Tcp, "10.1.0.1", ClientAddress::Transparent, b.address));
+    let own = SocketAddr::from(([10, 1, 0, 2], 40_001));
+    let asked = rigs.each_ref().map(|rig| {
+        let to = rig.address_of("front");
+        row.client.run(move || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
             socket.set_reuse_address(true).expect("an open socket");
-            socket.bind(&own.into()).expect("it is free again");
+            socket.bind(&own.into()).expect("nobody else is on this machine");
             socket.connect(&to.into()).expect("the listener accepts");
-            let mut client: TcpStream = patient(socket.into());
-            let said = read_to_end(&mut client).expect("an orderly end");
-            // The client resets, so that the kernel forgets the connection at once.
-            crate::backends::reset(client);
-            String::from_utf8(said).expect("an address")
-        });
-        assert_eq!(said, own.to_string());
-    }
+            let mut client = BufReader::new(patient(socket.into()));
+            let mut said = String::new();
+            client.read_line(&mut said).expect("a line");
+            // It stays open while the other one is asked.
+            (said, client)
+        })
+    });
+    assert_eq!(asked.each_ref().map(|(said, _)| said.trim_end().to_owned()), [own.to_string(), own.to_string()]);
 }
 
 #[test]
