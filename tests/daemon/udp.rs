@@ -133,6 +133,8 @@ fn edits_lose_no_datagram_and_a_renamed_listener_keeps_its_flows() {
 fn tcp_and_udp_share_a_port() {
     let (datagrams, stream) = ([Echo::new(0)], Scripted::saying("hello"));
     let mut rig = udp(&datagrams);
+    // An address of its own: on the usual one another test's connection may have the port.
+    edit_listener(&mut rig, |listener| listener.bind = Bind::Ip(([127, 77, 0, 1], 0).into()));
     let bind = rig.address_of("front");
     rig.edit(|config| {
         let mut group = config.groups[&name("app")].clone();
