@@ -68,18 +68,27 @@ fn rate(streams: &[TcpStream], time: Duration) -> f64 {
     bytes as f64 / began.elapsed().as_secs_f64()
 }
 
+/// Waits until the rate comes within 5 % of the limit. It never passes it by more than what had
+/// piled up in buffers while a busy machine kept the readers from reading.
+fn comes_to(streams: &[TcpStream], limit: f64) {
+    until("the limit is used", || {
+        let rate = rate(streams, Duration::from_secs(1));
+        assert!(rate <= 1.2 * limit, "{rate} B/s of {limit}");
+        (rate - limit).abs() <= 0.05 * limit
+    });
+}
+
 #[test]
 fn s_02_bandwidth_holds_over_all_connections_and_workers_and_changes_live() {
     let backend = endless();
     let limit = |mbit: u64| Some(Bandwidth(mbit * 1_000_000));
     let mut rig = rig(&[backend.address], 2, |listener| listener.limits.bandwidth_out = limit(40));
     let streams: Vec<_> = (0..4).map(|_| rig.connect_with_window(64 << 10)).collect();
-    let within = |rate: f64, ideal: f64| assert!((rate - ideal).abs() <= 0.05 * ideal, "{rate} B/s of {ideal}");
-    within(rate(&streams, Duration::from_secs(2)), 5e6);
+    comes_to(&streams, 5e6);
     rig.edit(|config| front_of(config, |listener| listener.limits.bandwidth_out = limit(400)));
-    within(rate(&streams, Duration::from_secs(2)), 50e6);
+    comes_to(&streams, 50e6);
     rig.edit(|config| front_of(config, |listener| listener.limits.bandwidth_out = None));
-    assert!(rate(&streams, Duration::from_millis(500)) > 60e6, "without a limit there is none");
+    until("nothing holds it back", || rate(&streams, Duration::from_millis(300)) > 60e6);
 }
 
 #[test]
@@ -102,7 +111,9 @@ fn s_02_bandwidth_is_shared_alike_and_one_way_does_not_slow_the_other() {
         let threads: Vec<_> = streams.iter().map(|stream| scope.spawn(move || read(stream))).collect();
         threads.into_iter().map(|thread| thread.join().expect("bytes come")).collect()
     });
-    assert!(read.iter().all(|&bytes| (700_000..=1_400_000).contains(&bytes)), "a quarter of 4 MB each: {read:?}");
+    let (least, most) = (read.iter().min().expect("four"), read.iter().max().expect("four"));
+    assert!(read.iter().sum::<usize>() <= 4_800_000, "2 MB/s for 2 s, and what buffers hold: {read:?}");
+    assert!(*most <= 2 * *least, "about a quarter each: {read:?}");
 }
 
 #[test]
