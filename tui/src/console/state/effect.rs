@@ -4,7 +4,7 @@
 
 use poise_ipc::model::AdminState;
 use poise_ipc::name::Name;
-use poise_ipc::status::{GroupStatus, Health};
+use poise_ipc::status::{BackendStatus, GroupStatus, Health};
 
 use super::draft::{Draft, Staged, Values};
 use super::model::{Model, wants};
@@ -49,23 +49,33 @@ fn want(draft: &Draft, model: &Model, id: u64) -> Option<(f64, f64)> {
     Some((before[at], wants_after(draft, group)[at]))
 }
 
-fn values_after(draft: &Draft, backend: &poise_ipc::status::BackendStatus) -> Values {
+fn values_after(draft: &Draft, backend: &BackendStatus) -> Values {
     draft.get(backend.id).map_or_else(|| Values::of(backend), |staged| staged.mine)
 }
 
-fn effective_after(draft: &Draft, backend: &poise_ipc::status::BackendStatus) -> u32 {
-    match (draft.get(backend.id).map(|staged| staged.mine), backend.health.health) {
-        (None, _) => backend.effective_weight,
-        (Some(Values { weight, state: AdminState::Enabled }), Health::Up | Health::Unknown) => u32::from(weight),
+/// What a backend could carry once the draft is applied, were it not a backup.
+fn capacity_after(draft: &Draft, backend: &BackendStatus) -> u32 {
+    let staged = draft.get(backend.id).is_some();
+    match (values_after(draft, backend), backend.health.health) {
+        // Its effective weight knows of slow start and fail-open, but a backup that stands by has none.
+        _ if !staged && !backend.backup => backend.effective_weight,
+        (Values { weight, state: AdminState::Enabled }, Health::Up | Health::Unknown) => u32::from(weight),
         _ => 0,
     }
 }
 
+/// Whether backups will serve once the draft is applied: nobody else can.
+fn on_backups_after(draft: &Draft, group: &GroupStatus) -> bool {
+    group.backends.iter().filter(|b| !b.backup).all(|b| capacity_after(draft, b) == 0)
+}
+
 /// Wanted shares of a group once the draft is applied, in the order of its backends.
 pub fn wants_after(draft: &Draft, group: &GroupStatus) -> Vec<f64> {
+    let on_backups = on_backups_after(draft, group);
     wants(group, |b| {
         let values = values_after(draft, b);
-        (values.weight, values.state, effective_after(draft, b))
+        let serves = b.backup == on_backups;
+        (values.weight, values.state, if serves { capacity_after(draft, b) } else { 0 })
     })
 }
 
@@ -79,18 +89,22 @@ pub fn checks(draft: &Draft, model: &Model) -> Vec<Check> {
 fn check(draft: &Draft, group: &GroupStatus) -> Check {
     let name = &group.name;
     let all = group.backends.len();
-    let live = group.backends.iter().filter(|b| effective_after(draft, b) > 0).count();
+    let able =
+        |backup: bool| group.backends.iter().filter(|b| b.backup == backup && capacity_after(draft, b) > 0).count();
+    let (live, standby) = (able(false), able(true));
     let weightless = group.backends.iter().all(|b| values_after(draft, b).weight == 0);
     let enabled = group.backends.iter().any(|b| values_after(draft, b).state == AdminState::Enabled);
-    let text = match live {
+    let text = match (live, standby) {
         _ if weightless => format!("{name}: every weight is 0, requests get 503"),
-        0 if !enabled => format!("{name}: no backend stays in service, requests get 503"),
-        0 => format!("{name}: no live backend takes new work"),
-        1 if all > 1 => format!("{name}: 1 of {all} takes new work, none to fail over to"),
-        live => format!("{name}: {live} of {all} take new work"),
+        (0, 0) if !enabled => format!("{name}: no backend stays in service, requests get 503"),
+        (0, 0) => format!("{name}: no live backend takes new work"),
+        (0, standby) => format!("{name}: nobody but {standby} of {all}, as backup, takes new work"),
+        (1, 0) if all > 1 => format!("{name}: 1 of {all} takes new work, none to fail over to"),
+        (live, 0) => format!("{name}: {live} of {all} take new work"),
+        (live, standby) => format!("{name}: {live} of {all} take new work, {standby} as backup"),
     };
-    let level = if live == 0 || (live == 1 && all > 1) { Level::Alarm } else { Level::Fine };
-    Check { level, text }
+    let alarms = live == 0 || (live == 1 && standby == 0 && all > 1);
+    Check { level: if alarms { Level::Alarm } else { Level::Fine }, text }
 }
 
 /// A staged edit as the command line would say it.
@@ -111,3 +125,6 @@ pub fn commands(staged: &Staged) -> Vec<String> {
     }
     commands
 }
+
+#[cfg(test)]
+mod tests;
