@@ -1,16 +1,20 @@
-//! Messages of the control protocol: requests, replies and events.
+//! Messages of the control protocol: requests and replies here, events in `event`.
 //!
 //! The same types travel as bincode frames and as JSON lines (`frame`). Variants and fields are
 //! only ever appended; fields that JSON may leave out have a default.
 
+mod event;
+
 use serde::{Deserialize, Serialize};
+
+pub use event::{BackendMoved, Counters, Drained, Event, EventBody, ListenerMoved, Transition};
 
 use crate::edit::Edit;
 use crate::entries::{EntryPage, EntryQuery, EntryRemoval};
 use crate::fault::Fault;
-use crate::model::{Config, DrainEnd};
+use crate::model::Config;
 use crate::name::Name;
-use crate::status::{BackendCounters, CheckRow, DrainOutcome, DrainStatus, Health, ListenerCounters, Status, Verdict};
+use crate::status::{CheckRow, Status};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -368,121 +372,6 @@ pub struct Author {
     pub user: String,
     /// Process id of the client; 0 for the daemon itself.
     pub pid: i32,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Number of the event within its connection; a gap means lost events.
-    pub seq: u64,
-    /// When, in milliseconds since the epoch.
-    pub at_ms: u64,
-    /// What.
-    pub body: EventBody,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EventBody {
-    /// The state as a whole: first after `Subscribe`, then after each commit and after `Lost`.
-    Snapshot(Box<Status>),
-    /// A commit.
-    Committed(Commit),
-    /// The health of a backend changed.
-    Transition(Transition),
-    /// A group began or ceased to use backends although all are down.
-    FailOpen {
-        /// The group.
-        group: Name,
-        /// Whether it began.
-        active: bool,
-    },
-    /// A verdict: a new row of the health log, or a row that grew.
-    Checked(CheckRow),
-    /// Counters and states that moved since the last such event.
-    Counters(Counters),
-    /// Events that this reader was too slow for.
-    Lost {
-        /// How many.
-        count: u64,
-    },
-    /// A drain came to its end; topic `health`.
-    Drained(Drained),
-}
-
-/// The end of a drain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drained {
-    /// The backend's group.
-    pub group: Name,
-    /// The backend's name.
-    pub backend: Name,
-    /// Whether it is empty or its time was over.
-    pub outcome: DrainOutcome,
-    /// What becomes of what is left when its time was over.
-    pub then: DrainEnd,
-    /// Connections, flows and requests that were open at that moment.
-    pub open: u64,
-}
-
-/// A change of health with its cause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// The backend's group.
-    pub group: Name,
-    /// The backend's name.
-    pub backend: Name,
-    /// Health before.
-    pub from: Health,
-    /// Health after.
-    pub to: Health,
-    /// The verdict that brought it about.
-    pub verdict: Verdict,
-    /// Equal verdicts in a row that it took.
-    pub streak: u32,
-}
-
-/// Counters that moved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Listeners whose counters moved.
-    pub listeners: Vec<ListenerMoved>,
-    /// Backends whose counters, health or effective weight moved.
-    pub backends: Vec<BackendMoved>,
-}
-
-/// New counters of a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListenerMoved {
-    /// Its name.
-    pub name: Name,
-    /// Its counters.
-    pub counters: ListenerCounters,
-}
-
-/// New counters of a backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackendMoved {
-    /// Its group.
-    pub group: Name,
-    /// Its name.
-    pub name: Name,
-    /// Weight that the scheduler uses.
-    pub effective_weight: u32,
-    /// Its health with the evidence.
-    pub health: crate::status::HealthStatus,
-    /// Its counters.
-    pub counters: BackendCounters,
-    /// How far its drain has come.
-    #[serde(default)]
-    pub drain: Option<DrainStatus>,
-    /// Clients that source persistence binds to it.
-    #[serde(default)]
-    pub pinned_entries: u64,
-    /// Connections or requests that wait for it.
-    #[serde(default)]
-    pub queued: u64,
 }
 
 /// Why a request was refused.

@@ -1,0 +1,127 @@
+//! Events of the control protocol: what a subscription tells, one by one.
+//!
+//! They travel within [`ServerMessage`](super::ServerMessage); `control::bus` of the daemon makes
+//! them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Commit;
+use crate::model::DrainEnd;
+use crate::name::Name;
+use crate::status::{BackendCounters, CheckRow, DrainOutcome, DrainStatus, Health, HealthStatus, ListenerCounters};
+use crate::status::{Status, Verdict};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Number of the event within its connection; a gap means lost events.
+    pub seq: u64,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What.
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventBody {
+    /// The state as a whole: first after `Subscribe`, then after each commit and after `Lost`.
+    Snapshot(Box<Status>),
+    /// A commit.
+    Committed(Commit),
+    /// The health of a backend changed.
+    Transition(Transition),
+    /// A group began or ceased to use backends although all are down.
+    FailOpen {
+        /// The group.
+        group: Name,
+        /// Whether it began.
+        active: bool,
+    },
+    /// A verdict: a new row of the health log, or a row that grew.
+    Checked(CheckRow),
+    /// Counters and states that moved since the last such event.
+    Counters(Counters),
+    /// Events that this reader was too slow for.
+    Lost {
+        /// How many.
+        count: u64,
+    },
+    /// A drain came to its end; topic `health`.
+    Drained(Drained),
+}
+
+/// The end of a drain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// Whether it is empty or its time was over.
+    pub outcome: DrainOutcome,
+    /// What becomes of what is left when its time was over.
+    pub then: DrainEnd,
+    /// Connections, flows and requests that were open at that moment.
+    pub open: u64,
+}
+
+/// A change of health with its cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// Health before.
+    pub from: Health,
+    /// Health after.
+    pub to: Health,
+    /// The verdict that brought it about.
+    pub verdict: Verdict,
+    /// Equal verdicts in a row that it took.
+    pub streak: u32,
+}
+
+/// Counters that moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Listeners whose counters moved.
+    pub listeners: Vec<ListenerMoved>,
+    /// Backends whose counters, health or effective weight moved.
+    pub backends: Vec<BackendMoved>,
+}
+
+/// New counters of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerMoved {
+    /// Its name.
+    pub name: Name,
+    /// Its counters.
+    pub counters: ListenerCounters,
+}
+
+/// New counters of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendMoved {
+    /// Its group.
+    pub group: Name,
+    /// Its name.
+    pub name: Name,
+    /// Weight that the scheduler uses.
+    pub effective_weight: u32,
+    /// Its health with the evidence.
+    pub health: HealthStatus,
+    /// Its counters.
+    pub counters: BackendCounters,
+    /// How far its drain has come.
+    #[serde(default)]
+    pub drain: Option<DrainStatus>,
+    /// Clients that source persistence binds to it.
+    #[serde(default)]
+    pub pinned_entries: u64,
+    /// Connections or requests that wait for it.
+    #[serde(default)]
+    pub queued: u64,
+}
