@@ -174,9 +174,7 @@ impl Entrance {
             })),
         }
     }
-}
 
-impl Entrance {
     /// Refuses a connection of poised to itself that has been here before: it would go round for
     /// ever. The record names the listener and the backend that led back.
     fn refuse_round(&self, listener: &ListenerPlan, passage: &Passage, (client, peer): (TcpStream, SocketAddr)) {
@@ -206,9 +204,7 @@ impl Open {
         ctx.open.set(ctx.open.get() + 1);
         Self { ctx, live: Arc::clone(&listener.live), listener: listener.id, peer, admitted }
     }
-}
 
-impl Open {
     /// Finds out who the connection is from, and lets that client in unless its peer was let in
     /// already. A connection that is not to be served is reset.
     async fn received(&mut self, listener: &ListenerPlan, stream: &TcpStream) -> Option<Origin> {
