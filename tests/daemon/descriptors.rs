@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use poise_ipc::cause::Cause;
@@ -28,11 +27,7 @@ fn limited(descriptors: u32) -> Limited {
          [groups.app]\nhealth_check = \"off\"\n[groups.app.backends]\nb0 = {{ address = \"{}\" }}\n",
         backend.address
     ));
-    let program = place.command();
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
-    shell.arg(program.get_program()).args(program.get_args());
-    let daemon = place.start_by(&mut shell);
+    let daemon = place.start_by(&mut place.command_limited(descriptors));
     let address = daemon.status().listeners[0].bind.ip().expect("an address and port");
     Limited { _place: place, _backend: backend, daemon, address }
 }

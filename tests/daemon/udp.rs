@@ -1,7 +1,6 @@
 //! UDP through the relay: who serves which client, for how long, and what a flood does.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -229,11 +228,7 @@ fn limited(backend: &Echo, descriptors: u32) -> (Place, Daemon, SocketAddr) {
          [groups.app]\nhealth_check = \"off\"\n[groups.app.backends]\nb0 = {{ address = \"{}\" }}\n",
         backend.address
     ));
-    let program = place.command();
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
-    shell.arg(program.get_program()).args(program.get_args());
-    let daemon = place.start_by(&mut shell);
+    let daemon = place.start_by(&mut place.command_limited(descriptors));
     let address = daemon.status().listeners[0].bind.ip().expect("an address and port");
     (place, daemon, address)
 }

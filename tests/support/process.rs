@@ -70,6 +70,15 @@ impl Place {
         self.command_with(&self.socket(), drain_time)
     }
 
+    /// The command line of a daemon that may hold so many descriptors.
+    pub fn command_limited(&self, descriptors: u32) -> Command {
+        let program = self.command();
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
+        shell.arg(program.get_program()).args(program.get_args());
+        shell
+    }
+
     fn command_with(&self, socket: &Path, drain_time: &str) -> Command {
         let mut command = command();
         command.arg("--config").arg(self.file()).arg("--state-dir").arg(self.state());

@@ -103,8 +103,10 @@ fn s_12_drain_close_ends_open_connections_in_good_order_at_the_deadline() {
 #[test]
 fn s_12_drain_close_ends_the_connections_of_peers_that_do_not_listen_too() {
     let deaf = Scripted::new(|stream| {
-        std::thread::sleep(Duration::from_secs(5));
-        drop(stream);
+        let _held = stream;
+        loop {
+            std::thread::park();
+        }
     });
     let mut stage = Stage::new("protocol = \"tcp\"", &[deaf.address]);
     let mut client = stage.connect();

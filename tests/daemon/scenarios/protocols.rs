@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backends::{patient, read_to_end};
-use crate::process::{Place, set};
+use crate::process::{Daemon, Place, set};
 use crate::script::{Named, read_message, send};
 
 /// What a new connection is answered, and whether poised spoke HTTP to it: then the backend has seen
@@ -17,9 +17,8 @@ fn asked(front: SocketAddr, backend: &Named) -> (String, bool) {
     (body, seen.to_ascii_lowercase().contains("x-forwarded-for"))
 }
 
-#[test]
-fn s_10_the_protocol_of_a_listener_changes_live_and_back() {
-    let backend = Named::new("one");
+/// The real program with a listener of protocol `http` before one backend.
+fn fronted(backend: &Named) -> (Place, Daemon, SocketAddr) {
     let place = Place::new(&format!(
         "listeners.front = {{ bind = \"127.0.0.1:0\", protocol = \"http\", group = \"app\" }}
         groups.app.backends.b0 = {{ address = \"{}\" }}",
@@ -27,6 +26,13 @@ fn s_10_the_protocol_of_a_listener_changes_live_and_back() {
     ));
     let daemon = place.start();
     let front = daemon.status().listeners[0].bind.ip().expect("an address and port");
+    (place, daemon, front)
+}
+
+#[test]
+fn s_10_the_protocol_of_a_listener_changes_live_and_back() {
+    let backend = Named::new("one");
+    let (_place, daemon, front) = fronted(&backend);
     let switch = |protocol: &str| drop(daemon.ask(set("listeners.front.protocol", protocol)).expect("valid"));
 
     assert_eq!(asked(front, &backend), ("one".to_owned(), true));
@@ -48,13 +54,7 @@ fn s_10_the_protocol_of_a_listener_changes_live_and_back() {
 #[test]
 fn s_10_no_connection_is_refused_while_the_protocol_changes() {
     let backend = Named::new("one");
-    let place = Place::new(&format!(
-        "listeners.front = {{ bind = \"127.0.0.1:0\", protocol = \"http\", group = \"app\" }}
-        groups.app.backends.b0 = {{ address = \"{}\" }}",
-        backend.address
-    ));
-    let daemon = place.start();
-    let front = daemon.status().listeners[0].bind.ip().expect("an address and port");
+    let (_place, daemon, front) = fronted(&backend);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let clients = [0; 2].map(|_| {
