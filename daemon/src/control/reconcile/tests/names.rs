@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use poise_core::plan::Target;
+use poise_core::plan::{BackendPlan, Target};
 use poise_ipc::message::{ErrorCode, Verb};
 use poise_ipc::status::{BackendStatus, Health, Verdict};
 
@@ -17,10 +17,14 @@ async fn database(writer: &Writer) -> BackendStatus {
     backends.find(|backend| backend.name.as_str() == "db").expect("configured")
 }
 
-fn target(writer: &Writer) -> Target {
+fn planned(writer: &Writer) -> Arc<BackendPlan> {
     let plan = writer.published.load();
     let backend = plan.groups[0].backends.iter().find(|backend| backend.name.as_str() == "db");
-    backend.expect("planned").target.clone()
+    Arc::clone(backend.expect("planned"))
+}
+
+fn target(writer: &Writer) -> Target {
+    planned(writer).target.clone()
 }
 
 #[test]
@@ -69,6 +73,7 @@ fn a_name_that_moves_moves_its_backend_which_stays_the_same() {
         let writer = start(dir.path(), ports).await;
         writer.apply(vec![set(DB.0, DB.1)]).await.expect("it has an address");
         writer.verdict("db", Verdict::Pass { code: None }).await;
+        writer.until(|| planned(&writer).health == Health::Up).await;
         let before = database(&writer).await;
         assert_eq!((before.resolved, before.health.health), (Some(([10, 0, 0, 7], 5_432).into()), Health::Up));
         let ports = writer.ports.clone();
