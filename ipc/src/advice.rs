@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Listener;
 use crate::{BackendPath, Config};
 
 pub use loops::{Site, reaches};
@@ -30,7 +31,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
 pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, group) in &config.groups {
-        let used = config.listeners.values().any(|listener| listener.group == *name);
+        let used = config.listeners.values().flat_map(Listener::groups).any(|group| group == name);
         groups::judge(&mut findings, name, group, used);
     }
     for (name, listener) in &config.listeners {

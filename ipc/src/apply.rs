@@ -9,8 +9,8 @@ use crate::edit::Edit;
 use crate::fault::Fault;
 use crate::limits::EDITS_MAX;
 use crate::text::{
-    Entry, Field, Node, Object, Path, Reader, Section, backends_text, group_text, nearest, object_text, section_text,
-    value_of,
+    Entry, Field, Node, Object, Path, Reader, Section, group_text, listener_text, nearest, object_text, objects_text,
+    section_text, value_of,
 };
 use crate::{Config, Name, validate};
 
@@ -61,9 +61,21 @@ struct Reading<'a> {
 
 fn set(config: &mut Config, keys: &[&str], value: &mut Reading<'_>) -> Result<(), Fault> {
     match keys {
+        ["certificates", name] => {
+            let certificate = value.reader.object(&value.path, value.node);
+            config.certificates.insert(name_of(name)?, certificate);
+        }
         ["listeners", name] => {
             let listener = value.reader.listener(&value.path, value.node);
             config.listeners.insert(name_of(name)?, listener);
+        }
+        ["listeners", listener, "routes"] => {
+            let routes = value.reader.routes(&value.path, value.node);
+            found_mut(&mut config.listeners, listener, "listener")?.routes = routes;
+        }
+        ["listeners", listener, "routes", name] => {
+            let route = value.reader.object(&value.path, value.node);
+            found_mut(&mut config.listeners, listener, "listener")?.routes.insert(name_of(name)?, route);
         }
         ["groups", name] => {
             let group = value.reader.group(&value.path, value.node);
@@ -74,8 +86,15 @@ fn set(config: &mut Config, keys: &[&str], value: &mut Reading<'_>) -> Result<()
             found_mut(&mut config.groups, group, "group")?.backends = backends;
         }
         ["groups", group, "backends", name] => {
-            let backend = value.reader.backend(&value.path, value.node);
+            let backend = value.reader.object(&value.path, value.node);
             found_mut(&mut config.groups, group, "group")?.backends.insert(name_of(name)?, backend);
+        }
+        ["certificates", name, rest @ ..] => {
+            set_at(found_mut(&mut config.certificates, name, "certificate")?, rest, value)?;
+        }
+        ["listeners", listener, "routes", name, rest @ ..] => {
+            let listener = found_mut(&mut config.listeners, listener, "listener")?;
+            set_at(found_mut(&mut listener.routes, name, "route")?, rest, value)?;
         }
         ["listeners", name, rest @ ..] => set_at(found_mut(&mut config.listeners, name, "listener")?, rest, value)?,
         ["groups", group, "backends", name, rest @ ..] => {
@@ -101,7 +120,15 @@ fn set_at<T: Object>(object: &mut T, keys: &[&str], value: &mut Reading<'_>) -> 
 
 fn remove(config: &mut Config, keys: &[&str]) -> Result<(), Fault> {
     match keys {
+        ["certificates", name] => taken(&mut config.certificates, name, "certificate"),
         ["listeners", name] => taken(&mut config.listeners, name, "listener"),
+        ["listeners", listener, "routes"] => {
+            found_mut(&mut config.listeners, listener, "listener")?.routes.clear();
+            Ok(())
+        }
+        ["listeners", listener, "routes", name] => {
+            taken(&mut found_mut(&mut config.listeners, listener, "listener")?.routes, name, "route")
+        }
         ["groups", name] => taken(&mut config.groups, name, "group"),
         ["groups", group, "backends"] => {
             found_mut(&mut config.groups, group, "group")?.backends.clear();
@@ -109,6 +136,11 @@ fn remove(config: &mut Config, keys: &[&str]) -> Result<(), Fault> {
         }
         ["groups", group, "backends", name] => {
             taken(&mut found_mut(&mut config.groups, group, "group")?.backends, name, "backend")
+        }
+        ["certificates", name, rest @ ..] => reset_at(found_mut(&mut config.certificates, name, "certificate")?, rest),
+        ["listeners", listener, "routes", name, rest @ ..] => {
+            let listener = found_mut(&mut config.listeners, listener, "listener")?;
+            reset_at(found_mut(&mut listener.routes, name, "route")?, rest)
         }
         ["listeners", name, rest @ ..] => reset_at(found_mut(&mut config.listeners, name, "listener")?, rest),
         ["groups", group, "backends", name, rest @ ..] => {
@@ -138,10 +170,17 @@ fn reset_at<T: Object>(object: &mut T, keys: &[&str]) -> Result<(), Fault> {
 pub fn get(config: &Config, path: &str) -> Option<String> {
     let keys: Vec<&str> = path.split('.').collect();
     match keys.as_slice() {
-        ["listeners", name] => config.listeners.get(*name).map(object_text),
+        ["certificates", name] => config.certificates.get(*name).map(object_text),
+        ["certificates", name, rest @ ..] => get_at(config.certificates.get(*name)?, rest),
+        ["listeners", name] => config.listeners.get(*name).map(listener_text),
+        ["listeners", name, "routes"] => config.listeners.get(*name).map(|listener| objects_text(&listener.routes)),
+        ["listeners", listener, "routes", name] => config.listeners.get(*listener)?.routes.get(*name).map(object_text),
+        ["listeners", listener, "routes", name, rest @ ..] => {
+            get_at(config.listeners.get(*listener)?.routes.get(*name)?, rest)
+        }
         ["listeners", name, rest @ ..] => get_at(config.listeners.get(*name)?, rest),
         ["groups", name] => config.groups.get(*name).map(group_text),
-        ["groups", name, "backends"] => config.groups.get(*name).map(|group| backends_text(&group.backends)),
+        ["groups", name, "backends"] => config.groups.get(*name).map(|group| objects_text(&group.backends)),
         ["groups", group, "backends", name] => config.groups.get(*group)?.backends.get(*name).map(object_text),
         ["groups", group, "backends", name, rest @ ..] => get_at(config.groups.get(*group)?.backends.get(*name)?, rest),
         ["groups", name, rest @ ..] => get_at(config.groups.get(*name)?, rest),
@@ -161,10 +200,10 @@ fn get_at<T: Object>(object: &T, keys: &[&str]) -> Option<String> {
 
 /// A TOML text without its quotes, unless something else would be read without them.
 fn unquoted(text: String) -> String {
-    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    match bare {
+    let Ok(node) = value_of(&text) else { return text };
+    match node.get_ref().as_str() {
         Some(bare) if value_of(bare).is_ok_and(|node| node.get_ref().as_str() == Some(bare)) => bare.to_owned(),
-        _ => text,
+        _ => text.clone(),
     }
 }
 
@@ -200,7 +239,7 @@ fn unknown<'k>(what: &str, key: &str, known: impl Iterator<Item = &'k str>) -> F
 
 fn no_path() -> Fault {
     Fault::new("", "nothing can stand at this path")
-        .allowed("listeners.NAME, groups.NAME, groups.NAME.backends.NAME, each with or without .KEY")
+        .allowed("listeners.NAME, listeners.NAME.routes.NAME, groups.NAME, groups.NAME.backends.NAME, certificates.NAME, each with or without .KEY")
 }
 
 fn name_of(text: &str) -> Result<Name, Fault> {

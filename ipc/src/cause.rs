@@ -73,11 +73,25 @@ pub enum Cause {
     TransparentFailed,
     /// `udp`: the bandwidth of the listener was used up.
     Bandwidth,
+    /// No route of the listener takes the request, and the listener has no group (C1).
+    NoRoute,
+    /// The body of the request exceeds its limit.
+    BodyTooLarge,
+    /// The request is for a name that the connection's certificate does not speak for.
+    Misdirected,
+    /// The client's address has sent as many requests per second as it may.
+    RateLimited,
+    /// The TLS handshake with the client failed or took too long.
+    TlsHandshake,
+    /// The TLS handshake with the backend failed, or its certificate is not believed.
+    TlsToBackend,
+    /// An HTTP/2 client sent more of what costs work than serving it needs.
+    Http2Flood,
 }
 
 impl Cause {
     /// Every cause, in the order of its discriminant.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 38] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::TargetTooLong,
@@ -109,6 +123,13 @@ impl Cause {
         Self::FlowLimit,
         Self::TransparentFailed,
         Self::Bandwidth,
+        Self::NoRoute,
+        Self::BodyTooLarge,
+        Self::Misdirected,
+        Self::RateLimited,
+        Self::TlsHandshake,
+        Self::TlsToBackend,
+        Self::Http2Flood,
     ];
 
     /// The word for counters, logs and screens.
@@ -145,6 +166,13 @@ impl Cause {
             Self::FlowLimit => "flow-limit",
             Self::TransparentFailed => "transparent-failed",
             Self::Bandwidth => "bandwidth",
+            Self::NoRoute => "no-route",
+            Self::BodyTooLarge => "body-too-large",
+            Self::Misdirected => "misdirected",
+            Self::RateLimited => "rate-limited",
+            Self::TlsHandshake => "tls-handshake",
+            Self::TlsToBackend => "tls-to-backend",
+            Self::Http2Flood => "http2-flood",
         }
     }
 
@@ -153,14 +181,21 @@ impl Cause {
         match self {
             Self::BadRequest | Self::BadProxyHeader => Some(400),
             Self::Denied => Some(403),
+            Self::NoRoute => Some(404),
             Self::RequestTimeout => Some(408),
+            Self::BodyTooLarge => Some(413),
             Self::TargetTooLong => Some(414),
             Self::ExpectationFailed => Some(417),
-            Self::SourceLimit => Some(429),
+            Self::Misdirected => Some(421),
+            Self::SourceLimit | Self::RateLimited => Some(429),
             Self::HeadTooLarge => Some(431),
             Self::Internal | Self::TransparentFailed => Some(500),
             Self::NotImplemented => Some(501),
-            Self::ConnectFailed | Self::BackendClosed | Self::BadResponse | Self::ResponseHeadTooLarge => Some(502),
+            Self::ConnectFailed
+            | Self::BackendClosed
+            | Self::BadResponse
+            | Self::ResponseHeadTooLarge
+            | Self::TlsToBackend => Some(502),
             Self::NoBackend
             | Self::AllDown
             | Self::Shutdown
@@ -171,7 +206,13 @@ impl Cause {
             | Self::Unusable => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::Loop => Some(508),
-            Self::ClientClosed | Self::IdleTimeout | Self::Drained | Self::FlowLimit | Self::Bandwidth => None,
+            Self::ClientClosed
+            | Self::IdleTimeout
+            | Self::Drained
+            | Self::FlowLimit
+            | Self::Bandwidth
+            | Self::TlsHandshake
+            | Self::Http2Flood => None,
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::edit::Edit;
-use crate::model::Group;
-use crate::text::{Entry, Field, Object, group_text, object_text, value_of};
+use crate::model::{Group, Listener};
+use crate::text::{Entry, Field, Object, group_text, listener_text, object_text, value_of};
 use crate::{Config, Name};
 
 #[cfg(test)]
@@ -16,7 +16,8 @@ mod tests;
 /// The edits that lead from `from` to `to`, removals first.
 pub fn diff(from: &Config, to: &Config) -> Vec<Edit> {
     let mut edits = Vec::new();
-    objects(&mut edits, "listeners", (&from.listeners, &to.listeners), object_text, settings);
+    objects(&mut edits, "certificates", (&from.certificates, &to.certificates), object_text, settings);
+    objects(&mut edits, "listeners", (&from.listeners, &to.listeners), listener_text, listener);
     objects(&mut edits, "groups", (&from.groups, &to.groups), group_text, group);
     edits
 }
@@ -39,6 +40,11 @@ fn objects<T: PartialEq>(
             Some(_) => {}
         }
     }
+}
+
+fn listener(edits: &mut Vec<Edit>, path: &str, from: &Listener, to: &Listener) {
+    settings(edits, path, &from.bare(), &to.bare());
+    objects(edits, &format!("{path}.routes"), (&from.routes, &to.routes), object_text, settings);
 }
 
 fn group(edits: &mut Vec<Edit>, path: &str, from: &Group, to: &Group) {

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::{Bandwidth, Count, Mode};
+use crate::model::{Bandwidth, ByteSize, Count, Mode, RedirectStatus};
 
 /// Characters of a name.
 pub const NAME_LEN_MAX: usize = 64;
@@ -15,6 +15,10 @@ pub const LISTENERS_MAX: usize = 1_000;
 pub const GROUPS_MAX: usize = 1_000;
 /// Backends of one group.
 pub const BACKENDS_MAX: usize = 1_000;
+/// Routes of one listener.
+pub const ROUTES_MAX: usize = 1_000;
+/// Certificates of one configuration.
+pub const CERTIFICATES_MAX: usize = 1_000;
 /// Bytes of a configuration text.
 pub const CONFIG_LEN_MAX: usize = 4 << 20;
 
@@ -102,6 +106,8 @@ pub const SOURCE_TIMEOUT_MS_REFERENCE_MAX: u32 = 3_600_000;
 pub const COOKIE_TIMEOUT_MS_REFERENCE_MAX: u32 = 86_400_000;
 /// S-43.
 pub const COOKIE_NAME_DEFAULT: &str = "SERVERID";
+/// The whole host.
+pub const COOKIE_PATH_DEFAULT: &str = "/";
 /// Characters of a cookie name.
 pub const COOKIE_NAME_LEN_MAX: usize = 64;
 
@@ -137,8 +143,63 @@ pub const HEAD_LEN_MAX: usize = 32 << 10;
 pub const FIELDS_MAX: usize = 100;
 /// Bytes of a request target.
 pub const TARGET_LEN_MAX: usize = 16 << 10;
+
+/// Bytes of a head that a listener may take (L-05).
+pub const HEAD_BYTES: RangeInclusive<Count> = Count(1_024)..=Count(65_536);
+/// L-05.
+pub const HEAD_BYTES_DEFAULT: Count = Count(32 << 10);
+/// Fields of a head that a listener may take.
+pub const FIELDS: RangeInclusive<Count> = Count(8)..=Count(256);
+/// More than any browser sends.
+pub const FIELDS_DEFAULT: Count = Count(100);
+/// Bytes of a target that a listener may take.
+pub const TARGET_BYTES: RangeInclusive<Count> = Count(256)..=Count(32_768);
+/// Twice the 8,000 bytes that every server should take (RFC 9110 section 4.1).
+pub const TARGET_BYTES_DEFAULT: Count = Count(16 << 10);
+/// Bytes of a request's body.
+pub const BODY_BYTES: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSize(1 << 40);
+/// Bytes per second of a request's body, after some seconds of grace.
+pub const BODY_RATE: RangeInclusive<Count> = Count(0)..=Count(1_000_000);
+/// Two letters a millisecond of a slow line: less only holds a backend busy.
+pub const BODY_RATE_DEFAULT: Count = Count(240);
+/// Requests of one HTTP/2 connection under way at once (RFC 9113 section 6.5.2).
+pub const STREAMS: RangeInclusive<Count> = Count(1)..=Count(10_000);
+/// What RFC 9113 section 6.5.2 recommends as the least.
+pub const STREAMS_DEFAULT: Count = Count(100);
 /// Time from the first byte of a head to its last.
-pub const HEAD_TIMEOUT_MS: u32 = 10_000;
+pub const HEAD_TIMEOUT_MS: RangeInclusive<u32> = 100..=300_000;
+/// Enough for a slow line, too little to hold many connections by.
+pub const HEAD_TIMEOUT_MS_DEFAULT: u32 = 10_000;
+
+/// Time that a TLS handshake may take.
+pub const HANDSHAKE_TIMEOUT_MS: RangeInclusive<u32> = 100..=60_000;
+/// Two round trips of the slowest line.
+pub const HANDSHAKE_TIMEOUT_MS_DEFAULT: u32 = 5_000;
+/// Certificates of one listener.
+pub const LISTENER_CERTIFICATES_MAX: usize = 100;
+/// Bytes of the path of a file.
+pub const FILE_PATH_LEN_MAX: usize = 1_024;
+/// Characters of the name of a header field.
+pub const HEADER_NAME_LEN_MAX: usize = 64;
+/// Characters of a header value that routes match or write.
+pub const HEADER_VALUE_LEN_MAX: usize = 1_024;
+/// The field that tells backends the id of a request, where requests are logged.
+pub const ID_HEADER_DEFAULT: &str = "X-Request-Id";
+
+/// Items of one list of a route: hosts, methods, headers, shares, edits.
+pub const ROUTE_ITEMS_MAX: usize = 100;
+/// Characters of a path that routes match.
+pub const ROUTE_PATH_LEN_MAX: usize = 1_024;
+/// Order of a route among others.
+pub const ROUTE_PRIORITY: RangeInclusive<u16> = 0..=1_000;
+/// Part of a group in a split.
+pub const SHARE_WEIGHT: RangeInclusive<u16> = 0..=1_000;
+/// The permanent one that every client knows.
+pub const REDIRECT_STATUS_DEFAULT: RedirectStatus = RedirectStatus(301);
+/// The status codes of redirects (RFC 9110 section 15.4).
+pub const REDIRECT_STATUS: [u16; 4] = [301, 302, 307, 308];
+/// Causes with a reply of their own, per listener.
+pub const REPLIES_MAX: usize = 40;
 
 /// Bytes of one frame or line from a client.
 pub const FRAME_LEN_MAX: usize = 1 << 20;

@@ -6,9 +6,12 @@
 //! ever appended.
 
 mod address;
+mod edge;
 mod group;
 mod listener;
 mod number;
+mod route;
+mod tls;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,9 +19,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Bind, Network, NetworkRule};
+pub use edge::{
+    BackendProtocol, BackendTlsMode, CookieSecure, Http2, LogFormat, RedirectTo, SameSite, TlsVersion, UnknownName,
+};
 pub use group::{Backend, CodeRange, Drain, Group, HealthCheck};
 pub use listener::{AcceptProxy, Access, Listener, ListenerLimits, Persistence};
-pub use number::{Bandwidth, Count, Mode};
+pub use number::{Bandwidth, ByteSize, Count, Mode};
+pub use route::{HeaderEdit, HeaderMatch, HostPattern, MethodName, Redirect, RedirectStatus, Route, Share};
+pub use tls::{AccessLog, BackendTls, Certificate, ListenerTls, ReplyRule};
 pub use words::{
     AdminState, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, DrainEnd, FailOpen, ForwardedFor,
     PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
@@ -33,4 +41,13 @@ pub struct Config {
     pub listeners: BTreeMap<Name, Listener>,
     /// Groups by name.
     pub groups: BTreeMap<Name, Group>,
+    /// Certificates by name.
+    pub certificates: BTreeMap<Name, Certificate>,
+}
+
+impl Config {
+    /// The group of a listener with its name, if it has one that exists.
+    pub fn group_of(&self, listener: &Listener) -> Option<(&Name, &Group)> {
+        self.groups.get_key_value(listener.group.as_ref()?)
+    }
 }

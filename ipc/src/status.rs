@@ -67,8 +67,8 @@ pub struct ListenerStatus {
     pub bind: Bind,
     /// What it speaks.
     pub protocol: Protocol,
-    /// The group that receives the traffic.
-    pub group: Name,
+    /// The group that receives the traffic, or what no route takes.
+    pub group: Option<Name>,
     /// Its persistence.
     pub persistence: Persistence,
     /// What it has counted.
@@ -96,6 +96,11 @@ impl ListenerStatus {
             remembered: None,
             untracked_total: 0,
         }
+    }
+
+    /// The word for its group on screens.
+    pub fn group_word(&self) -> &str {
+        self.group.as_ref().map_or("-", Name::as_str)
     }
 }
 

@@ -11,6 +11,7 @@ mod duration;
 mod fault;
 mod field;
 mod fields;
+mod items;
 mod nearest;
 pub(crate) mod networks;
 mod numbers;
@@ -18,6 +19,7 @@ mod path;
 mod print;
 mod read;
 mod reference;
+mod routes;
 mod settings;
 mod texts;
 mod value;
@@ -33,7 +35,7 @@ pub use settings::{Setting, settings};
 pub(crate) use field::{Entry, Field, Object, Section};
 
 pub(crate) use path::Path;
-pub(crate) use print::{backends_text, group_text, object_text, section_text};
+pub(crate) use print::{group_text, listener_text, object_text, objects_text, section_text};
 pub(crate) use read::{Node, Reader, value_of};
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 use crate::fault::Fault;
-use crate::limits::{BACKENDS_MAX, CONFIG_LEN_MAX, GROUPS_MAX, LISTENERS_MAX};
+use crate::limits::{BACKENDS_MAX, CERTIFICATES_MAX, CONFIG_LEN_MAX, GROUPS_MAX, LISTENERS_MAX, ROUTES_MAX};
 use crate::model::{
     Address, Bind, CheckProtocol, ClientAddress, Group, Listener, PersistenceKind, Protocol, ProxyMode,
 };
 use crate::text::{Entry, Object, nearest, print};
 use crate::{Config, Name};
+
+mod routes;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,14 @@ const NETWORK_LEN_MAX: usize = 160;
 pub fn validate(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, listener) in &config.listeners {
-        settings(&mut faults, &format!("listeners.{name}"), listener);
+        let path = format!("listeners.{name}");
+        settings(&mut faults, &path, listener);
+        for (name, route) in &listener.routes {
+            settings(&mut faults, &format!("{path}.routes.{name}"), route);
+        }
+    }
+    for (name, certificate) in &config.certificates {
+        settings(&mut faults, &format!("certificates.{name}"), certificate);
     }
     for (name, group) in &config.groups {
         let path = format!("groups.{name}");
@@ -62,10 +71,17 @@ pub(crate) fn whole(config: &Config, broken: &HashSet<String>) -> Vec<Fault> {
         let path = format!("listeners.{name}");
         let sound = |key: &str| !broken.contains(&path) && !broken.contains(&format!("{path}.{key}"));
         if sound("group") {
-            faults.extend(group(config, &path, listener));
+            let judged = sound("protocol") && sound("redirect") && sound("redirect.to");
+            faults.extend(group(config, &path, listener).filter(|_| judged || listener.group.is_some()));
         }
         if sound("protocol") && sound("persistence") && sound("persistence.kind") {
             faults.extend(persistence(&path, listener));
+        }
+        if sound("protocol") && sound("tls") && sound("tls.certificates") {
+            faults.extend(certificates(config, &path, listener));
+        }
+        if sound("protocol") {
+            routes::judge(&mut faults, config, (&path, listener), broken);
         }
         if sound("protocol") && sound("bind") {
             faults.extend(unix_datagrams(config, &path, listener));
@@ -94,6 +110,7 @@ fn counts(config: &Config) -> Vec<Fault> {
     };
     count("listeners".to_owned(), config.listeners.len(), LISTENERS_MAX, "listeners");
     count("groups".to_owned(), config.groups.len(), GROUPS_MAX, "groups");
+    count("certificates".to_owned(), config.certificates.len(), CERTIFICATES_MAX, "certificates");
     let mut bytes = OBJECT_LEN_MAX * (config.listeners.len() + config.groups.len());
     for (name, group) in &config.groups {
         count(format!("groups.{name}.backends"), group.backends.len(), BACKENDS_MAX, "backends");
@@ -101,8 +118,14 @@ fn counts(config: &Config) -> Vec<Fault> {
         let payloads = [&check.send, &check.receive].into_iter().flatten().map(String::len).sum::<usize>();
         bytes += check.path.len() + payloads + OBJECT_LEN_MAX * group.backends.len();
     }
+    for (name, listener) in &config.listeners {
+        count(format!("listeners.{name}.routes"), listener.routes.len(), ROUTES_MAX, "routes");
+        bytes += listener.routes.values().map(routes::printed_max).sum::<usize>();
+    }
+    bytes += OBJECT_LEN_MAX * config.certificates.len();
     let networks = |listener: &Listener| {
-        listener.access.allow.len() + listener.access.deny.len() + listener.accept_proxy.from.len()
+        let proxies = listener.accept_proxy.from.len() + listener.trusted.len();
+        listener.access.allow.len() + listener.access.deny.len() + proxies
     };
     bytes += config.listeners.values().map(networks).sum::<usize>() * NETWORK_LEN_MAX;
     // Printing is worth its time only where the text could be too long.
@@ -113,20 +136,53 @@ fn counts(config: &Config) -> Vec<Fault> {
 }
 
 fn group(config: &Config, path: &str, listener: &Listener) -> Option<Fault> {
-    if config.groups.contains_key(&listener.group) {
+    let path = format!("{path}.group");
+    match &listener.group {
+        Some(group) => unknown_group(config, path, group),
+        None if !listener.protocol.is_http() => {
+            let fault = Fault::new(path, format!("a listener of protocol {} needs this", listener.protocol));
+            Some(fault.hint("name the group that receives the traffic"))
+        }
+        None if listener.routes.is_empty() && !listener.redirect.is_on() => {
+            let fault = Fault::new(path, "a listener needs a group, routes or a redirect");
+            Some(fault.hint("name the group that receives the traffic"))
+        }
+        None => None,
+    }
+}
+
+/// The fault of a group at `path` that is not there.
+fn unknown_group(config: &Config, path: String, group: &Name) -> Option<Fault> {
+    if config.groups.contains_key(group) {
         return None;
     }
-    let fault = Fault::new(format!("{path}.group"), format!("no group {}", listener.group));
-    Some(match nearest(listener.group.as_str(), config.groups.keys().map(Name::as_str)) {
+    let fault = Fault::new(path, format!("no group {group}"));
+    Some(match nearest(group.as_str(), config.groups.keys().map(Name::as_str)) {
         Some(meant) => fault.hint(format!("did you mean {meant}?")),
-        None => fault.hint(format!("add [groups.{}], or name another group", listener.group)),
+        None => fault.hint(format!("add [groups.{group}], or name another group")),
+    })
+}
+
+/// What an `https` listener needs.
+fn certificates(config: &Config, path: &str, listener: &Listener) -> Option<Fault> {
+    let path = format!("{path}.tls.certificates");
+    if listener.protocol == Protocol::Https && listener.tls.certificates.is_empty() {
+        let fault = Fault::new(path, "an https listener needs a certificate");
+        return Some(fault.hint("add [certificates.NAME] with chain and key, and name it here"));
+    }
+    let gone = listener.tls.certificates.iter().find(|name| !config.certificates.contains_key(*name))?;
+    let fault = Fault::new(path, format!("no certificate {gone}"));
+    Some(match nearest(gone.as_str(), config.certificates.keys().map(Name::as_str)) {
+        Some(meant) => fault.hint(format!("did you mean {meant}?")),
+        None => fault.hint(format!("add [certificates.{gone}] with chain and key")),
     })
 }
 
 fn persistence(path: &str, listener: &Listener) -> Option<Fault> {
-    let hint = match (listener.protocol, listener.persistence.kind) {
-        (Protocol::Tcp | Protocol::Udp, PersistenceKind::CookieInsert) => "use kind = \"source\"",
-        (Protocol::Http, PersistenceKind::Source) => "use kind = \"cookie-insert\"",
+    let hint = match (listener.protocol.is_http(), listener.persistence.kind) {
+        (false, PersistenceKind::CookieInsert | PersistenceKind::CookieRewrite) => "use kind = \"source\"",
+        (true, PersistenceKind::Source) => "use kind = \"cookie-insert\"",
+        (_, PersistenceKind::Inherit) => "only routes inherit; use kind = \"off\"",
         _ => return None,
     };
     let (kind, protocol) = (listener.persistence.kind, listener.protocol);
@@ -143,9 +199,9 @@ fn unix_datagrams(config: &Config, path: &str, listener: &Listener) -> Option<Fa
     if let Bind::Unix(_) = listener.bind {
         return Some(fault("bind", "a udp listener on a Unix socket".to_owned()).hint("use an address and port"));
     }
-    let group = config.groups.get(&listener.group)?;
+    let (named, group) = config.group_of(listener)?;
     let (name, _) = group.backends.iter().find(|(_, backend)| matches!(backend.address, Address::Unix(_)))?;
-    let what = format!("backend {name} of group {} is a Unix socket, which takes no datagrams", listener.group);
+    let what = format!("backend {name} of group {named} is a Unix socket, which takes no datagrams");
     Some(fault("group", what).hint("use another group"))
 }
 
@@ -158,9 +214,10 @@ fn datagram_probes(path: &str, group: &Group) -> Option<Fault> {
 
 fn client_address(path: &str, listener: &Listener) -> Option<Fault> {
     let hint = match (listener.protocol, listener.client_address) {
-        (Protocol::Http, ClientAddress::ProxyV1 | ClientAddress::ProxyV2 | ClientAddress::Transparent) => {
-            "http sends X-Forwarded-For: see forwarded_for"
-        }
+        (
+            Protocol::Http | Protocol::Https,
+            ClientAddress::ProxyV1 | ClientAddress::ProxyV2 | ClientAddress::Transparent,
+        ) => "http sends X-Forwarded-For: see forwarded_for",
         (Protocol::Udp, ClientAddress::ProxyV1) => "use proxy-v2: version 1 has no form for udp",
         _ => return None,
     };

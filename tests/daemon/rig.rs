@@ -57,6 +57,7 @@ pub fn front(protocol: Protocol, backends: &[SocketAddr]) -> Config {
     Config {
         listeners: [(name("front"), Listener::new(ANY_PORT, protocol, name("app")))].into(),
         groups: [(name("app"), group)].into(),
+        ..Config::default()
     }
 }
 

@@ -145,13 +145,23 @@ pub struct ListenerCells {
     pub datagrams_out: Cell,
     pub datagrams_dropped: Cell,
     pub flows_moved: Cell,
-    causes: [Cell; Cause::ALL.len()],
+    causes: Causes,
+}
+
+/// A cell for every cause.
+#[derive(Debug)]
+struct Causes([Cell; Cause::ALL.len()]);
+
+impl Default for Causes {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Cell::default()))
+    }
 }
 
 impl ListenerCells {
     /// Counts an end by its cause.
     pub fn ended(&self, cause: Cause) {
-        self.causes[cause as usize].add(1);
+        self.causes.0[cause as usize].add(1);
     }
 }
 
@@ -177,7 +187,7 @@ impl ListenerLive {
     pub fn totals(&self) -> ListenerCounters {
         let sum = |cell: fn(&ListenerCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
         let causes = Cause::ALL.into_iter().filter_map(|cause| {
-            let n = self.workers.iter().map(|w| w.causes[cause as usize].get()).sum::<u64>();
+            let n = self.workers.iter().map(|w| w.causes.0[cause as usize].get()).sum::<u64>();
             (n > 0).then_some((cause, n))
         });
         ListenerCounters {

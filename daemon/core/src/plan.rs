@@ -67,7 +67,7 @@ pub struct ListenerPlan {
     pub name: Name,
     /// Its settings, as configured.
     pub settings: Listener,
-    /// The group that receives the traffic.
+    /// The group that receives the traffic; one without backends where the listener has none.
     pub group: Arc<GroupPlan>,
     /// How it remembers its clients.
     pub persistence: PersistencePlan,

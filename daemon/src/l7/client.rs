@@ -20,8 +20,6 @@ use poise_core::http::scan::Scanner;
 use poise_core::live::ListenerCells;
 use poise_core::plan::{BackendId, ListenerPlan};
 use poise_ipc::cause::Cause;
-use poise_ipc::limits::HEAD_TIMEOUT_MS;
-use poise_ipc::model::Protocol;
 use tokio::net::TcpStream;
 use tracing::debug;
 
@@ -107,7 +105,7 @@ impl Relay {
         client: TcpStream,
         peer: SocketAddr,
     ) -> Self {
-        let watch = ctx.watch(listener.settings.idle_timeout_ms.min(HEAD_TIMEOUT_MS));
+        let watch = ctx.watch(listener.settings.idle_timeout_ms.min(listener.settings.head_timeout_ms));
         let paces = Paces::new(&listener);
         Self {
             ctx,
@@ -202,7 +200,7 @@ impl Relay {
             Ok(None) => {
                 self.carry.put(bytes);
                 if begins {
-                    self.watch.rearm(HEAD_TIMEOUT_MS);
+                    self.watch.rearm(self.listener.settings.head_timeout_ms);
                 }
                 None
             }
@@ -253,7 +251,7 @@ impl Relay {
         }
         self.generation = plan.generation;
         match plan.listeners.get(&self.listener.id) {
-            Some(listener) if listener.protocol() == Protocol::Http => self.listener = Arc::clone(listener),
+            Some(listener) if listener.protocol() == self.listener.protocol() => self.listener = Arc::clone(listener),
             _ => self.leaves = true,
         }
     }

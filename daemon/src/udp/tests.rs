@@ -47,6 +47,7 @@ impl Relay {
         let config = Config {
             listeners: BTreeMap::from([(name("front"), Listener::new(address, Protocol::Udp, name("app")))]),
             groups: BTreeMap::from([(name("app"), group)]),
+            ..Config::default()
         };
         let identities = Identities::default().follow(&config);
         let purpose = Purpose {

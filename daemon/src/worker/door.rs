@@ -91,11 +91,11 @@ impl Drop for Door {
     }
 }
 
-/// A client of an `http` listener speaks first, so its connection may wait in the kernel until it
+/// A client of an `http` or `https` listener speaks first, so its connection may wait in the kernel until it
 /// does; one of a `tcp` listener may wait for the backend to speak.
 const fn defer_s(protocol: Protocol) -> u8 {
     match protocol {
-        Protocol::Http => DEFER_S,
+        Protocol::Http | Protocol::Https => DEFER_S,
         Protocol::Tcp | Protocol::Udp => 0,
     }
 }
@@ -172,6 +172,10 @@ impl Entrance {
                 }
                 drop(open);
             })),
+            Protocol::Https => {
+                self.ctx.ended(&listener, None, peer, Cause::TlsHandshake);
+                let _ = client.set_zero_linger();
+            }
         }
     }
 

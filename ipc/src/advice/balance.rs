@@ -6,8 +6,8 @@
 
 use super::groups::without_effect;
 use super::{Finding, Severity};
-use crate::Config;
 use crate::model::{Bind, Group, Listener, PersistenceKind, ProxyMode, Scheduler};
+use crate::{Config, Name};
 
 /// With fewer bits than these, the whole Internet is a few hundred clients.
 const PREFIX_V4_FEW: u16 = 8;
@@ -29,11 +29,11 @@ pub(super) fn group(findings: &mut Vec<Finding>, path: &str, group: &Group) {
 
 /// Adds what there is to say about a listener at `path` whose clients the scheduler cannot tell apart.
 pub(super) fn clients(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
-    let scheduler = config.groups.get(&listener.group).map(|group| group.scheduler);
-    if scheduler == Some(Scheduler::Hash) && is_nameless(listener) {
+    let Some((name, group)) = config.group_of(listener) else { return };
+    if group.scheduler == Scheduler::Hash && is_nameless(listener) {
         let finding = Finding::new(Severity::Warning, "hash-of-one", path);
         let finding = finding.says("clients of a Unix socket have no address: hash gives all of them one backend");
-        findings.push(finding.remedy(format!("use scheduler = \"wrr\" in groups.{}", listener.group)));
+        findings.push(finding.remedy(format!("use scheduler = \"wrr\" in groups.{name}")));
     }
 }
 
@@ -45,15 +45,15 @@ fn is_nameless(listener: &Listener) -> bool {
 /// Adds what there is to say about the persistence of a listener, whose path is `path`, beside its
 /// group's scheduler.
 pub(super) fn persistence(findings: &mut Vec<Finding>, path: &str, config: &Config, listener: &Listener) {
-    let Some(scheduler) = config.groups.get(&listener.group).map(|group| group.scheduler) else { return };
-    findings.extend(beside(path, scheduler, listener));
+    let Some((name, group)) = config.group_of(listener) else { return };
+    findings.extend(beside(path, (name, group.scheduler), listener));
     if listener.persistence.kind == PersistenceKind::Source {
         findings.extend(few_clients(path, listener));
     }
 }
 
 /// A scheduler that persistence keeps from doing its work.
-fn beside(path: &str, scheduler: Scheduler, listener: &Listener) -> Option<Finding> {
+fn beside(path: &str, (group, scheduler): (&Name, Scheduler), listener: &Listener) -> Option<Finding> {
     let warning = |code| Finding::new(Severity::Warning, code, path);
     let (finding, why) = match scheduler {
         Scheduler::Wlc => (warning("wlc-with-persistence"), "so wlc with persistence drifts out of balance"),
@@ -69,7 +69,7 @@ fn beside(path: &str, scheduler: Scheduler, listener: &Listener) -> Option<Findi
         Scheduler::Hash | Scheduler::Rr | Scheduler::Wrr => return None,
     };
     let finding = finding.says(format!("pinned clients do not follow the load, {why}"));
-    Some(finding.remedy(format!("use scheduler = \"wrr\" in groups.{} (S-19)", listener.group)))
+    Some(finding.remedy(format!("use scheduler = \"wrr\" in groups.{group} (S-19)")))
 }
 
 /// What makes all clients one, or nearly (S-16).

@@ -102,7 +102,7 @@ impl<'a> Map<'a> {
     }
 
     fn users(&self, group: &Name) -> impl Iterator<Item = (&'a Name, &'a Listener)> {
-        self.config.listeners.iter().filter(move |(_, listener)| listener.group == *group)
+        self.config.listeners.iter().filter(move |(_, listener)| listener.groups().any(|used| used == group))
     }
 
     /// Whether traffic of a listener comes to one that feeds this group. Ends: each listener is
@@ -114,11 +114,12 @@ impl<'a> Map<'a> {
                 continue;
             }
             let Some(listener) = self.config.listeners.get(name) else { continue };
-            if listener.group == *group {
-                return true;
+            for (used, settings) in listener.groups().filter_map(|used| self.config.groups.get_key_value(used)) {
+                if used == group {
+                    return true;
+                }
+                open.extend(settings.backends.values().flat_map(|backend| self.reached(used, &backend.address)));
             }
-            let Some(settings) = self.config.groups.get(&listener.group) else { continue };
-            open.extend(settings.backends.values().flat_map(|backend| self.reached(&listener.group, &backend.address)));
         }
         false
     }

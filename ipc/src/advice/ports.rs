@@ -44,7 +44,7 @@ const SIP: [u16; 2] = [5060, 5061];
 
 /// Adds what there is to say about the ports of a listener and its backends.
 pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, listener: &Listener) {
-    let group = config.groups.get(&listener.group);
+    let group = config.group_of(listener);
     let subject = |port| subject(port, name, listener, group);
     for misfit in MISFITS.iter().filter(|misfit| misfit.protocol == listener.protocol) {
         if let Some(subject) = subject(misfit.port) {
@@ -52,23 +52,24 @@ pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, l
                 .push(Finding::new(Severity::Warning, misfit.code, subject).says(misfit.says).remedy(misfit.remedy));
         }
     }
-    let stays = group.is_some_and(|group| group.scheduler == Scheduler::Hash)
+    let stays = group.is_some_and(|(_, group)| group.scheduler == Scheduler::Hash)
         || listener.persistence.kind == PersistenceKind::Source;
-    let alone = group.is_some_and(|group| group.backends.len() < 2);
-    if listener.protocol != Protocol::Http && !stays && !alone {
+    let Some((group, settings)) = group else { return };
+    if !listener.protocol.is_http() && !stays && settings.backends.len() >= 2 {
         findings.extend(SIP.iter().find_map(|port| subject(*port)).map(|subject| {
             let finding = Finding::new(Severity::Warning, "sip", subject);
             let finding = finding.says("SIP spreads a call over many messages, which may come to different backends");
-            finding.remedy(format!("use scheduler = \"hash\" in groups.{}", listener.group))
+            finding.remedy(format!("use scheduler = \"hash\" in groups.{group}"))
         }));
     }
 }
 
 /// Where a port stands: at the listener, else at a backend behind it.
-fn subject(port: u16, name: &Name, listener: &Listener, group: Option<&Group>) -> Option<String> {
+fn subject(port: u16, name: &Name, listener: &Listener, group: Option<(&Name, &Group)>) -> Option<String> {
     if listener.bind.ip().is_some_and(|address| address.port() == port) {
         return Some(format!("listeners.{name}.bind"));
     }
-    let (backend, _) = group?.backends.iter().find(|(_, backend)| backend.address.port() == Some(port))?;
-    Some(format!("groups.{}.backends.{backend}.address", listener.group))
+    let (group, settings) = group?;
+    let (backend, _) = settings.backends.iter().find(|(_, backend)| backend.address.port() == Some(port))?;
+    Some(format!("groups.{group}.backends.{backend}.address"))
 }

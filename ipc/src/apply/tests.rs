@@ -61,7 +61,7 @@ fn whole_objects_come_and_go() {
     ]);
     assert_eq!(config.groups["app"].backends.len(), 2);
     assert_eq!(config.groups["other"].backends.len(), 1);
-    assert_eq!(config.listeners["t"].group, name("other"));
+    assert_eq!(config.listeners["t"].group, Some(name("other")));
     assert_eq!(apply(&config, &[Edit::remove_backend(&path)]).expect("it is there").groups["app"].backends.len(), 1);
 }
 
@@ -104,7 +104,7 @@ fn what_is_not_there_is_named_with_what_is() {
             "groups.ap.backends.new: no group \"ap\"; did you mean app?",
             "listeners.wep: no listener \"wep\"; did you mean web?",
             "groups.app.backends.app-1.wieght: a backend has no such key; allowed: address, weight, state, backup, max_connections, drain; did you mean weight?",
-            "nowhere: nothing can stand at this path; allowed: listeners.NAME, groups.NAME, groups.NAME.backends.NAME, each with or without .KEY",
+            "nowhere: nothing can stand at this path; allowed: listeners.NAME, listeners.NAME.routes.NAME, groups.NAME, groups.NAME.backends.NAME, certificates.NAME, each with or without .KEY",
             "groups.app.backends.app-1.weight: 1001 is out of range; allowed: 0 to 1000",
             "groups.app.backends.a b: a name is letters, digits, `_` and `-`, and starts with a letter or digit; found ' ' at 2",
             "groups.app.health_check: \"{ rise =\" is no value: unclosed inline table, expected `}`",

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AdminState, CheckMethod, CheckProtocol, CheckProxy, Count, DrainEnd, FailOpen, Scheduler};
+use super::{Address, AdminState, BackendProtocol, BackendTls, CheckMethod, CheckProtocol, CheckProxy, Count};
+use super::{DrainEnd, FailOpen, Scheduler};
 use crate::limits;
 use crate::name::Name;
 
@@ -26,6 +27,10 @@ pub struct Group {
     pub queue_timeout_ms: u32,
     /// Backends by name.
     pub backends: BTreeMap<Name, Backend>,
+    /// `http`, `https`: what is spoken to the backends.
+    pub backend_protocol: BackendProtocol,
+    /// `http`, `https`: TLS towards the backends.
+    pub tls: BackendTls,
 }
 
 impl Default for Group {
@@ -38,6 +43,8 @@ impl Default for Group {
             queue_max: limits::QUEUE_DEFAULT,
             queue_timeout_ms: limits::QUEUE_TIMEOUT_MS_DEFAULT,
             backends: BTreeMap::new(),
+            backend_protocol: BackendProtocol::default(),
+            tls: BackendTls::default(),
         }
     }
 }
@@ -46,7 +53,7 @@ impl Group {
     /// The same group without its backends.
     #[must_use]
     pub fn bare(&self) -> Self {
-        Self { health_check: self.health_check.clone(), backends: BTreeMap::new(), ..*self }
+        Self { health_check: self.health_check.clone(), tls: self.tls.clone(), backends: BTreeMap::new(), ..*self }
     }
 }
 

@@ -17,6 +17,11 @@ pub struct Count(pub u32);
 #[serde(transparent)]
 pub struct Bandwidth(pub u64);
 
+/// How large something may be, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ByteSize(pub u64);
+
 /// Who may use a file, as chmod(1) writes it in octal digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -33,6 +38,11 @@ impl Bandwidth {
     }
 }
 
+impl ByteSize {
+    /// Units with the bytes of each, the largest first.
+    pub(crate) const UNITS: [(&'static str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+}
+
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -44,6 +54,15 @@ impl fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fits = |(_, unit): &&(&str, u64)| self.0 >= *unit && self.0.is_multiple_of(*unit);
         let (name, unit) = Self::UNITS.iter().find(fits).unwrap_or(&("bit/s", 1));
+        f.pad(&format!("{}{name}", self.0 / unit))
+    }
+}
+
+/// In the largest unit that leaves no remainder, as in `10MiB`.
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, unit): &&(&str, u64)| self.0 >= *unit && self.0.is_multiple_of(*unit);
+        let (name, unit) = Self::UNITS.iter().find(fits).unwrap_or(&("B", 1));
         f.pad(&format!("{}{name}", self.0 / unit))
     }
 }

@@ -19,6 +19,8 @@ pub enum Protocol {
     Http,
     /// Datagrams; those of one client address and port are a flow.
     Udp,
+    /// HTTP requests over TLS (S-04).
+    Https,
 }
 
 impl Protocol {
@@ -26,7 +28,7 @@ impl Protocol {
     pub const fn idle_timeout_ms_default(self) -> u32 {
         match self {
             Self::Tcp => limits::TCP_IDLE_TIMEOUT_MS_DEFAULT,
-            Self::Http => limits::HTTP_IDLE_TIMEOUT_MS_DEFAULT,
+            Self::Http | Self::Https => limits::HTTP_IDLE_TIMEOUT_MS_DEFAULT,
             Self::Udp => limits::UDP_IDLE_TIMEOUT_MS_DEFAULT,
         }
     }
@@ -34,8 +36,16 @@ impl Protocol {
     /// Whether its ports are those of TCP: TCP and UDP may use the same number.
     pub const fn is_stream(self) -> bool {
         match self {
-            Self::Tcp | Self::Http => true,
+            Self::Tcp | Self::Http | Self::Https => true,
             Self::Udp => false,
+        }
+    }
+
+    /// Whether it is made of HTTP requests.
+    pub const fn is_http(self) -> bool {
+        match self {
+            Self::Http | Self::Https => true,
+            Self::Tcp | Self::Udp => false,
         }
     }
 }
@@ -49,8 +59,12 @@ pub enum PersistenceKind {
     Off,
     /// The client's address; `tcp` and `udp` listeners (S-41).
     Source,
-    /// A cookie that poised inserts; `http` listeners (S-42, S-43).
+    /// A cookie that poised inserts; `http` and `https` listeners (S-42, S-43).
     CookieInsert,
+    /// A cookie that the backend sets and poised rewrites; `http` and `https` listeners (S-44).
+    CookieRewrite,
+    /// That of the listener; routes.
+    Inherit,
 }
 
 /// What happens to a client whose remembered backend may not be used.
@@ -208,6 +222,7 @@ pub enum CheckProxy {
     V2,
 }
 
+/// Gives each value of a type its word.
 macro_rules! words {
     ($($kind:ty { $($variant:path => $word:literal),+ $(,)? })+) => {$(
         impl $kind {
@@ -227,10 +242,17 @@ macro_rules! words {
         }
     )+};
 }
+pub(super) use words;
 
 words! {
-    Protocol { Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp" }
-    PersistenceKind { Self::Off => "off", Self::Source => "source", Self::CookieInsert => "cookie-insert" }
+    Protocol { Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp", Self::Https => "https" }
+    PersistenceKind {
+        Self::Off => "off",
+        Self::Source => "source",
+        Self::CookieInsert => "cookie-insert",
+        Self::CookieRewrite => "cookie-rewrite",
+        Self::Inherit => "inherit",
+    }
     Redispatch { Self::Move => "move", Self::Refuse => "refuse" }
     ForwardedFor { Self::Append => "append", Self::Replace => "replace", Self::Off => "off" }
     ClientAddress {

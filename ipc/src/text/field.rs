@@ -86,7 +86,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// A listener, a group or a backend.
+/// A listener, a route, a group, a backend or a certificate.
 pub(crate) trait Object: Sized + 'static {
     /// What it is called.
     const WHAT: &'static str;

@@ -8,6 +8,8 @@ mod bounds;
 mod group;
 mod listener;
 mod persistence;
+mod route;
+mod tls;
 
 /// A setting that is a member of its object: `object.member`, its kind, its default and meaning.
 macro_rules! field {

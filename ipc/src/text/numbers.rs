@@ -1,4 +1,5 @@
-//! Numbers with a form of their own: counts, bandwidths as `100Mbit/s`, modes as `0660`, yes and no.
+//! Numbers with a form of their own: counts, bandwidths as `100Mbit/s`, sizes as `10MiB`, modes as
+//! `0660`, yes and no.
 
 use toml::de::DeValue;
 
@@ -6,10 +7,16 @@ use super::fault::quoted;
 use super::value::{Kind, integer, wrong_type};
 use crate::fault::Fault;
 use crate::limits;
-use crate::model::{Bandwidth, Count, Mode};
+use crate::model::{Bandwidth, ByteSize, Count, Mode, RedirectStatus};
 
 /// What is allowed for a mode, by example.
 pub(super) const MODE_FORM: &str = "octal digits as in \"0660\", up to \"0777\"";
+
+/// What is allowed for the status code of a redirect.
+pub(super) const REDIRECT_FORM: &str = "301, 302, 307, 308";
+
+/// What is allowed for a size, by example.
+const SIZE_HINT: &str = "write it as in \"10MiB\", \"64KiB\" or \"500B\"";
 
 /// What is allowed for a bandwidth, by example.
 const BANDWIDTH_HINT: &str = "write it as in \"100Mbit/s\", \"2.5Gbit/s\" or \"640kbit/s\"";
@@ -53,6 +60,43 @@ pub(super) fn read_bandwidth(found: &DeValue<'_>) -> Result<Bandwidth, Fault> {
         scaled(digits, *unit)
     });
     known.map(Bandwidth).ok_or_else(|| Fault::new("", format!("{} is no bandwidth", quoted(text))).hint(BANDWIDTH_HINT))
+}
+
+/// Reads a size in bytes.
+pub(super) fn read_size(found: &DeValue<'_>) -> Result<ByteSize, Fault> {
+    let DeValue::String(text) = found else {
+        return Err(wrong_type(found, "a size").hint(SIZE_HINT));
+    };
+    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let known = ByteSize::UNITS.iter().find_map(|(name, unit)| scaled(compact.strip_suffix(name)?, *unit));
+    known.map(ByteSize).ok_or_else(|| Fault::new("", format!("{} is no size", quoted(text))).hint(SIZE_HINT))
+}
+
+/// Whether a size lies within its range.
+pub(super) fn check_size(value: ByteSize, kind: &Kind) -> Result<(), Fault> {
+    match kind {
+        Kind::Size(range) if !range.contains(&value) => {
+            Err(Fault::new("", format!("{value} is out of range")).allowed(kind.allowed()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the status code of a redirect, as a number or a text.
+pub(super) fn read_redirect(found: &DeValue<'_>) -> Result<RedirectStatus, Fault> {
+    let number = match found {
+        DeValue::String(text) => text.parse().ok(),
+        _ => integer(found).and_then(|number| u16::try_from(number).ok()),
+    };
+    number.map(RedirectStatus).ok_or_else(|| wrong_type(found, "a status code").allowed(REDIRECT_FORM))
+}
+
+/// Whether a status code is one of a redirect.
+pub(super) fn check_redirect(value: RedirectStatus) -> Result<(), Fault> {
+    if limits::REDIRECT_STATUS.contains(&value.0) {
+        return Ok(());
+    }
+    Err(Fault::new("", format!("{} redirects nobody", value.0)).allowed(REDIRECT_FORM))
 }
 
 /// Decimal digits times `unit`, exactly; nothing where that is no whole number.

@@ -7,14 +7,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::field::{Entry, Field, Object, Section};
-use crate::model::{Backend, Group};
+use crate::model::{Group, Listener};
 use crate::{Config, Name};
 
 /// A configuration as TOML.
 pub fn print(config: &Config) -> String {
     let mut text = String::new();
+    for (name, certificate) in &config.certificates {
+        table(&mut text, &format!("certificates.{name}"), settings(certificate));
+    }
     for (name, listener) in &config.listeners {
         table(&mut text, &format!("listeners.{name}"), settings(listener));
+        for (route, settings_of) in &listener.routes {
+            table(&mut text, &format!("listeners.{name}.routes.{route}"), settings(settings_of));
+        }
     }
     for (name, group) in &config.groups {
         table(&mut text, &format!("groups.{name}"), settings(group));
@@ -64,13 +70,19 @@ pub(crate) fn object_text<T: Object>(object: &T) -> String {
 
 /// A group with its backends as a table in a line.
 pub(crate) fn group_text(group: &Group) -> String {
-    let backends = (!group.backends.is_empty()).then(|| ("backends", backends_text(&group.backends)));
+    let backends = (!group.backends.is_empty()).then(|| ("backends", objects_text(&group.backends)));
     inline(settings(group).chain(backends))
 }
 
-/// Backends as a table in a line.
-pub(crate) fn backends_text(backends: &BTreeMap<Name, Backend>) -> String {
-    inline(backends.iter().map(|(name, backend)| (name.as_str(), object_text(backend))))
+/// A listener with its routes as a table in a line.
+pub(crate) fn listener_text(listener: &Listener) -> String {
+    let routes = (!listener.routes.is_empty()).then(|| ("routes", objects_text(&listener.routes)));
+    inline(settings(listener).chain(routes))
+}
+
+/// Objects by name as a table in a line.
+pub(crate) fn objects_text<T: Object>(objects: &BTreeMap<Name, T>) -> String {
+    inline(objects.iter().map(|(name, object)| (name.as_str(), object_text(object))))
 }
 
 fn inline<K: AsRef<str>>(settings: impl IntoIterator<Item = (K, String)>) -> String {

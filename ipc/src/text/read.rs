@@ -16,7 +16,7 @@ use super::path::Path;
 use super::value::wrong_type;
 use crate::fault::Fault;
 use crate::limits::CONFIG_LEN_MAX;
-use crate::model::{Backend, Group, Listener};
+use crate::model::{Backend, Group, Listener, Route};
 use crate::{Config, Name, validate};
 
 /// A TOML value with the bytes where it stands.
@@ -159,7 +159,8 @@ impl Reader {
             match key.get_ref().as_ref() {
                 "listeners" => config.listeners = self.objects(&path, node, Self::listener),
                 "groups" => config.groups = self.objects(&path, node, Self::group),
-                _ => self.unknown_key(&root, key, ["listeners", "groups"].into_iter()),
+                "certificates" => config.certificates = self.objects(&path, node, Self::object),
+                _ => self.unknown_key(&root, key, ["listeners", "groups", "certificates"].into_iter()),
             }
         }
         config
@@ -187,14 +188,18 @@ impl Reader {
         objects
     }
 
-    /// Reads a listener.
+    /// Reads a listener with its routes.
     pub(crate) fn listener(&mut self, path: &Path<'_>, node: &Node<'_>) -> Listener {
-        self.object(path, node)
+        let mut listener: Listener = self.object(path, node);
+        if let Some(routes) = node.get_ref().get("routes") {
+            listener.routes = self.routes(&path.child("routes"), routes);
+        }
+        listener
     }
 
-    /// Reads a backend.
-    pub(crate) fn backend(&mut self, path: &Path<'_>, node: &Node<'_>) -> Backend {
-        self.object(path, node)
+    /// Reads the routes of a listener.
+    pub(crate) fn routes(&mut self, path: &Path<'_>, node: &Node<'_>) -> BTreeMap<Name, Route> {
+        self.objects(path, node, Self::object)
     }
 
     /// Reads a group with its backends.
@@ -208,10 +213,11 @@ impl Reader {
 
     /// Reads the backends of a group.
     pub(crate) fn backends(&mut self, path: &Path<'_>, node: &Node<'_>) -> BTreeMap<Name, Backend> {
-        self.objects(path, node, Self::backend)
+        self.objects(path, node, Self::object)
     }
 
-    fn object<T: Object>(&mut self, path: &Path<'_>, node: &Node<'_>) -> T {
+    /// Reads an object without what is within it.
+    pub(crate) fn object<T: Object>(&mut self, path: &Path<'_>, node: &Node<'_>) -> T {
         let mut object = T::blank();
         let DeValue::Table(table) = node.get_ref() else {
             self.fault(path, &node.span(), wrong_type(node.get_ref(), &format!("the table of a {}", T::WHAT)));

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::field::{Entry, Field, Object};
-use crate::model::{Backend, Group, Listener, Protocol};
+use crate::model::{Backend, Certificate, Group, Listener, Protocol, Route};
 
 const OPENING: &str = "# Configuration reference
 
@@ -29,8 +29,10 @@ pub fn reference() -> String {
         "Listeners: `[listeners.NAME]`",
         &[("tcp", of(Protocol::Tcp)), ("http", of(Protocol::Http)), ("udp", of(Protocol::Udp))],
     );
+    object::<Route>(&mut text, "Routes: `[listeners.NAME.routes.NAME]`", &[("", Route::blank())]);
     object::<Group>(&mut text, "Groups: `[groups.NAME]`", &[("", Group::blank())]);
     object::<Backend>(&mut text, "Backends: `NAME = { ... }` in `[groups.NAME.backends]`", &[("", Backend::blank())]);
+    object::<Certificate>(&mut text, "Certificates: `[certificates.NAME]`", &[("", Certificate::blank())]);
     text
 }
 

@@ -5,7 +5,7 @@
 use super::field::{Entry, Field, Object};
 use crate::Config;
 
-/// A setting of a listener, group or backend.
+/// A setting of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its key within the object, as in `weight` or `health_check.interval`.
@@ -20,12 +20,14 @@ pub struct Setting {
     pub doc: &'static str,
 }
 
-/// Every setting of the object at a path: `listeners.NAME`, `groups.NAME` or
-/// `groups.NAME.backends.NAME`. `None` when nothing stands there.
+/// Every setting of the object at a path: `listeners.NAME`, `listeners.NAME.routes.NAME`,
+/// `groups.NAME`, `groups.NAME.backends.NAME` or `certificates.NAME`. `None` when nothing stands there.
 pub fn settings(config: &Config, path: &str) -> Option<Vec<Setting>> {
     let keys: Vec<&str> = path.split('.').collect();
     match keys.as_slice() {
+        ["certificates", name] => config.certificates.get(*name).map(of),
         ["listeners", name] => config.listeners.get(*name).map(of),
+        ["listeners", listener, "routes", name] => config.listeners.get(*listener)?.routes.get(*name).map(of),
         ["groups", name] => config.groups.get(*name).map(of),
         ["groups", group, "backends", name] => config.groups.get(*group)?.backends.get(*name).map(of),
         _ => None,

@@ -1,9 +1,10 @@
-//! Texts with an alphabet: the path, the host and the cookie of a check or of persistence.
+//! Texts with an alphabet: paths, hosts, cookies, fields of HTTP, files.
 
 use super::fault::quoted;
 use crate::fault::Fault;
 use crate::limits::{
-    CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COMMENT_LEN_MAX, COOKIE_NAME_LEN_MAX, PAYLOAD_LEN_MAX, SOCKET_PATH_LEN_MAX,
+    CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COMMENT_LEN_MAX, COOKIE_NAME_LEN_MAX, FILE_PATH_LEN_MAX,
+    HEADER_NAME_LEN_MAX, HEADER_VALUE_LEN_MAX, PAYLOAD_LEN_MAX, ROUTE_PATH_LEN_MAX, SOCKET_PATH_LEN_MAX,
 };
 
 /// What a text is for, and so what may stand in it.
@@ -21,6 +22,18 @@ pub(crate) enum Alphabet {
     Payload,
     /// What an operator notes about a network.
     Comment,
+    /// The path of a file.
+    File,
+    /// The path of a request, without query.
+    RoutePath,
+    /// Where a redirect leads: a path, with or without query.
+    Target,
+    /// A regular expression for paths.
+    Regex,
+    /// The name of a header field or a method: a token of RFC 9110 section 5.6.2.
+    FieldName,
+    /// The value of a header field.
+    FieldValue,
 }
 
 impl Alphabet {
@@ -32,6 +45,12 @@ impl Alphabet {
             Self::Socket => "socket path",
             Self::Payload => "payload",
             Self::Comment => "comment",
+            Self::File => "path of a file",
+            Self::RoutePath => "path of a request",
+            Self::Target => "target",
+            Self::Regex => "regular expression",
+            Self::FieldName => "field name",
+            Self::FieldValue => "field value",
         }
     }
 
@@ -43,12 +62,21 @@ impl Alphabet {
             Self::Socket => SOCKET_PATH_LEN_MAX,
             Self::Payload => PAYLOAD_LEN_MAX,
             Self::Comment => COMMENT_LEN_MAX,
+            Self::File => FILE_PATH_LEN_MAX,
+            Self::RoutePath | Self::Target | Self::Regex => ROUTE_PATH_LEN_MAX,
+            Self::FieldName => HEADER_NAME_LEN_MAX,
+            Self::FieldValue => HEADER_VALUE_LEN_MAX,
         }
     }
 
     const fn marks(self) -> &'static str {
         match self {
             Self::Path => "-_/.%?#&=~!$'()*+,;:@",
+            Self::Target => "-_/.%?&=~!$'()*+,;:@",
+            Self::RoutePath => "-_/.%&=~!$'()*+,:@",
+            Self::File => "-_/.@:+,=~ ",
+            Self::FieldName => "!#$%&'*+-.^_`|~",
+            Self::FieldValue | Self::Regex => " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
             Self::Host => "-.",
             Self::Cookie => "!#$%&'*+-^_`|~",
             Self::Socket => "-_/.@:+,=~",
@@ -66,6 +94,13 @@ impl Alphabet {
             Self::Socket => format!("a path from / of 2 to {max} letters, digits and {}", self.marks()),
             Self::Payload => format!("1 to {max} printable characters without \" and \\, or hex: and pairs of digits"),
             Self::Comment => format!("1 to {max} printable characters without \" and \\"),
+            Self::File => format!("a path from / to a file, of 2 to {max} characters"),
+            Self::RoutePath | Self::Target => {
+                format!("a text from / of 1 to {max} letters, digits and {}", self.marks())
+            }
+            Self::Regex => format!("a regular expression of 1 to {max} printable characters"),
+            Self::FieldName => format!("1 to {max} letters, digits and {}", self.marks()),
+            Self::FieldValue => format!("1 to {max} printable characters"),
         }
     }
 }
@@ -82,13 +117,16 @@ pub(super) fn check(text: &str, alphabet: Alphabet) -> Result<(), Fault> {
         return fault(format!("{} has {c:?} at {}, which no {what} may hold", quoted(text), at + 1));
     }
     match alphabet {
-        Alphabet::Path if !text.starts_with('/') => fault(format!("{} does not start with /", quoted(text))),
-        Alphabet::Socket if !text.starts_with('/') || text.ends_with('/') => {
+        Alphabet::Path | Alphabet::RoutePath | Alphabet::Target if !text.starts_with('/') => {
+            fault(format!("{} does not start with /", quoted(text)))
+        }
+        Alphabet::Socket | Alphabet::File if !text.starts_with('/') || text.ends_with('/') => {
             fault(format!("{} is no path from / to a file", quoted(text)))
         }
         Alphabet::Payload if text.strip_prefix("hex:").is_some_and(|digits| !is_hex(digits)) => {
             fault(format!("{} has no pairs of hexadecimal digits behind hex:", quoted(text)))
         }
+        Alphabet::FieldValue if text.trim() != text => fault(format!("{} has blanks at an end", quoted(text))),
         Alphabet::Cookie if text.starts_with('$') => fault(format!("{} starts with $", quoted(text))),
         Alphabet::Host if text.starts_with(['-', '.']) => fault(format!("{} starts with a mark", quoted(text))),
         _ => Ok(()),

@@ -14,7 +14,7 @@ use super::{address, codes, duration, networks, numbers, texts};
 use crate::Name;
 use crate::fault::Fault;
 use crate::limits::NAME_LEN_MAX;
-use crate::model::{Address, Bandwidth, Bind, CodeRange, Count, Mode, NetworkRule};
+use crate::model::{Address, Bandwidth, Bind, ByteSize, CodeRange, Count, Mode, NetworkRule, RedirectStatus};
 
 /// What may stand in a setting.
 #[derive(Clone, Debug)]
@@ -29,6 +29,12 @@ pub(crate) enum Kind {
     Count(RangeInclusive<Count>),
     /// Bits per second.
     Bandwidth(RangeInclusive<Bandwidth>),
+    /// Bytes.
+    Size(RangeInclusive<ByteSize>),
+    /// The status code of a redirect.
+    RedirectStatus,
+    /// Texts of a form.
+    Items(&'static str),
     /// The mode of a file.
     Mode,
     /// Yes or no.
@@ -61,6 +67,9 @@ impl Kind {
             Self::Word(list) => list(),
             Self::Count(range) => format!("{} to {}", range.start(), range.end()),
             Self::Bandwidth(range) => format!("{} to {}", range.start(), range.end()),
+            Self::Size(range) => format!("{} to {}", range.start(), range.end()),
+            Self::RedirectStatus => numbers::REDIRECT_FORM.to_owned(),
+            Self::Items(form) => (*form).to_owned(),
             Self::Mode => numbers::MODE_FORM.to_owned(),
             Self::Flag => "true, false".to_owned(),
             Self::Bind => address::BIND_FORM.to_owned(),
@@ -177,6 +186,8 @@ values! {
     bool { numbers::read_flag, |_, _| Ok(()), ToString::to_string }
     Count { numbers::read_count, |value: &_, kind| numbers::check_count(*value, kind), ToString::to_string }
     Bandwidth { numbers::read_bandwidth, |value: &_, kind| numbers::check_bandwidth(*value, kind), |value| format!("\"{value}\"") }
+    ByteSize { numbers::read_size, |value: &_, kind| numbers::check_size(*value, kind), |value| format!("\"{value}\"") }
+    RedirectStatus { numbers::read_redirect, |value: &_, _| numbers::check_redirect(*value), |value: &Self| value.0.to_string() }
     Mode { numbers::read_mode, |value: &_, _| numbers::check_mode(*value), |value| format!("\"{value}\"") }
     Bind { address::read_bind, |value, _| address::check_bind(value), |value| format!("\"{value}\"") }
     Address { address::read_address, |value, _| address::check_address(value), |value| format!("\"{value}\"") }
@@ -226,9 +237,8 @@ impl Value for String {
         }
     }
 
-    // No alphabet holds a quote or a backslash.
     fn show(&self) -> Option<String> {
-        Some(format!("\"{self}\""))
+        Some(quote(self))
     }
 }
 
@@ -244,6 +254,11 @@ impl<V: Value> Value for Option<V> {
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(V::show)
     }
+}
+
+/// A text without control characters as a TOML string.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The number, if a TOML integer was found that 64 bits hold.

@@ -7,8 +7,9 @@ use super::nearest::nearest;
 use super::value::wrong_type;
 use crate::fault::Fault;
 use crate::model::{
-    AdminState, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, DrainEnd, FailOpen, ForwardedFor,
-    PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
+    AdminState, BackendProtocol, BackendTlsMode, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, CookieSecure,
+    DrainEnd, FailOpen, ForwardedFor, Http2, LogFormat, PersistenceKind, Protocol, ProxyMode, RedirectTo, Redispatch,
+    SameSite, Scheduler, TlsVersion, UnknownName,
 };
 
 /// A type whose values are words.
@@ -34,6 +35,15 @@ macro_rules! words {
 
 words!(
     AdminState,
+    BackendProtocol,
+    BackendTlsMode,
+    CookieSecure,
+    Http2,
+    LogFormat,
+    RedirectTo,
+    SameSite,
+    TlsVersion,
+    UnknownName,
     CheckMethod,
     CheckProtocol,
     CheckProxy,

@@ -79,7 +79,7 @@ pub(super) fn opening(status: &Status, socket: &Path) -> String {
     let mut opening = String::new();
     for listener in &status.listeners {
         // Writing to a String cannot fail.
-        let _ = writeln!(opening, "{:<5} {} -> {}", listener.protocol, listener.bind, listener.group);
+        let _ = writeln!(opening, "{:<5} {} -> {}", listener.protocol, listener.bind, listener.group_word());
     }
     let _ = writeln!(opening, "control socket {}", socket.display());
     opening

@@ -53,7 +53,7 @@ fn shown(config: &Config, path: &str) -> Option<String> {
     let Some(group) = whole_group(config, path) else { return get(config, path) };
     let name = path.strip_prefix("groups.")?.parse().ok()?;
     let bare = Group { backends: BTreeMap::new(), ..group.clone() };
-    get(&Config { listeners: BTreeMap::new(), groups: BTreeMap::from([(name, bare)]) }, path)
+    get(&Config { groups: BTreeMap::from([(name, bare)]), ..Config::default() }, path)
 }
 
 fn line(change: &Change) -> String {

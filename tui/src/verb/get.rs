@@ -90,7 +90,7 @@ impl<'a> Filter<'a> {
         if let Some(name) = &args.listener {
             exists(status.listeners.iter().map(|listener| &listener.name), "listener", name)?;
             let behind = status.listeners.iter().find(|listener| listener.name == *name);
-            group = group.or(behind.map(|listener| &listener.group));
+            group = group.or(behind.and_then(|listener| listener.group.as_ref()));
         }
         Ok(Self { names: &args.names, listener: args.listener.as_ref(), group })
     }
@@ -107,7 +107,7 @@ impl<'a> Filter<'a> {
 
     fn listeners(&self, status: &Status) -> Vec<ListenerStatus> {
         let named = |listener: &&ListenerStatus| self.listener.is_none_or(|name| listener.name == *name);
-        let serves = |listener: &&ListenerStatus| self.group.is_none_or(|name| listener.group == *name);
+        let serves = |listener: &&ListenerStatus| self.group.is_none_or(|name| listener.group.as_ref() == Some(name));
         status.listeners.iter().filter(named).filter(serves).cloned().collect()
     }
 

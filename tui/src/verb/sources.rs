@@ -82,7 +82,7 @@ fn shown(way: &Way) -> String {
 
 fn sources(status: &Status, config: &Config, group: Option<&Name>) -> Vec<Way> {
     let transparent = |group: &Name| {
-        let mut users = config.listeners.values().filter(|listener| listener.group == *group);
+        let mut users = config.listeners.values().filter(|listener| listener.groups().any(|used| used == group));
         users.any(|listener| listener.client_address == ClientAddress::Transparent)
     };
     let wanted = status.groups.iter().filter(|found| group.is_none_or(|group| found.name == *group));

@@ -52,10 +52,18 @@ pub fn compile(input: &Compile<'_>, previous: Option<&Plan>) -> Plan {
         cuts: previous.map_or_else(Arc::default, |plan| Arc::clone(&plan.cuts)),
     };
     for (name, listener) in &input.config.listeners {
-        let found = input.identities.listeners.get(name).zip(plan.group(&listener.group));
-        if let Some((&id, group)) = found {
-            let before = previous.and_then(|plan| plan.listeners.get(&id));
-            let listener = input.listener((id, name), listener, group, before);
+        let Some(&id) = input.identities.listeners.get(name) else { continue };
+        let before = previous.and_then(|plan| plan.listeners.get(&id));
+        let group = match &listener.group {
+            Some(group) => plan.group(group).map(Arc::clone),
+            None => Some(
+                before
+                    .filter(|before| before.settings.group.is_none())
+                    .map_or_else(|| Arc::new(GroupPlan::nobody(name)), |before| Arc::clone(&before.group)),
+            ),
+        };
+        if let Some(group) = group {
+            let listener = input.listener((id, name), listener, &group, before);
             plan.listeners.insert(id, listener);
         }
     }
@@ -94,7 +102,9 @@ impl Compile<'_> {
     ) -> PersistencePlan {
         let rule = SourceRule::of(wanted);
         match (wanted.kind, before) {
-            (PersistenceKind::Off, _) => PersistencePlan::Off,
+            (PersistenceKind::Off | PersistenceKind::CookieRewrite | PersistenceKind::Inherit, _) => {
+                PersistencePlan::Off
+            }
             (PersistenceKind::Source, Some(PersistencePlan::Source(table))) => {
                 let same = table.rule() == rule;
                 PersistencePlan::Source(if same { Arc::clone(table) } else { Arc::new(table.with_rule(rule)) })

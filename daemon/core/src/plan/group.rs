@@ -202,6 +202,12 @@ impl GroupPlan {
         }
     }
 
+    /// The group of a listener that has none: it has no backend, and what comes to it has no route.
+    pub(super) fn nobody(listener: &Name) -> Self {
+        let outlook = Outlook { failing_open: false, on_backups: false, none: Cause::NoRoute };
+        Self::new((listener, &Group::default()), outlook, &[], (None, 0))
+    }
+
     /// Whether compiling would give the same again.
     fn is(&self, group: &Group, outlook: Outlook, known: &[Known<'_>]) -> bool {
         self.settings == group.bare()

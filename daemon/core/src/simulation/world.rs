@@ -46,6 +46,7 @@ impl World {
         let config = Config {
             listeners: [(name("web"), listener(80, Protocol::Http)), (name("raw"), listener(81, Protocol::Tcp))].into(),
             groups: [(name("app"), group)].into(),
+            ..Config::default()
         };
         let (identities, health, ramps) = (Identities::default(), HashMap::new(), HashMap::new());
         let mut world = Self { config, identities, health, ramps, plan: Plan::default() };

@@ -18,6 +18,7 @@ fn plan(bind: SocketAddr, backend: SocketAddr) -> Plan {
     let config = Config {
         listeners: BTreeMap::from([(name("front"), Listener::new(bind, Protocol::Tcp, name("app")))]),
         groups: BTreeMap::from([(name("app"), group)]),
+        ..Config::default()
     };
     let identities = Identities::default().follow(&config);
     let (health, key) = (HashMap::new(), TokenKey::new([1; 16]));

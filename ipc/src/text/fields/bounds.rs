@@ -66,6 +66,55 @@ pub(super) const LIMITS: Section<Listener> = Section {
             None,
             "Peak bandwidth to clients."
         ),
+        field!(
+            "head_bytes_max",
+            listener.limits.head_bytes_max,
+            Kind::Count(limits::HEAD_BYTES),
+            limits::HEAD_BYTES_DEFAULT,
+            "`http`, `https`: bytes of a head; 431 for more in a request, 502 in a response."
+        ),
+        field!(
+            "fields_max",
+            listener.limits.fields_max,
+            Kind::Count(limits::FIELDS),
+            limits::FIELDS_DEFAULT,
+            "`http`, `https`: fields of a head, likewise."
+        ),
+        field!(
+            "target_bytes_max",
+            listener.limits.target_bytes_max,
+            Kind::Count(limits::TARGET_BYTES),
+            limits::TARGET_BYTES_DEFAULT,
+            "`http`, `https`: bytes of a request's target; 414 for more."
+        ),
+        field!(
+            "body_bytes_max",
+            listener.limits.body_bytes_max,
+            Kind::Size(limits::BODY_BYTES),
+            None,
+            "`http`, `https`: size of a request's body; 413 for more."
+        ),
+        field!(
+            "body_rate_min",
+            listener.limits.body_rate_min,
+            Kind::Count(limits::BODY_RATE),
+            limits::BODY_RATE_DEFAULT,
+            "`http`, `https`: bytes per second that a request's body must keep up after 10 s; 0: any."
+        ),
+        field!(
+            "streams_max",
+            listener.limits.streams_max,
+            Kind::Count(limits::STREAMS),
+            limits::STREAMS_DEFAULT,
+            "`http`, `https`: requests of one HTTP/2 connection under way at once."
+        ),
+        field!(
+            "source_requests_max",
+            listener.limits.source_requests_max,
+            Kind::Count(limits::SOURCE_RATE),
+            None,
+            "`http`, `https`: requests per second of one client address; 429 for more."
+        ),
     ],
 };
 

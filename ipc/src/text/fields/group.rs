@@ -1,8 +1,9 @@
 //! The settings of a group and of its health check.
 
 use super::field;
+use super::tls::BACKEND_TLS;
 use crate::limits;
-use crate::model::{CheckMethod, CheckProtocol, CheckProxy, FailOpen, Group, HealthCheck, Scheduler};
+use crate::model::{BackendProtocol, CheckMethod, CheckProtocol, CheckProxy, FailOpen, Group, HealthCheck, Scheduler};
 use crate::text::field::{Entry, Field, Object, Section, Standard};
 use crate::text::texts::Alphabet;
 use crate::text::value::{Kind, Value};
@@ -47,6 +48,14 @@ impl Object for Group {
             limits::QUEUE_TIMEOUT_MS_DEFAULT,
             "How long one may wait."
         )),
+        Entry::Field(field!(
+            "backend_protocol",
+            group.backend_protocol,
+            Kind::word::<BackendProtocol>(),
+            BackendProtocol::Http1,
+            "`http`, `https`: what is spoken to the backends; gRPC needs `http2`."
+        )),
+        Entry::Section(BACKEND_TLS),
     ];
 
     fn blank() -> Self {

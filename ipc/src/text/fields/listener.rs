@@ -5,14 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::bounds::{ACCEPT_PROXY, ACCESS, LIMITS};
 use super::field;
 use super::persistence::PERSISTENCE;
+use super::route::REDIRECT;
+use super::tls::{ACCESS_LOG, TLS};
 use crate::Name;
 use crate::limits;
-use crate::model::{ClientAddress, ForwardedFor, Listener, Protocol};
+use crate::model::{ClientAddress, ForwardedFor, Http2, Listener, Protocol, ReplyRule};
 use crate::text::field::{Entry, Field, Object, Standard};
 use crate::text::value::{Kind, Value};
 
 impl Object for Listener {
     const WHAT: &'static str = "listener";
+    const INNER: Option<&'static str> = Some("routes");
     const ENTRIES: &'static [Entry<Self>] = &[
         Entry::Field(field!("bind", listener.bind, Kind::Bind, "Where to accept: address and port, or a Unix socket.")),
         Entry::Field(field!(
@@ -30,7 +33,22 @@ impl Object for Listener {
             "Who may connect to a Unix socket."
         )),
         Entry::Field(PROTOCOL),
-        Entry::Field(field!("group", listener.group, Kind::Name, "The group that receives the traffic.")),
+        Entry::Field(field!(
+            "group",
+            listener.group,
+            Kind::Name,
+            None,
+            "The group that receives the traffic; `http`, `https`: what no route takes, 404 without one."
+        )),
+        Entry::Section(REDIRECT),
+        Entry::Section(TLS),
+        Entry::Field(field!(
+            "http2",
+            listener.http2,
+            Kind::word::<Http2>(),
+            Http2::Auto,
+            "`https`: HTTP/2 by agreement unless `off`; `http`: for clients that begin with it if `on`."
+        )),
         Entry::Section(PERSISTENCE),
         Entry::Field(field!(
             "idle_timeout",
@@ -58,7 +76,14 @@ impl Object for Listener {
             listener.response_timeout_ms,
             Kind::Duration(limits::RESPONSE_TIMEOUT_MS),
             limits::RESPONSE_TIMEOUT_MS_DEFAULT,
-            "`http`: silence of a backend after which the client gets 504."
+            "`http`, `https`: silence of a backend after which the client gets 504."
+        )),
+        Entry::Field(field!(
+            "head_timeout",
+            listener.head_timeout_ms,
+            Kind::Duration(limits::HEAD_TIMEOUT_MS),
+            limits::HEAD_TIMEOUT_MS_DEFAULT,
+            "`http`, `https`: time from the first byte of a request's head to its last; 408 for more."
         )),
         Entry::Field(field!(
             "keepalive",
@@ -79,7 +104,28 @@ impl Object for Listener {
             listener.forwarded_for,
             Kind::word::<ForwardedFor>(),
             ForwardedFor::Append,
-            "`http`: `append` adds the client's address to `X-Forwarded-For`, `replace` sends only it, `off` neither."
+            "`http`, `https`: `append` adds the client's address to `X-Forwarded-For`, `replace` sends only it, `off` neither."
+        )),
+        Entry::Field(field!(
+            "forwarded",
+            listener.forwarded,
+            Kind::word::<ForwardedFor>(),
+            ForwardedFor::Off,
+            "`http`, `https`: the same for `Forwarded` (RFC 7239)."
+        )),
+        Entry::Field(field!(
+            "real_ip",
+            listener.real_ip,
+            Kind::Flag,
+            false,
+            "`http`, `https`: whether backends get the client's address in `X-Real-IP`."
+        )),
+        Entry::Field(field!(
+            "trusted",
+            listener.trusted,
+            Kind::Networks,
+            Vec::new(),
+            "`http`, `https`: proxies in front whose word on the client's address is believed."
         )),
         Entry::Field(field!(
             "client_address",
@@ -91,6 +137,14 @@ impl Object for Listener {
         Entry::Section(ACCEPT_PROXY),
         Entry::Section(LIMITS),
         Entry::Section(ACCESS),
+        Entry::Section(ACCESS_LOG),
+        Entry::Field(field!(
+            "replies",
+            listener.replies,
+            Kind::items::<ReplyRule>(),
+            Vec::new(),
+            "`http`, `https`: files with what poised's own replies say, by cause."
+        )),
     ];
 
     fn blank() -> Self {
@@ -113,6 +167,6 @@ const PROTOCOL: Field<Listener> = Field {
         "protocol",
         listener.protocol,
         Kind::word::<Protocol>(),
-        "`tcp` forwards connections, `http` schedules each request of HTTP/1.1, `udp` forwards datagrams."
+        "`tcp` forwards connections, `http` and `https` schedule each request, `udp` forwards datagrams."
     )
 };

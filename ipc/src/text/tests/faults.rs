@@ -25,9 +25,9 @@ app-1 = { address = "10.0.0.1", weight = 1001 }
         faults(text),
         [
             "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 0.0.0.0:80 or [::]:80 (port 0: the kernel chooses), or unix:/path; write \"0.0.0.0:8080\"",
-            "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http, udp; did you mean \"http\"?",
+            "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http, udp, https; did you mean \"http\"?",
             "5:9: listeners.web.group: no group ap; did you mean app?",
-            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, slow_start, queue_max, queue_timeout, backends; did you mean scheduler?",
+            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, slow_start, queue_max, queue_timeout, backend_protocol, tls, backends; did you mean scheduler?",
             "8:48: groups.app.health_check.interval: the number 2 stands where a duration is due; allowed: 100ms to 1h; write \"2s\"",
             "8:58: groups.app.health_check.fall: 0 is out of range; allowed: 1 to 100",
             "10:21: groups.app.backends.app-1.address: \"10.0.0.1\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080, name:port, or unix:/path; write \"10.0.0.1:8080\"",
@@ -42,7 +42,7 @@ app-1 = { address = "10.0.0.1", weight = 1001 }
 #[test]
 fn columns_count_characters() {
     let text = "# äöü\ngroups.a.backends.b = { address = \"1.1.1.1:1\" } # ü\n\"ñandú\" = 1";
-    assert_eq!(faults(text), ["3:1: \"ñandú\": no such key; allowed: listeners, groups"]);
+    assert_eq!(faults(text), ["3:1: \"ñandú\": no such key; allowed: listeners, groups, certificates"]);
     assert_eq!(faults("groups = { \"é\" = {}, gröups = 1 }").len(), 1);
 }
 

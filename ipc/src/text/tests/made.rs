@@ -12,10 +12,11 @@ use super::SAMPLE;
 use crate::edit::Edit;
 use crate::limits;
 use crate::model::{
-    AcceptProxy, Access, Address, AdminState, Backend, Bandwidth, Bind, CheckMethod, CheckProtocol, CheckProxy,
-    ClientAddress, CodeRange, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Listener,
-    ListenerLimits, Mode, Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redispatch,
-    Scheduler,
+    AcceptProxy, Access, AccessLog, Address, AdminState, Backend, BackendProtocol, BackendTls, BackendTlsMode,
+    Bandwidth, Bind, ByteSize, Certificate, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, CodeRange,
+    CookieSecure, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Http2, Listener, ListenerLimits,
+    ListenerTls, LogFormat, Mode, Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redirect,
+    RedirectStatus, RedirectTo, Redispatch, Route, SameSite, Scheduler, TlsVersion, UnknownName,
 };
 use crate::text::print;
 use crate::{Config, Name};
@@ -110,36 +111,159 @@ fn a_group() -> impl Strategy<Value = Group> {
     let check = prop_oneof![Just(HealthCheck::default()), a_health_check()];
     let words = (a_word(Scheduler::WORDS), a_word(FailOpen::WORDS));
     let waits = (option::of(limits::SLOW_START_MS), (0..=100_000_u32).prop_map(Count), limits::QUEUE_TIMEOUT_MS);
-    (words, check, waits, btree_map(a_name(), a_backend(), 0..5)).prop_map(
-        |((scheduler, fail_open), health_check, (slow_start_ms, queue_max, queue_timeout_ms), backends)| Group {
-            scheduler,
-            health_check,
-            fail_open,
-            slow_start_ms,
-            queue_max,
-            queue_timeout_ms,
-            backends,
+    let speech = (a_word(BackendProtocol::WORDS), a_word(BackendTlsMode::WORDS), option::of(a_file()));
+    let speech = (speech, option::of(a_host())).prop_map(|((protocol, mode, ca), name)| (protocol, mode, ca, name));
+    (words, check, waits, btree_map(a_name(), a_backend(), 0..5), speech).prop_map(
+        |((scheduler, fail_open), health_check, (slow_start_ms, queue_max, queue_timeout_ms), backends, speech)| {
+            let (backend_protocol, mode, ca, name) = speech;
+            Group {
+                scheduler,
+                health_check,
+                fail_open,
+                slow_start_ms,
+                queue_max,
+                queue_timeout_ms,
+                backends,
+                backend_protocol,
+                tls: BackendTls { mode, ca, name },
+            }
         },
     )
 }
 
-fn a_persistence(protocol: Protocol) -> impl Strategy<Value = Persistence> {
-    let kind = match protocol {
-        Protocol::Tcp | Protocol::Udp => PersistenceKind::Source,
-        Protocol::Http => PersistenceKind::CookieInsert,
-    };
-    let kind = prop_oneof![Just(PersistenceKind::Off), Just(kind)];
+fn a_file() -> impl Strategy<Value = String> {
+    "/[a-z]{1,4}(/[a-z0-9 .-]{0,5}[a-z])?"
+}
+
+fn a_host() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9]{0,5}(\\.[a-z]{2,5}){0,2}"
+}
+
+fn a_path() -> impl Strategy<Value = String> {
+    "/[a-zA-Z0-9%.~_/-]{0,9}"
+}
+
+fn a_persistence(kinds: &'static [PersistenceKind]) -> impl Strategy<Value = Persistence> {
+    let kind = select(kinds);
+    let times = (option::of(limits::PERSISTENCE_TIMEOUT_MS), option::of(limits::PERSISTENCE_TIMEOUT_MS));
+    let scope = (a_path(), option::of(a_host()), a_word(CookieSecure::WORDS), a_word(SameSite::WORDS));
+    let flags = (any::<bool>(), any::<bool>());
     let cookie = "[a-zA-Z!#%&'*+^_`|~-][a-zA-Z0-9$]{0,9}";
     let prefixes = (limits::PREFIX_V4, limits::PREFIX_V6);
     let made = (kind, cookie, limits::PERSISTENCE_TIMEOUT_MS, prefixes, a_word(Redispatch::WORDS));
-    made.prop_map(|(kind, cookie, timeout_ms, (prefix_v4, prefix_v6), redispatch)| Persistence {
-        kind,
-        timeout_ms,
-        cookie,
-        prefix_v4,
-        prefix_v6,
-        redispatch,
-    })
+    (made, times, scope, flags).prop_map(
+        |((kind, cookie, timeout_ms, (prefix_v4, prefix_v6), redispatch), (idle_ms, life_ms), scope, flags)| {
+            let (path, domain, secure, same_site) = scope;
+            let (http_only, cache_guard) = flags;
+            Persistence {
+                kind,
+                timeout_ms,
+                cookie,
+                prefix_v4,
+                prefix_v6,
+                redispatch,
+                idle_ms,
+                life_ms,
+                path,
+                domain,
+                secure,
+                http_only,
+                same_site,
+                cache_guard,
+            }
+        },
+    )
+}
+
+fn a_redirect(to: impl Strategy<Value = RedirectTo>) -> impl Strategy<Value = Redirect> {
+    let status = select(&limits::REDIRECT_STATUS[..]).prop_map(RedirectStatus);
+    let made =
+        (to, status, option::of(a_host()), option::of(1..=u16::MAX), option::of("/[a-z/]{0,6}(\\?[a-z=&]{1,4})?"));
+    made.prop_map(|(to, status, host, port, path)| Redirect { to, status, host, port, path })
+}
+
+/// Items of a list by their texts, without those that clash.
+fn some<T>(text: &'static str) -> impl Strategy<Value = Vec<T>>
+where
+    T: std::str::FromStr<Err: std::fmt::Debug> + std::fmt::Debug,
+{
+    // Of one item: whether two clash is tested by hand.
+    vec(text, 0..2).prop_map(|texts| texts.iter().map(|text| text.parse().expect("a test's item")).collect())
+}
+
+fn a_route(groups: Vec<Name>) -> impl Strategy<Value = Route> {
+    let paths = prop_oneof![
+        Just((None, None, None)),
+        a_path().prop_map(|path| (Some(path), None, None)),
+        a_path().prop_map(|path| (None, Some(path), None)),
+        r#"/[a-z]{1,4}\\\.\\d\+"?"#.prop_map(|path| (None, None, Some(path))),
+    ];
+    let to = prop_oneof![
+        select(groups.clone()).prop_map(|group| (Some(group), Vec::new(), Redirect::default())),
+        (select(groups), limits::SHARE_WEIGHT).prop_map(|(group, weight)| {
+            let share = crate::model::Share { group, weight };
+            (None, vec![share], Redirect::default())
+        }),
+        a_redirect(select(&[RedirectTo::Https, RedirectTo::Http, RedirectTo::Same][..])).prop_map(|redirect| (
+            None,
+            Vec::new(),
+            redirect
+        )),
+    ];
+    let asked =
+        (some("(\\*\\.)?[a-z]{1,5}\\.[a-z]{2}"), some("[A-Z]{3,6}"), some("X-[A-Z][a-z]{0,3}(: [ -~]{0,4}[!-~])?"));
+    let edit = "(set|add) X-[A-Z]{1,3}: [!-~]([ -~]{0,4}[!-~])?|remove X-[a-z]{1,3}";
+    let kinds = &[PersistenceKind::Inherit, PersistenceKind::Off, PersistenceKind::CookieRewrite];
+    let rest = (limits::ROUTE_PRIORITY, option::of(limits::RESPONSE_TIMEOUT_MS), a_persistence(kinds));
+    (paths, to, asked, (some(edit), some(edit)), rest).prop_map(
+        |((path, path_prefix, path_regex), (group, split, redirect), (hosts, methods, headers), edits, rest)| Route {
+            hosts,
+            path,
+            path_prefix,
+            path_regex,
+            methods,
+            headers,
+            priority: rest.0,
+            group,
+            split,
+            redirect,
+            persistence: rest.2,
+            response_timeout_ms: rest.1,
+            request_headers: edits.0,
+            response_headers: edits.1,
+        },
+    )
+}
+
+/// What only `http` and `https` have, and what `https` needs.
+fn an_edge(protocol: Protocol, groups: Vec<Name>) -> impl Strategy<Value = Listener> {
+    let tls = (a_word(UnknownName::WORDS), a_word(TlsVersion::WORDS), limits::HANDSHAKE_TIMEOUT_MS);
+    let log = (a_word(LogFormat::WORDS), option::of(a_file()), "X-[A-Z][a-z]{0,5}");
+    let log = log.prop_map(|(format, path, id_header)| AccessLog { format, path, id_header });
+    let words = (a_word(Http2::WORDS), a_word(ForwardedFor::WORDS), any::<bool>(), limits::HEAD_TIMEOUT_MS);
+    let routes = btree_map(a_name(), a_route(groups), if protocol.is_http() { 0..3 } else { 0..1 });
+    let to: &[RedirectTo] = if protocol.is_http() { &[RedirectTo::Off, RedirectTo::Https] } else { &[RedirectTo::Off] };
+    let replies = some("(no-route|denied) /[a-z]{1,5}");
+    (tls, log, words, some_networks(), routes, a_redirect(select(to)), replies).prop_map(
+        move |(tls, access_log, words, trusted, routes, redirect, replies)| Listener {
+            tls: ListenerTls {
+                certificates: if protocol == Protocol::Https { vec![name("site")] } else { Vec::new() },
+                unknown_name: tls.0,
+                min_version: tls.1,
+                handshake_timeout_ms: tls.2,
+            },
+            access_log,
+            http2: words.0,
+            forwarded: words.1,
+            real_ip: words.2,
+            head_timeout_ms: words.3,
+            trusted,
+            routes,
+            redirect,
+            replies,
+            ..Listener::new(SocketAddr::from(([0, 0, 0, 0], 0)), protocol, name("none"))
+        },
+    )
 }
 
 fn some_networks() -> impl Strategy<Value = Vec<NetworkRule>> {
@@ -156,15 +280,24 @@ fn some_networks() -> impl Strategy<Value = Vec<NetworkRule>> {
 
 fn some_limits() -> impl Strategy<Value = ListenerLimits> {
     let bandwidth = || option::of((64_000..1_000_000_000_000_u64).prop_map(Bandwidth));
-    (a_count(), a_count(), a_count(), bandwidth(), bandwidth()).prop_map(
-        |(connections_max, source_connections_max, source_rate_max, bandwidth_in, bandwidth_out)| ListenerLimits {
-            connections_max,
-            source_connections_max,
-            source_rate_max,
-            bandwidth_in,
-            bandwidth_out,
-        },
-    )
+    let count = |range: std::ops::RangeInclusive<Count>| (range.start().0..=range.end().0).prop_map(Count);
+    let heads = (count(limits::HEAD_BYTES), count(limits::FIELDS), count(limits::TARGET_BYTES));
+    let bodies = (option::of((1..1_u64 << 40).prop_map(ByteSize)), count(limits::BODY_RATE), count(limits::STREAMS));
+    let bounds = (a_count(), a_count(), a_count(), a_count(), bandwidth(), bandwidth());
+    (bounds, heads, bodies).prop_map(|(bounds, heads, bodies)| ListenerLimits {
+        connections_max: bounds.0,
+        source_connections_max: bounds.1,
+        source_rate_max: bounds.2,
+        source_requests_max: bounds.3,
+        bandwidth_in: bounds.4,
+        bandwidth_out: bounds.5,
+        head_bytes_max: heads.0,
+        fields_max: heads.1,
+        target_bytes_max: heads.2,
+        body_bytes_max: bodies.0,
+        body_rate_min: bodies.1,
+        streams_max: bodies.2,
+    })
 }
 
 fn an_identity(protocol: Protocol) -> impl Strategy<Value = (ClientAddress, AcceptProxy)> {
@@ -174,18 +307,23 @@ fn an_identity(protocol: Protocol) -> impl Strategy<Value = (ClientAddress, Acce
     });
     let proxied = proxied.prop_map(move |accept| if protocol.is_stream() { accept } else { AcceptProxy::default() });
     let address = a_word(ClientAddress::WORDS).prop_map(move |address| match (protocol, address) {
-        (Protocol::Http, _) | (Protocol::Udp, ClientAddress::ProxyV1) => ClientAddress::Off,
+        (Protocol::Http | Protocol::Https, _) | (Protocol::Udp, ClientAddress::ProxyV1) => ClientAddress::Off,
         _ => address,
     });
     (address, proxied)
 }
 
 /// The members that hang on the protocol.
-fn a_conduct(protocol: Protocol) -> impl Strategy<Value = Listener> {
+fn a_conduct(protocol: Protocol, groups: Vec<Name>) -> impl Strategy<Value = Listener> {
+    let kinds: &[PersistenceKind] = if protocol.is_http() {
+        &[PersistenceKind::Off, PersistenceKind::CookieInsert, PersistenceKind::CookieRewrite]
+    } else {
+        &[PersistenceKind::Off, PersistenceKind::Source]
+    };
     let access = (some_networks(), some_networks()).prop_map(|(allow, deny)| Access { allow, deny });
     let alive = (option::of(limits::KEEPALIVE_MS), option::of(limits::USER_TIMEOUT_MS));
-    let made = (a_persistence(protocol), an_identity(protocol), access, alive, some_limits());
-    made.prop_map(move |(persistence, (client_address, accept_proxy), access, alive, limits)| Listener {
+    let made = (a_persistence(kinds), an_identity(protocol), access, alive, some_limits(), an_edge(protocol, groups));
+    made.prop_map(move |(persistence, (client_address, accept_proxy), access, alive, limits, edge)| Listener {
         persistence,
         client_address,
         accept_proxy,
@@ -193,7 +331,7 @@ fn a_conduct(protocol: Protocol) -> impl Strategy<Value = Listener> {
         keepalive_ms: alive.0,
         user_timeout_ms: alive.1,
         limits,
-        ..Listener::new(SocketAddr::from(([0, 0, 0, 0], 0)), protocol, name("none"))
+        ..edge
     })
 }
 
@@ -202,7 +340,8 @@ fn a_listener(groups: Vec<Name>, port: u16) -> impl Strategy<Value = Listener> {
         any::<[u8; 4]>().prop_map(move |octets| Bind::Ip(SocketAddr::from((octets, port)))),
         any::<[u8; 16]>().prop_map(move |octets| Bind::Ip(SocketAddr::from((octets, port))))
     ];
-    let conduct = a_word(Protocol::WORDS).prop_flat_map(a_conduct);
+    let all = groups.clone();
+    let conduct = a_word(Protocol::WORDS).prop_flat_map(move |protocol| a_conduct(protocol, all.clone()));
     let idle = prop_oneof![Just(60_000), Just(900_000), limits::IDLE_TIMEOUT_MS];
     let times = (idle, limits::CONNECT_TIMEOUT_MS, limits::RESPONSE_TIMEOUT_MS);
     let door = (address, any::<bool>(), (0..=0o777_u16).prop_map(Mode), limits::REPLIES);
@@ -212,7 +351,7 @@ fn a_listener(groups: Vec<Name>, port: u16) -> impl Strategy<Value = Listener> {
             dual_stack,
             socket_mode,
             replies_max,
-            group,
+            group: Some(group),
             idle_timeout_ms: times.0,
             connect_timeout_ms: times.1,
             response_timeout_ms: times.2,
@@ -231,7 +370,13 @@ pub(crate) fn a_config() -> impl Strategy<Value = Config> {
         let listeners: Vec<_> = (1_000..1_003).map(|port| (a_name(), a_listener(names.clone(), port))).collect();
         let some =
             (listeners, 0..=3_usize).prop_map(|(all, count)| all.into_iter().take(count).collect::<BTreeMap<_, _>>());
-        (Just(groups), some).prop_map(|(groups, listeners)| Config { listeners, groups })
+        let site = (a_file(), a_file()).prop_map(|(chain, key)| Certificate { chain, key });
+        let certificates = site.prop_map(|site| BTreeMap::from([(name("site"), site)]));
+        (Just(groups), some, certificates).prop_map(|(groups, listeners, certificates)| Config {
+            listeners,
+            groups,
+            certificates,
+        })
     })
 }
 
@@ -278,6 +423,9 @@ pub(crate) fn some_edits() -> impl Strategy<Value = Vec<Edit>> {
             "listeners.web.persistence",
             "listeners.web.protocol",
             "groups.app.health_check.expect",
+            "listeners.web.routes.shop",
+            "listeners.web.routes",
+            "certificates.site",
         ][..],
     );
     let path = prop_oneof![path, known.prop_map(str::to_owned)];

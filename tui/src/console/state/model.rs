@@ -256,10 +256,7 @@ pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminStat
 
 fn listener_totals(listener: &ListenerStatus) -> [u64; 3] {
     let counters = &listener.counters;
-    let work = match listener.protocol {
-        poise_ipc::model::Protocol::Tcp | poise_ipc::model::Protocol::Udp => counters.connections_total,
-        poise_ipc::model::Protocol::Http => counters.requests_total,
-    };
+    let work = if listener.protocol.is_http() { counters.requests_total } else { counters.connections_total };
     [work, counters.bytes_in_total + counters.bytes_out_total, counters.errors_total()]
 }
 

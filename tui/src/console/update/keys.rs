@@ -131,7 +131,7 @@ fn drill(state: &mut State) {
     let group = match state.screen {
         Screen::Overview => {
             let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
-            model.status().listeners.iter().find(|l| Some(&l.name) == selected).map(|l| l.group.clone())
+            model.status().listeners.iter().find(|l| Some(&l.name) == selected).and_then(|l| l.group.clone())
         }
         _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, _)| group.name.clone()),
     };
@@ -153,7 +153,10 @@ fn settings(state: &mut State, effects: &mut Vec<Effect>) {
         Screen::Overview => {
             let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
             let found = model.status().listeners.iter().find(|l| Some(&l.name) == selected);
-            found.map(|l| vec![format!("listeners.{}", l.name), format!("groups.{}", l.group)])
+            found.map(|l| {
+                let group = l.group.iter().map(|group| format!("groups.{group}"));
+                std::iter::once(format!("listeners.{}", l.name)).chain(group).collect()
+            })
         }
         _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, backend)| {
             vec![format!("groups.{}.backends.{}", group.name, backend.name), format!("groups.{}", group.name)]

@@ -207,8 +207,13 @@ fn group_line(model: &Model, group: &Group<'_>, canvas: &mut Canvas<'_>, (area, 
     let role = if up == all { Role::Muted } else { Role::Warn };
     let column = canvas.text(area, (column + 2, line), &format!("{up}/{all} up"), role);
     let mut words = format!("{}  {} rps", group.scheduler, short(rps));
-    let listeners: Vec<&str> =
-        model.status().listeners.iter().filter(|l| l.group == group.name).map(|l| l.name.as_str()).collect();
+    let listeners: Vec<&str> = model
+        .status()
+        .listeners
+        .iter()
+        .filter(|l| l.group.as_ref() == Some(&group.name))
+        .map(|l| l.name.as_str())
+        .collect();
     if !listeners.is_empty() {
         words.push_str("  from ");
         words.push_str(&listeners.join(" "));

@@ -82,7 +82,7 @@ fn texts(state: &State, model: &Model, listener: &ListenerStatus, ascii: bool) -
     let growth = model.listener_growth(&listener.name, state.balance.window.ms());
     let rate = |which: usize| growth.map(|g| g.per_second(which));
     let dash = || "-".to_owned();
-    let group = model.group(&listener.group);
+    let group = listener.group.as_ref().and_then(|group| model.group(group));
     let backends = group.map(|g| g.backends.as_slice()).unwrap_or_default();
     let up = backends.iter().filter(|b| matches!(Condition::of(b), Condition::Up | Condition::Flap)).count();
     let p99 = backends.iter().map(|b| b.counters.latency_p99_us).max().unwrap_or(0);
@@ -90,7 +90,7 @@ fn texts(state: &State, model: &Model, listener: &ListenerStatus, ascii: bool) -
         listener.name.to_string(),
         listener.protocol.to_string(),
         listener.bind.to_string(),
-        listener.group.to_string(),
+        listener.group_word().to_owned(),
         format!("{up}/{}", backends.len()),
         rate(0).map_or_else(dash, short),
         rate(1).map_or_else(dash, |bytes| short(bytes * 8.0 / 1e6)),
