@@ -8,6 +8,7 @@ pub mod drain;
 pub mod flow;
 pub mod health;
 pub mod http;
+pub mod journal;
 pub mod limit;
 pub mod live;
 pub mod persistence;
