@@ -9,6 +9,7 @@ pub mod cookie;
 pub mod fields;
 pub mod framing;
 mod host;
+pub mod locate;
 pub mod onward;
 pub mod refusal;
 pub mod request;

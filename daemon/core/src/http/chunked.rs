@@ -22,6 +22,7 @@ const NAME_KEPT: usize = 24;
 #[derive(Clone, Debug, Default)]
 pub struct Chunks {
     step: Step,
+    /// Bytes of the chunk that are still to come; once the coding is broken, where.
     left: u64,
     digits: u8,
     /// There from the first byte of the first trailer on: most messages have none.
@@ -57,11 +58,16 @@ impl Chunks {
                     self.step = Step::DataCr;
                 }
             } else {
-                self.byte(bytes[at])?;
+                self.byte(bytes[at]).inspect_err(|_| self.left = at as u64)?;
                 at += 1;
             }
         }
         Ok(at)
+    }
+
+    /// Which of the bytes pushed last broke the coding, counted from 0.
+    pub fn broken_at(&self) -> u64 {
+        self.left
     }
 
     /// Whether the last chunk and the trailers have been pushed.

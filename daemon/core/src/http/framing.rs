@@ -71,6 +71,14 @@ impl Body {
         }
     }
 
+    /// Which of the bytes pushed last broke the body, counted from 0; to be asked after a refusal.
+    pub fn broken_at(&self) -> usize {
+        match &self.0 {
+            State::Chunked(chunks) => usize::try_from(chunks.broken_at()).unwrap_or(usize::MAX),
+            State::Complete | State::Length(_) | State::UntilClose => 0,
+        }
+    }
+
     /// Whether the whole body has been pushed.
     #[inline]
     pub fn is_complete(&self) -> bool {

@@ -33,6 +33,14 @@ impl Scanner {
         self.at < len
     }
 
+    /// Where the fault stands for which the last scan refused the head.
+    pub fn fault_at(&self, refusal: Refusal) -> usize {
+        match refusal {
+            Refusal::Fold | Refusal::LeadingBlank | Refusal::TooManyFields => self.line_start,
+            _ => self.at,
+        }
+    }
+
     /// Goes on over `bytes`: the message from its first byte, what was scanned before included.
     /// Returns the length of the head, its blank line included, once that is there.
     ///
