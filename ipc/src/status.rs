@@ -80,6 +80,8 @@ pub struct ListenerStatus {
     /// Connections that were let in without counting for their address, because the table for the
     /// limits per address was full of others that are busy.
     pub untracked_total: u64,
+    /// `http`: time to the first byte of responses.
+    pub latency: LatencyWindows,
 }
 
 impl ListenerStatus {
@@ -95,6 +97,7 @@ impl ListenerStatus {
             access: Vec::new(),
             remembered: None,
             untracked_total: 0,
+            latency: LatencyWindows::default(),
         }
     }
 
@@ -159,6 +162,9 @@ pub struct ListenerCounters {
     pub datagrams_dropped_total: u64,
     /// `udp`: times that a flow left a backend which could not be used for another.
     pub flows_moved_total: u64,
+    /// `http`: lines of the access log that were lost, because they came faster than they could be
+    /// written or could not be written at all.
+    pub access_log_dropped_total: u64,
 }
 
 impl ListenerCounters {
@@ -192,6 +198,8 @@ pub struct GroupStatus {
     pub queued: u64,
     /// How long the first of them has waited, in milliseconds.
     pub queue_wait_ms: u64,
+    /// `http`: time to the first byte of responses, over all its backends.
+    pub latency: LatencyWindows,
 }
 
 /// A backend: what is configured, what is known, what it has done.
@@ -229,6 +237,8 @@ pub struct BackendStatus {
     pub drain: Option<DrainStatus>,
     /// How much of its weight slow start gives it, in thousandths; absent when it has all.
     pub ramp_permille: Option<u16>,
+    /// `http`: time to the first byte of responses.
+    pub latency: LatencyWindows,
 }
 
 impl BackendStatus {
@@ -251,6 +261,7 @@ impl BackendStatus {
             pinned_entries: 0,
             drain: None,
             ramp_permille: None,
+            latency: LatencyWindows::default(),
         }
     }
 }
@@ -478,6 +489,32 @@ pub struct BackendCounters {
     pub latency_p50_us: u64,
     /// The same, 99th percentile.
     pub latency_p99_us: u64,
+}
+
+/// Time to the first byte of responses, over windows that end now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyWindows {
+    /// The last 10 s.
+    pub seconds_10: Quantiles,
+    /// The last minute.
+    pub minute_1: Quantiles,
+    /// The last 10 minutes.
+    pub minutes_10: Quantiles,
+}
+
+/// Quantiles of a window, in microseconds, each up to 6 % high; 0 without requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Responses in the window.
+    pub count: u64,
+    /// Median.
+    pub p50_us: u64,
+    /// 90th percentile.
+    pub p90_us: u64,
+    /// 99th percentile.
+    pub p99_us: u64,
+    /// Slowest.
+    pub max_us: u64,
 }
 
 /// A row of the health log: equal verdicts in a row on one backend.

@@ -7,6 +7,7 @@
 mod inflight;
 mod latency;
 mod leaving;
+mod windows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use poise_ipc::status::{BackendCounters, ListenerCounters};
 pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
+pub use windows::{STEP_MS, Windows};
 
 use self::inflight::Gate;
 use self::leaving::Word;
@@ -145,6 +147,10 @@ pub struct ListenerCells {
     pub datagrams_out: Cell,
     pub datagrams_dropped: Cell,
     pub flows_moved: Cell,
+    /// Lines of the access log that found no room.
+    pub lines_dropped: Cell,
+    /// Time to the first byte of a response.
+    pub latency: Latency,
     causes: Causes,
 }
 
@@ -168,19 +174,31 @@ impl ListenerCells {
 /// What all workers count of one listener.
 #[derive(Debug)]
 pub struct ListenerLive {
+    /// Lines of the access log that could not be written.
+    lines_lost: AtomicU64,
     workers: Box<[CachePadded<ListenerCells>]>,
 }
 
 impl ListenerLive {
     /// Cells for so many workers.
     pub fn new(workers: usize) -> Self {
-        Self { workers: (0..workers).map(|_| CachePadded::default()).collect() }
+        Self { lines_lost: AtomicU64::default(), workers: (0..workers).map(|_| CachePadded::default()).collect() }
     }
 
     /// The cells of a worker.
     #[inline]
     pub fn worker(&self, worker: usize) -> &ListenerCells {
         &self.workers[worker]
+    }
+
+    /// Counts lines of the access log that could not be written.
+    pub fn lines_lost(&self, count: u64) {
+        self.lines_lost.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The latency counts of all workers.
+    pub fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot::of(self.workers.iter().map(|worker| &worker.latency))
     }
 
     /// The sums over all workers.
@@ -202,6 +220,7 @@ impl ListenerLive {
             datagrams_out_total: sum(|w| &w.datagrams_out),
             datagrams_dropped_total: sum(|w| &w.datagrams_dropped),
             flows_moved_total: sum(|w| &w.flows_moved),
+            access_log_dropped_total: sum(|w| &w.lines_dropped) + self.lines_lost.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,53 +1,113 @@
-//! Latency of every backend over the last seconds, from counts that only ever grow.
+//! Latency of listeners, groups and backends over the last seconds and minutes, from counts that
+//! only ever grow.
 //!
-//! The workers count times to the first byte into fixed buckets; here two earlier counts are kept,
-//! a few seconds apart, and quantiles are taken of the difference. Reconcile keeps it in step.
+//! The workers count times to the first byte into fixed buckets; here the counts of the last turn
+//! are kept, and the difference goes into rotating windows (`poise_core::live::Windows`). A group is
+//! the sum of its backends. Reconcile keeps it in step.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use poise_core::live::{BackendLive, LatencySnapshot};
-use poise_core::plan::{BackendId, Plan};
-use poise_ipc::status::BackendCounters;
+use poise_core::live::{LatencySnapshot, Windows};
+use poise_core::plan::{BackendId, GroupPlan, ListenerId, Plan};
+use poise_ipc::Name;
+use poise_ipc::status::{BackendCounters, LatencyWindows};
 
-/// The counts of every backend, 5 s and 10 s ago at the most.
+/// The windows of everything in the plan.
 #[derive(Debug, Default)]
-pub struct Latencies(HashMap<BackendId, Earlier>);
+pub struct Latencies {
+    backends: Meters<BackendId>,
+    listeners: Meters<ListenerId>,
+    groups: HashMap<Name, Windows>,
+}
 
+/// The windows of everything of one kind that has cells of its own.
 #[derive(Debug)]
-struct Earlier {
-    older: LatencySnapshot,
-    newer: LatencySnapshot,
+struct Meters<K>(HashMap<K, Meter>);
+
+impl<K> Default for Meters<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Meter {
+    /// The counts at the last turn.
+    last: LatencySnapshot,
+    windows: Windows,
+}
+
+impl<K: Copy + Eq + Hash> Meters<K> {
+    /// Takes the counts now. Returns what came since the last turn.
+    fn turn(&mut self, of: K, now: LatencySnapshot) -> LatencySnapshot {
+        let meter = self.0.entry(of).or_default();
+        let recent = now.since(&meter.last);
+        meter.windows.turn(&recent);
+        meter.last = now;
+        recent
+    }
+
+    /// What came since the last turn.
+    fn recent(&self, of: K, now: &LatencySnapshot) -> LatencySnapshot {
+        self.0.get(&of).map_or_else(|| now.clone(), |meter| now.since(&meter.last))
+    }
+
+    fn quantiles(&self, of: K, now: &LatencySnapshot) -> LatencyWindows {
+        let recent = self.recent(of, now);
+        match self.0.get(&of) {
+            Some(meter) => meter.windows.quantiles(&recent),
+            None => Windows::default().quantiles(&recent),
+        }
+    }
 }
 
 impl Latencies {
-    /// Takes the counts now; to be called every 5 s.
+    /// Takes the counts now and forgets what is gone; to be called every
+    /// [`STEP_MS`](poise_core::live::STEP_MS).
     pub fn turn(&mut self, plan: &Plan) {
-        for backend in plan.groups.iter().flat_map(|group| &group.backends) {
-            self.count(backend.id, &backend.live);
+        self.listeners.0.retain(|id, _| plan.listeners.contains_key(id));
+        for (&id, listener) in &plan.listeners {
+            self.listeners.turn(id, listener.live.latency());
         }
-    }
-
-    fn count(&mut self, backend: BackendId, live: &BackendLive) {
-        let now = live.latency();
-        match self.0.get_mut(&backend) {
-            Some(earlier) => earlier.older = std::mem::replace(&mut earlier.newer, now),
-            None => {
-                self.0.insert(backend, Earlier { older: now.clone(), newer: now });
+        self.groups.retain(|name, _| plan.group(name).is_some());
+        for group in &plan.groups {
+            let mut sum = LatencySnapshot::default();
+            for backend in &group.backends {
+                sum.merge(&self.backends.turn(backend.id, backend.live.latency()));
             }
+            self.groups.entry(group.name.clone()).or_default().turn(&sum);
         }
     }
 
     /// Forgets a backend that is gone.
     pub fn forget(&mut self, backend: BackendId) {
-        self.0.remove(&backend);
+        self.backends.0.remove(&backend);
     }
 
-    /// Fills in the quantiles of the last 5 to 10 s; of all time for a backend that is younger.
-    pub fn fill(&self, backend: BackendId, live: &BackendLive, counters: &mut BackendCounters) {
-        let now = live.latency();
-        let recent = self.0.get(&backend).map_or_else(|| now.clone(), |earlier| now.since(&earlier.older));
-        counters.latency_p50_us = recent.quantile(500);
-        counters.latency_p99_us = recent.quantile(990);
+    /// The windows of a listener.
+    pub fn listener(&self, id: ListenerId, now: &LatencySnapshot) -> LatencyWindows {
+        self.listeners.quantiles(id, now)
+    }
+
+    /// The windows of a group.
+    pub fn group(&self, group: &GroupPlan) -> LatencyWindows {
+        let mut recent = LatencySnapshot::default();
+        for backend in &group.backends {
+            recent.merge(&self.backends.recent(backend.id, &backend.live.latency()));
+        }
+        match self.groups.get(&group.name) {
+            Some(windows) => windows.quantiles(&recent),
+            None => Windows::default().quantiles(&recent),
+        }
+    }
+
+    /// The windows of a backend; fills in the quantiles of its last 10 s.
+    pub fn backend(&self, id: BackendId, now: &LatencySnapshot, counters: &mut BackendCounters) -> LatencyWindows {
+        let windows = self.backends.quantiles(id, now);
+        counters.latency_p50_us = windows.seconds_10.p50_us;
+        counters.latency_p99_us = windows.seconds_10.p99_us;
+        windows
     }
 }
 

@@ -68,11 +68,12 @@ const REPORTS_BATCH_MAX: usize = 256;
 /// at once are told that poised is busy.
 const WAITING_MAX: usize = 64;
 /// Time between two rounds of small work: records of the workers, health for the store.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(TICK_MS);
+const TICK_MS: u64 = 100;
 /// How long a stop waits for a disk that stands still.
 const STOP_WAIT: Duration = Duration::from_millis(500);
-/// Rounds between two counts of latency (5 s).
-const LATENCY_TICKS: u64 = 50;
+/// Rounds between two counts of latency.
+const LATENCY_TICKS: u64 = poise_core::live::STEP_MS / TICK_MS;
 /// Rounds between two steps of slow start (500 ms).
 const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).

@@ -265,9 +265,11 @@ impl Steering<'_> {
     fn count(&self, head: &ResponseHead<'_, '_>) {
         let class = usize::from(head.status / 100) - 1;
         self.cells.responses[class].add(1);
-        self.listener.live.worker(self.ctx.index).responses[class].add(1);
+        let listener = self.listener.live.worker(self.ctx.index);
+        listener.responses[class].add(1);
         let us = u64::try_from(self.course.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.cells.latency.record(us);
+        listener.latency.record(us);
     }
 
     fn cookie(&self) -> Option<SetCookie<'_>> {

@@ -105,6 +105,7 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
+        latency: poise_ipc::status::LatencyWindows::default(),
         backends: (1..).zip(specs).map(|(number, spec)| backend(text, number, *spec, seconds)).collect(),
         on_backups: false,
     }

@@ -61,6 +61,7 @@ pub(super) fn status() -> Status {
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
+        latency: poise_ipc::status::LatencyWindows::default(),
         backends: group.backends.iter().map(|(backend, found)| backend_status(name, backend, found)).collect(),
         on_backups: false,
     });

@@ -70,7 +70,7 @@ fn fields(head: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-fn field<'b>(head: &'b [u8], is_it: impl Fn(Class, &[u8]) -> bool) -> Option<Field<'b>> {
+fn field(head: &[u8], is_it: impl Fn(Class, &[u8]) -> bool) -> Option<Field<'_>> {
     fields(head).find(|field| is_it(Class::of(field.name), field.name))
 }
 

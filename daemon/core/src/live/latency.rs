@@ -12,7 +12,7 @@ const STEP_BITS: u32 = STEPS.trailing_zeros();
 /// The slowest that is told apart: a minute, in microseconds.
 pub const LATENCY_US_MAX: u64 = 60_000_000;
 /// One bucket per value below 16, then sixteen per power of two up to the maximum.
-const BUCKETS: usize = bucket(LATENCY_US_MAX) + 1;
+pub(super) const BUCKETS: usize = bucket(LATENCY_US_MAX) + 1;
 
 /// The histogram of one worker. Written by that worker alone, read by control.
 #[derive(Debug)]
@@ -38,7 +38,33 @@ impl Latency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatencySnapshot(Box<[u32; BUCKETS]>);
 
+impl Default for LatencySnapshot {
+    /// Nothing counted.
+    fn default() -> Self {
+        Self(Box::new([0; BUCKETS]))
+    }
+}
+
 impl LatencySnapshot {
+    /// What each bucket counted.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().copied()
+    }
+
+    /// Counts so many more in a bucket; none beyond the last.
+    pub(super) fn add(&mut self, bucket: usize, count: u32) {
+        if let Some(sum) = self.0.get_mut(bucket) {
+            *sum = sum.wrapping_add(count);
+        }
+    }
+
+    /// Adds what others counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.counts()) {
+            *sum = sum.wrapping_add(count);
+        }
+    }
+
     /// Sums histograms.
     pub(super) fn of<'a>(workers: impl Iterator<Item = &'a Latency>) -> Self {
         let mut sum = Box::new([0_u32; BUCKETS]);

@@ -1,26 +1,93 @@
-//! What must hold of latency: only the last seconds count.
+//! What must hold of latency: windows forget, a group is the sum of its backends, what is gone is
+//! forgotten.
+
+use std::collections::HashMap;
+
+use poise_core::plan::{Compile, Identities, Plan, compile};
+use poise_core::token::TokenKey;
+use poise_ipc::status::Quantiles;
+use poise_ipc::text;
 
 use super::*;
 
-#[test]
-fn quantiles_forget_what_is_older_than_two_turns() {
-    let live = BackendLive::new(2, &std::sync::Arc::default());
-    let mut latencies = Latencies::default();
-    let quantiles = |latencies: &Latencies| {
-        let mut counters = BackendCounters::default();
-        latencies.fill(BackendId(1), &live, &mut counters);
-        (counters.latency_p50_us, counters.latency_p99_us)
+const TWO: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
+    [groups.app.backends.a]\naddress = \"127.0.0.1:1\"\n[groups.app.backends.b]\naddress = \"127.0.0.1:2\"\n";
+
+fn plan(text: &str, previous: Option<(&Plan, &Identities)>) -> (Plan, Identities) {
+    let config = text::parse(text).expect("a valid configuration");
+    let identities = previous.map_or_else(Identities::default, |(_, known)| known.clone()).follow(&config);
+    let input = Compile {
+        config: &config,
+        identities: &identities,
+        health: &HashMap::new(),
+        resolved: &HashMap::new(),
+        ramps: &HashMap::new(),
+        revision: 1,
+        workers: 2,
+        key: &TokenKey::new([7; 16]),
     };
-    assert_eq!(quantiles(&latencies), (0, 0));
-    live.worker(0).latency.record(1_000_000);
-    let (slow, _) = quantiles(&latencies);
-    assert!((1_000_000..1_100_000).contains(&slow), "{slow}");
-    latencies.count(BackendId(1), &live);
-    latencies.count(BackendId(1), &live);
-    assert_eq!(quantiles(&latencies), (0, 0));
-    live.worker(1).latency.record(100);
-    let (fast, _) = quantiles(&latencies);
-    assert!((100..=110).contains(&fast), "{fast}");
-    latencies.forget(BackendId(1));
-    assert!(quantiles(&latencies).1 >= 1_000_000);
+    (compile(&input, previous.map(|(plan, _)| plan)), identities)
+}
+
+fn of_backend(latencies: &Latencies, plan: &Plan, at: usize) -> Quantiles {
+    let backend = &plan.groups[0].backends[at];
+    latencies.backend(backend.id, &backend.live.latency(), &mut BackendCounters::default()).seconds_10
+}
+
+#[test]
+fn a_group_is_the_sum_of_its_backends_and_the_last_seconds_are_all_that_count() {
+    let (plan, _) = plan(TWO, None);
+    let group = &plan.groups[0];
+    let mut latencies = Latencies::default();
+    assert_eq!(latencies.group(group), LatencyWindows::default());
+    group.backends[0].live.worker(0).latency.record(10);
+    group.backends[1].live.worker(1).latency.record(12);
+    for turn in 0..5 {
+        let windows = latencies.group(group);
+        assert_eq!((windows.seconds_10.count, windows.seconds_10.max_us), (2, 12), "turn {turn}");
+        assert_eq!(
+            of_backend(&latencies, &plan, 0),
+            Quantiles { count: 1, p50_us: 10, p90_us: 10, p99_us: 10, max_us: 10 }
+        );
+        latencies.turn(&plan);
+    }
+    latencies.turn(&plan);
+    let windows = latencies.group(group);
+    assert_eq!((windows.seconds_10.count, windows.minute_1.count, windows.minutes_10.count), (0, 2, 2));
+}
+
+#[test]
+fn the_quantiles_of_the_counters_are_those_of_ten_seconds() {
+    let (plan, _) = plan(TWO, None);
+    let backend = &plan.groups[0].backends[0];
+    (0..100).for_each(|_| backend.live.worker(0).latency.record(9));
+    let mut counters = BackendCounters::default();
+    Latencies::default().backend(backend.id, &backend.live.latency(), &mut counters);
+    assert_eq!((counters.latency_p50_us, counters.latency_p99_us), (9, 9));
+}
+
+#[test]
+fn a_backend_that_goes_takes_nothing_from_its_group_but_its_future() {
+    let (before, identities) = plan(TWO, None);
+    let mut latencies = Latencies::default();
+    before.groups[0].backends[1].live.worker(0).latency.record(12);
+    latencies.turn(&before);
+    let one = TWO.split("[groups.app.backends.b]").next().expect("the first backend");
+    let (after, _) = plan(one, Some((&before, &identities)));
+    latencies.forget(before.groups[0].backends[1].id);
+    assert_eq!(latencies.group(&after.groups[0]).seconds_10.count, 1);
+    latencies.turn(&after);
+    assert_eq!(latencies.group(&after.groups[0]).minute_1.count, 1);
+}
+
+#[test]
+fn a_listener_has_windows_of_its_own() {
+    let (plan, _) = plan(TWO, None);
+    let listener = plan.listeners.values().next().expect("one listener");
+    let mut latencies = Latencies::default();
+    latencies.turn(&plan);
+    listener.live.worker(1).latency.record(11);
+    assert_eq!(latencies.listener(listener.id, &listener.live.latency()).minutes_10.p99_us, 11);
+    latencies.turn(&Plan::default());
+    assert!(latencies.listeners.0.is_empty());
 }

@@ -74,6 +74,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
             access: live.map(|listener| access(listener)).unwrap_or_default(),
             untracked_total: live.map_or(0, |listener| listener.limiter.untracked_total()),
+            latency: live.map(|l| self.latencies.listener(l.id, &l.live.latency())).unwrap_or_default(),
             ..status
         }
     }
@@ -91,6 +92,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             on_backups: planned.is_some_and(|planned| planned.on_backups),
             queued: queue.queued.into(),
             queue_wait_ms: queue.since_ms.map_or(0, |since_ms| at_ms.saturating_sub(since_ms)),
+            latency: planned.map(|planned| self.latencies.group(planned)).unwrap_or_default(),
         }
     }
 
@@ -108,7 +110,7 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     fn backend(&self, group: &Name, backend: &BackendPlan, at_ms: u64) -> BackendStatus {
         let mut counters = backend.live.totals();
-        self.latencies.fill(backend.id, &backend.live, &mut counters);
+        let latency = self.latencies.backend(backend.id, &backend.live.latency(), &mut counters);
         BackendStatus {
             id: backend.id.0,
             effective_weight: backend.effective_weight,
@@ -118,6 +120,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             source: backend.target.ip().and_then(|to| self.source(to.ip(), at_ms)),
             pinned_entries: self.emptying.pinned(backend.id),
             drain: self.drain_status(backend.id),
+            latency,
             resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }

@@ -32,6 +32,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
+        latency: poise_ipc::status::LatencyWindows::default(),
         backends,
         on_backups: false,
     };

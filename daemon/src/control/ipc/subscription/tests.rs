@@ -33,6 +33,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
+        latency: poise_ipc::status::LatencyWindows::default(),
         backends,
         on_backups: false,
     };
