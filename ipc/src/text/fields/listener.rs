@@ -149,7 +149,8 @@ impl Object for Listener {
 
     fn blank() -> Self {
         let name = Name::new("none").expect("four letters are a name");
-        Self::new(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), Protocol::Tcp, name)
+        let blank = Self::new(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), Protocol::Tcp, name);
+        Self { group: None, ..blank }
     }
 }
 
