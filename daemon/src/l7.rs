@@ -10,6 +10,7 @@ mod client;
 mod dial;
 mod download;
 mod exchange;
+mod held;
 mod outbound;
 mod pick;
 mod reply;
@@ -25,10 +26,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use poise_core::plan::ListenerPlan;
-use tokio::net::TcpStream;
 
 use self::client::Relay;
 use self::outbound::Pool;
+pub use self::stream::Stream;
 use crate::connect::watch_peer;
 use crate::worker::WorkerContext;
 
@@ -99,10 +100,10 @@ impl WorkerState {
 pub fn serve(
     ctx: Rc<WorkerContext>,
     listener: Arc<ListenerPlan>,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
 ) -> impl Future<Output = ()> {
-    watch_peer(&client, &listener.settings);
+    watch_peer(client.socket(), &listener.settings);
     let mut relay = Relay::new(ctx, listener, client, peer);
     async move { relay.run().await }
 }

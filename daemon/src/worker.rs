@@ -35,7 +35,7 @@ use self::context::Shared;
 #[cfg(test)]
 pub(crate) use self::context::tests::context_within;
 pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
-pub(crate) use self::pacer::{Share, Way};
+pub(crate) use self::pacer::{Share, Source, Way};
 use self::throttle::Throttle;
 use crate::loops::{Dials, Own};
 use crate::published::Published;

@@ -84,7 +84,7 @@ impl Relay {
 
     /// Waits for a backend that has room, before anything is sent.
     async fn wait(&self, wants: Option<BackendId>) -> Result<Pick, Cause> {
-        let turn = Box::pin(turn::wait(&self.ctx, &self.listener, wants, &self.watch, &self.client)).await?;
+        let turn = Box::pin(turn::wait(&self.ctx, &self.listener, wants, &self.watch, self.client.socket())).await?;
         let pinned = wants == Some(turn.backend.id);
         Ok(Pick::new(turn, pinned))
     }
@@ -116,11 +116,11 @@ impl Relay {
                     }
                     return Ok(());
                 }
-                Err(Loss::Because(cause)) => return Err(self.lost(&exchange, cause)),
+                Err(Loss::Because(cause)) => return Err(self.lost(&mut exchange, cause)),
                 Err(Loss::Refused(refusal)) => {
                     let backend = &attempt.pick.backend.name;
                     debug!(listener = %self.listener.name, %backend, reason = %refusal, "response refused");
-                    return Err(self.lost(&exchange, refusal.of_response()));
+                    return Err(self.lost(&mut exchange, refusal.of_response()));
                 }
                 Err(Loss::Silent) => {
                     drop(exchange);
@@ -131,7 +131,7 @@ impl Relay {
     }
 
     /// A response will not be completed.
-    fn lost(&self, exchange: &Exchange<'_>, cause: Cause) -> Failure {
+    fn lost(&mut self, exchange: &mut Exchange<'_>, cause: Cause) -> Failure {
         if is_of_backend(cause) {
             exchange.link.cells().failures.add(1);
         }
@@ -140,12 +140,11 @@ impl Relay {
             return Failure::Told(cause);
         }
         if reset {
-            // Best effort: a socket that is gone needs no reset.
-            let _ = exchange.link.stream.set_zero_linger();
+            exchange.link.stream.abort();
         }
         if reset || exchange.download.ends_with_stream() {
             // An orderly close would make the part look like the whole.
-            let _ = self.client.set_zero_linger();
+            self.client.abort();
         }
         Failure::Cut(cause)
     }
@@ -157,7 +156,7 @@ impl Relay {
         loop {
             let pooled = self.pooled(attempt);
             let reused = pooled.is_some();
-            let errand = Errand { listener: self.listener.id, client: &self.client, manner: WITH_DATA };
+            let errand = Errand { listener: self.listener.id, client: self.client.socket(), manner: WITH_DATA };
             let link = match pooled {
                 Some(link) => Ok(link),
                 None => Box::pin(dial(&self.ctx, errand, &attempt.pick.backend, &self.watch, connect_timeout_ms)).await,
@@ -165,7 +164,7 @@ impl Relay {
             match link {
                 Ok(link) => {
                     if !reused {
-                        watch_peer(&link.stream, &self.listener.settings);
+                        watch_peer(link.stream.socket(), &self.listener.settings);
                     }
                     attempt.count(link.cells());
                     return Ok((link, reused));
@@ -180,7 +179,7 @@ impl Relay {
         let mut pool = self.ctx.l7.pool.borrow_mut();
         let mut links = std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend)).flatten());
         // A request that cannot be sent twice pays for one more look at the connection.
-        links.find(|link| attempt.course.is_idempotent || link.is_quiet_now())
+        links.find(|link| attempt.course.is_idempotent || link.stream.is_quiet_now())
     }
 
     /// The backend closed without a byte of response: sends the request again where that is safe.

@@ -20,14 +20,14 @@ use poise_core::http::scan::Scanner;
 use poise_core::live::ListenerCells;
 use poise_core::plan::{BackendId, ListenerPlan};
 use poise_ipc::cause::Cause;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::download::Appetite;
 use super::exchange::Course;
+use super::held::Held;
 use super::pick::{self, Pick, Unpicked};
 use super::reply::reply;
-use super::stream::{self, Held};
+use super::stream::Stream;
 use super::upload::{READ_AHEAD_MAX, Upload};
 use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
 
@@ -41,7 +41,7 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Relay {
     pub(super) ctx: Rc<WorkerContext>,
     pub(super) listener: Arc<ListenerPlan>,
-    pub(super) client: TcpStream,
+    pub(super) client: Stream,
     pub(super) peer: SocketAddr,
     /// Address of the client as text, for every request.
     peer_text: PeerText,
@@ -99,12 +99,7 @@ enum Next {
 }
 
 impl Relay {
-    pub(super) fn new(
-        ctx: Rc<WorkerContext>,
-        listener: Arc<ListenerPlan>,
-        client: TcpStream,
-        peer: SocketAddr,
-    ) -> Self {
+    pub(super) fn new(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: Stream, peer: SocketAddr) -> Self {
         let watch = ctx.watch(listener.settings.idle_timeout_ms.min(listener.settings.head_timeout_ms));
         let paces = Paces::new(&listener);
         Self {
@@ -163,7 +158,7 @@ impl Relay {
         loop {
             let kept = self.carry.bytes().len();
             let read = ctx.scratch.with(|scratch| {
-                let count = match stream::poll_read(cx, &mut self.client, &mut scratch[kept..kept + READ_AHEAD_MAX]) {
+                let count = match self.client.poll_read(cx, &mut scratch[kept..kept + READ_AHEAD_MAX]) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(count)) if count > 0 => count,
                     Poll::Ready(_) => return Poll::Ready(Some(Next::Gone)),
@@ -297,11 +292,11 @@ impl Relay {
     pub(super) async fn linger(&mut self) {
         self.watch.rearm(LINGER_MS);
         let ctx = Rc::clone(&self.ctx);
-        let mut left = LINGER_BYTES_MAX;
+        let (mut left, mut is_finished) = (LINGER_BYTES_MAX, false);
         poll_fn(|cx| {
-            stream::finish(cx, &mut self.client);
+            is_finished = is_finished || self.client.finish(cx);
             while left > 0 {
-                match ctx.scratch.with(|scratch| stream::poll_read(cx, &mut self.client, scratch)) {
+                match ctx.scratch.with(|scratch| self.client.poll_read(cx, scratch)) {
                     Poll::Pending => return self.watch.poll_alarm(cx).map(|_| ()),
                     Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
                     Poll::Ready(_) => break,

@@ -12,9 +12,9 @@ use poise_core::http::refusal::Refusal;
 use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::http::scan::Scanner;
 use poise_ipc::cause::Cause;
-use tokio::net::TcpStream;
 
-use super::stream::{self, Held, TURN_BYTES_MAX};
+use super::held::Held;
+use super::stream::{Stream, TURN_BYTES_MAX};
 use crate::worker::{SCRATCH_BYTES, Share, WorkerContext};
 
 /// Interim responses before the final one: a few are usual, an endless row is an attack.
@@ -78,8 +78,8 @@ enum Stage {
 /// What a download reads from and writes to.
 pub(super) struct Sides<'a> {
     pub(super) ctx: &'a WorkerContext,
-    pub(super) client: &'a mut TcpStream,
-    pub(super) backend: &'a mut TcpStream,
+    pub(super) client: &'a mut Stream,
+    pub(super) backend: &'a mut Stream,
     pub(super) appetite: &'a mut Appetite,
     pub(super) pace: &'a mut Share,
 }
@@ -191,7 +191,7 @@ impl Download {
         ctx.scratch.with(|scratch| {
             let kept = HEAD_ROOM + self.part.bytes().len();
             let room = (kept + sides.appetite.bytes().min(pace)).min(scratch.len());
-            let count = match stream::poll_read(cx, sides.backend, &mut scratch[kept..room]) {
+            let count = match sides.backend.poll_read(cx, &mut scratch[kept..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
                 Poll::Ready(outcome) => return self.ended(outcome.is_err()),
@@ -277,8 +277,8 @@ impl Download {
 
     fn send(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, bytes: &[u8], closes: bool) -> Result<bool, Loss> {
         let is_last = closes && matches!(&self.stage, Stage::Body(body, _) if body.is_complete());
-        let write = if is_last { stream::write_last } else { stream::write };
-        let sent = write(cx, sides.client, bytes).map_err(|_| Cause::ClientClosed)?;
+        let write = if is_last { Stream::write_last } else { Stream::write };
+        let sent = write(sides.client, cx, bytes).map_err(|_| Cause::ClientClosed)?;
         self.sent_bytes += sent as u64;
         self.held.put(&bytes[sent..]);
         sides.appetite.took(sent, bytes.len());

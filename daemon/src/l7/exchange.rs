@@ -18,7 +18,6 @@ use poise_ipc::cause::Cause;
 use super::client::Relay;
 use super::download::{self, Download, Loss, Steer};
 use super::outbound::Link;
-use super::stream;
 use super::upload::{self, Upload};
 use crate::worker::{Alarm, Phase, WorkerContext};
 
@@ -156,8 +155,7 @@ impl<'r> Exchange<'r> {
             return self.download.is_complete();
         }
         if self.download.is_complete() && !self.is_finished {
-            self.is_finished = true;
-            stream::finish(cx, &mut relay.client);
+            self.is_finished = relay.client.finish(cx);
         }
         self.is_finished && self.upload.is_over()
     }

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -15,9 +14,8 @@ use std::time::Duration;
 use poise_core::live::{BackendCells, BackendLive, Leaving};
 use poise_core::plan::{BackendId, BackendPlan, Plan, Target};
 use poise_ipc::model::AdminState;
-use rustix::net::RecvFlags;
-use tokio::net::TcpStream;
 
+use super::stream::Stream;
 use crate::connect::Reached;
 use crate::loops::Passing;
 use crate::worker::{Phase, WorkerContext};
@@ -34,7 +32,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// A connection to a backend. It is counted while it lives.
 pub(super) struct Link {
     /// The socket.
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Whose it is.
     pub(super) backend: BackendId,
     target: Target,
@@ -52,7 +50,7 @@ impl Link {
         live.worker(worker).connections.add(1);
         live.worker(worker).connections_open.add(1);
         Self {
-            stream,
+            stream: stream.into(),
             backend: backend.id,
             target: backend.target.clone(),
             live,
@@ -73,29 +71,15 @@ impl Link {
     }
 
     /// The socket, and this worker's counters of the backend.
-    pub(super) fn parts(&mut self) -> (&mut TcpStream, &BackendCells) {
+    pub(super) fn parts(&mut self) -> (&mut Stream, &BackendCells) {
         (&mut self.stream, self.live.worker(self.worker))
-    }
-
-    /// Whether nothing has arrived: neither the end of the stream nor bytes that nobody asked for.
-    /// As long as the runtime knows of no event this makes no system call.
-    fn is_quiet(&self) -> bool {
-        matches!(self.stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Lets go of the task that used it last, which the runtime would wake for whatever arrives.
     fn forget_user(&self) {
         let mut nobody = Context::from_waker(Waker::noop());
         // Whether something has arrived is asked elsewhere.
-        let _ = self.stream.poll_read_ready(&mut nobody);
-    }
-
-    /// As `is_quiet`, but asks the kernel, for requests that must not meet a closing connection
-    /// because they cannot be sent twice.
-    pub(super) fn is_quiet_now(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let peeked = rustix::net::recv(&self.stream, &mut [0; 1][..], flags);
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+        let _ = self.stream.socket().poll_read_ready(&mut nobody);
     }
 }
 
@@ -119,9 +103,9 @@ impl Pool {
     pub(super) fn take(&mut self, backend: &BackendPlan) -> Option<Link> {
         let links = self.idle.get_mut(&backend.id)?;
         // Ends: each turn takes one out.
-        while let Some(link) = links.pop_back() {
+        while let Some(mut link) = links.pop_back() {
             self.count -= 1;
-            if link.target == backend.target && link.is_quiet() {
+            if link.target == backend.target && link.stream.is_quiet() {
                 return Some(link);
             }
         }
@@ -154,12 +138,12 @@ impl Pool {
         let wanted = (plan.generation != self.generation).then(|| wanted(plan));
         self.generation = plan.generation;
         for links in self.idle.values_mut() {
-            links.retain(|link| {
+            links.retain_mut(|link| {
                 link.forget_user();
                 let leads_there =
                     wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone())));
                 let stays = leads_there && link.leaving() == Leaving::No;
-                stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.is_quiet()
+                stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.stream.is_quiet()
             });
         }
         self.idle.retain(|_, links| !links.is_empty());

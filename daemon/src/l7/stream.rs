@@ -1,31 +1,173 @@
-//! Reading and writing one socket within a poll: as much as it takes, and what it refused is held.
+//! One connection as the relay reads and writes it within a poll: plain, or under TLS.
 //!
-//! It knows no HTTP. tokio forgets a socket's readiness after a short read or write, so the common
-//! request costs no call that finds nothing. Used by both directions of an exchange.
+//! It knows no HTTP, holds no bytes of its own and shakes no hands: whoever accepts or dials does
+//! that and passes on what it got. tokio forgets a socket's readiness after a short read or write,
+//! so the common request costs no call that finds nothing. Used by both directions of an exchange.
+
+mod asynchronous;
+mod tls;
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use self::tls::Tls;
+use crate::worker::Source;
 
 /// Bytes that one direction of one connection moves before the others of the worker get their turn:
 /// some 300 us.
 pub(super) const TURN_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads once. `Ready(Ok(0))` is the end of the stream.
-pub(super) fn poll_read(cx: &mut Context<'_>, stream: &mut TcpStream, into: &mut [u8]) -> Poll<io::Result<usize>> {
-    let mut buffer = ReadBuf::new(into);
-    Pin::new(stream).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+/// A connection with a client or a backend.
+#[derive(Debug)]
+pub struct Stream(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Plain(TcpStream),
+    Tls(Box<Tls>),
 }
 
-/// Writes until all is written or the socket refuses more; returns how much it took.
-pub(super) fn write(cx: &mut Context<'_>, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+impl From<TcpStream> for Stream {
+    fn from(socket: TcpStream) -> Self {
+        Self(Kind::Plain(socket))
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Stream {
+    /// The handshake is over.
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Self(Kind::Tls(Box::new(Tls::from(stream))))
+    }
+}
+
+impl Stream {
+    /// The socket below, for its options and for waiting. Whoever reads or writes it breaks TLS.
+    pub fn socket(&self) -> &TcpStream {
+        match &self.0 {
+            Kind::Plain(socket) => socket,
+            Kind::Tls(tls) => tls.socket(),
+        }
+    }
+
+    /// Whether it runs under TLS.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.0, Kind::Tls(_))
+    }
+
+    /// The TLS connection, where there is one.
+    pub fn session(&self) -> Option<&rustls::Connection> {
+        match &self.0 {
+            Kind::Plain(_) => None,
+            Kind::Tls(tls) => Some(tls.session()),
+        }
+    }
+
+    /// Reads what is there. `Ready(Ok(0))` is the end of the stream, said by the peer; under TLS an
+    /// end that it did not announce is an error.
+    ///
+    /// # Errors
+    /// Those of the socket, and of TLS.
+    #[inline]
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Kind::Plain(socket) => poll_read(cx, socket, into),
+            Kind::Tls(tls) => tls.poll_read(cx, into),
+        }
+    }
+
+    /// Writes until all is written or the socket refuses more; returns how much it took. What was
+    /// refused comes first the next time.
+    ///
+    /// # Errors
+    /// Those of the socket, and of TLS.
+    #[inline]
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Plain(socket) => write(cx, socket, bytes),
+            Kind::Tls(tls) => tls.write(cx, bytes),
+        }
+    }
+
+    /// As [`Stream::write`], for the last bytes before the connection is closed or finished, which
+    /// must follow at once: the end travels in the same packet.
+    ///
+    /// # Errors
+    /// Those of the socket, and of TLS.
+    pub(super) fn write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Plain(socket) => write_last(cx, socket, bytes),
+            Kind::Tls(tls) => tls.write_last(cx, bytes),
+        }
+    }
+
+    /// Tells the peer that nothing more will be written. False when the socket has no room to say
+    /// it: to be tried again, which does no harm when it was said.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.0 {
+            Kind::Plain(socket) => {
+                // A socket that is gone already needs no telling, and shutting down never waits.
+                let _ = Pin::new(socket).poll_shutdown(cx);
+                true
+            }
+            Kind::Tls(tls) => tls.finish(cx),
+        }
+    }
+
+    /// Lets it end in a way that nobody takes for the orderly end of what was sent, as soon as it
+    /// is dropped.
+    pub(super) fn abort(&mut self) {
+        // Best effort: a socket that is gone needs no reset.
+        let _ = self.socket().set_zero_linger();
+        if let Kind::Tls(tls) = &mut self.0 {
+            tls.silence();
+        }
+    }
+
+    /// Whether nothing has arrived that somebody would have to read: neither the end of the stream
+    /// nor bytes that nobody asked for. As long as the runtime knows of no event this makes no
+    /// system call.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        match &mut self.0 {
+            Kind::Plain(socket) => is_silent(socket.try_read(&mut [0; 1])),
+            Kind::Tls(tls) => tls.is_quiet(),
+        }
+    }
+
+    /// As [`Stream::is_quiet`], but asks the kernel.
+    pub(super) fn is_quiet_now(&self) -> bool {
+        let peeked = recv(self.socket(), &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+}
+
+impl Source for Stream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.0 {
+            Kind::Plain(socket) => socket.poll_readable(cx),
+            Kind::Tls(tls) => tls.poll_readable(cx),
+        }
+    }
+}
+
+fn is_silent(read: io::Result<usize>) -> bool {
+    matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+fn poll_read(cx: &mut Context<'_>, socket: &mut TcpStream, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(into);
+    Pin::new(socket).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+}
+
+fn write(cx: &mut Context<'_>, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let mut taken = 0;
     while taken < bytes.len() {
-        match Pin::new(&mut *stream).poll_write(cx, &bytes[taken..]) {
+        match Pin::new(&mut *socket).poll_write(cx, &bytes[taken..]) {
             Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(n)) => taken += n,
             Poll::Ready(Err(error)) => return Err(error),
@@ -35,82 +177,15 @@ pub(super) fn write(cx: &mut Context<'_>, stream: &mut TcpStream, bytes: &[u8]) 
     Ok(taken)
 }
 
-/// As [`write`], for the last bytes before the connection is closed or finished, which must follow
-/// at once: the kernel holds them back so that the end travels in the same packet.
-pub(super) fn write_last(cx: &mut Context<'_>, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write_last(cx: &mut Context<'_>, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let taken = match stream.try_io(Interest::WRITABLE, || Ok(send(&*stream, bytes, flags)?)) {
+    let taken = match socket.try_io(Interest::WRITABLE, || Ok(send(&*socket, bytes, flags)?)) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
         outcome => outcome?,
     };
     // What is left waits for the socket in the usual way.
-    write(cx, stream, &bytes[taken..]).map(|rest| taken + rest)
+    write(cx, socket, &bytes[taken..]).map(|rest| taken + rest)
 }
 
-/// Tells the peer that nothing more will be written.
-pub(super) fn finish(cx: &mut Context<'_>, stream: &mut TcpStream) {
-    // A socket that is gone already needs no telling, and shutting down never waits.
-    let _ = Pin::new(stream).poll_shutdown(cx);
-}
-
-/// Bytes in order, kept until they can be used: what a socket refused, or what came too early.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Held {
-    /// Holds these bytes, from the first.
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    /// Whether nothing is held.
-    pub(super) fn is_empty(&self) -> bool {
-        self.at == self.bytes.len()
-    }
-
-    /// What is held.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.at..]
-    }
-
-    /// Adds to the end. The room is exact: many slow peers must not hold twice what they need.
-    pub(super) fn put(&mut self, bytes: &[u8]) {
-        self.bytes.reserve_exact(bytes.len());
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Lets go of the first `count` bytes; the memory goes with the last.
-    pub(super) fn consume(&mut self, count: usize) {
-        self.at += count;
-        if self.is_empty() {
-            *self = Self::default();
-        }
-    }
-
-    /// Holds everything from the first byte again.
-    pub(super) fn rewind(&mut self) {
-        self.at = 0;
-    }
-
-    /// Writes what is held, but lets go of nothing; returns how much was taken.
-    pub(super) fn write_kept(&mut self, cx: &mut Context<'_>, stream: &mut TcpStream) -> io::Result<usize> {
-        let taken = write(cx, stream, self.bytes())?;
-        self.at += taken;
-        Ok(taken)
-    }
-
-    /// Writes what is held and lets go of it; returns how much was taken.
-    pub(super) fn write(&mut self, cx: &mut Context<'_>, stream: &mut TcpStream) -> io::Result<usize> {
-        let taken = write(cx, stream, self.bytes())?;
-        self.consume(taken);
-        Ok(taken)
-    }
-
-    /// The buffer, whatever was consumed of it.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
-        self.bytes
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::download::Appetite;
 use super::exchange::body_patience_ms;
+use super::held::Held;
 use super::reply::reply;
-use super::stream::Held;
 use super::{REQUESTS_PER_RETRY, RETRIES_BURST_MAX, SPARE_LEN_MAX, SPARE_MAX, WorkerState};
 
 proptest! {

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use poise_core::http::framing::{Body, Framing};
 use poise_core::http::refusal::Refusal;
 use poise_ipc::cause::Cause;
-use tokio::net::TcpStream;
 
-use super::stream::{self, Held, TURN_BYTES_MAX};
+use super::held::Held;
+use super::stream::{Stream, TURN_BYTES_MAX};
 use crate::worker::{Share, WorkerContext};
 
 /// Bytes read at once when more than the body may follow: what does is held until its turn.
@@ -38,8 +38,8 @@ pub(super) struct Upload {
 /// What an upload reads from and writes to.
 pub(super) struct Sides<'a> {
     pub(super) ctx: &'a WorkerContext,
-    pub(super) client: &'a mut TcpStream,
-    pub(super) backend: &'a mut TcpStream,
+    pub(super) client: &'a mut Stream,
+    pub(super) backend: &'a mut Stream,
     /// Bytes of the client that were read too early.
     pub(super) carry: &'a mut Held,
     pub(super) pace: &'a mut Share,
@@ -158,16 +158,18 @@ impl Upload {
     /// Reads the client once and passes on what belongs to the body.
     fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<bool, Cause> {
         let Sides { ctx, client, backend, carry, pace } = sides;
-        let Poll::Ready(room) = pace.poll_room_for(cx, ctx, client) else { return Ok(false) };
+        let Poll::Ready(room) = pace.poll_room_for(cx, ctx, &**client) else { return Ok(false) };
         ctx.scratch.with(|scratch| {
             let room = self.body.room(READ_AHEAD_MAX).min(scratch.len()).min(room);
-            let count = match stream::poll_read(cx, client, &mut scratch[..room]) {
+            let count = match client.poll_read(cx, &mut scratch[..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
                 Poll::Ready(Ok(_)) if self.is_tunnel => {
-                    stream::finish(cx, backend);
-                    self.body = Body::new(Framing::None);
-                    return Ok(true);
+                    let is_told = backend.finish(cx);
+                    if is_told {
+                        self.body = Body::new(Framing::None);
+                    }
+                    return Ok(is_told);
                 }
                 Poll::Ready(_) => return Err(Cause::ClientClosed),
             };
@@ -176,7 +178,7 @@ impl Upload {
             let used = self.body.push(&scratch[..count]).map_err(Refusal::of_request)?;
             carry.put(&scratch[used..count]);
             self.body_bytes += used as u64;
-            match stream::write(cx, backend, &scratch[..used]) {
+            match backend.write(cx, &scratch[..used]) {
                 Ok(sent) => {
                     self.sent_bytes += sent as u64;
                     self.held.put(&scratch[sent..used]);

@@ -168,7 +168,7 @@ impl Entrance {
             })),
             Protocol::Http => drop(spawn_local(async move {
                 if let Some(origin) = open.received(&listener, &client).await {
-                    l7::serve(ctx, listener, client, origin.client).await;
+                    l7::serve(ctx, listener, client.into(), origin.client).await;
                 }
                 drop(open);
             })),

@@ -44,6 +44,19 @@ pub(crate) struct Share {
     granted: usize,
 }
 
+/// What bytes are read from.
+pub(crate) trait Source {
+    /// Ready when a read would find something, be it an end or a fault.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Source for TcpStream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // A socket that failed is read too, and says so then.
+        self.poll_read_ready(cx).map(|_| ())
+    }
+}
+
 /// A place in the line. Whoever gave it up has let go of it.
 #[derive(Debug)]
 struct Place {
@@ -115,11 +128,15 @@ impl Share {
         Poll::Pending
     }
 
-    /// As [`Share::poll_room`], for a socket: whoever has nothing to read takes no turn.
-    pub(crate) fn poll_room_for(&mut self, cx: &mut Context<'_>, ctx: &WorkerContext, from: &TcpStream) -> Poll<usize> {
+    /// As [`Share::poll_room`], for a source: whoever has nothing to read takes no turn.
+    pub(crate) fn poll_room_for(
+        &mut self,
+        cx: &mut Context<'_>,
+        ctx: &WorkerContext,
+        from: &impl Source,
+    ) -> Poll<usize> {
         if self.is_limited() {
-            // A socket that failed is read too, and says so then.
-            let _ = ready!(from.poll_read_ready(cx));
+            ready!(from.poll_readable(cx));
         }
         self.poll_room(cx, ctx)
     }
