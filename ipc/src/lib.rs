@@ -20,6 +20,7 @@ pub mod limits;
 pub mod message;
 pub mod model;
 pub mod name;
+pub mod persistence;
 pub mod status;
 pub mod text;
 #[cfg(feature = "transport")]

@@ -14,6 +14,7 @@ use crate::entries::{EntryPage, EntryQuery, EntryRemoval};
 use crate::fault::Fault;
 use crate::model::Config;
 use crate::name::Name;
+use crate::persistence::{CookieQuery, CookieRow};
 use crate::status::{CheckRow, Status};
 
 /// What a client asks.
@@ -71,6 +72,8 @@ pub enum Verb {
     Entries(EntryQuery),
     /// Forgets clients: they are scheduled anew (operate).
     EntriesRemove(EntryRemoval),
+    /// Whom a persistence cookie binds (view).
+    Cookie(CookieQuery),
 }
 
 impl Verb {
@@ -89,7 +92,8 @@ impl Verb {
             | Self::History { .. }
             | Self::Drift
             | Self::StepDown { .. }
-            | Self::Entries(_) => Role::View,
+            | Self::Entries(_)
+            | Self::Cookie(_) => Role::View,
         }
     }
 }
@@ -315,6 +319,11 @@ pub enum Reply {
     EntriesRemoved {
         /// How many were forgotten.
         removed: u64,
+    },
+    /// To `Cookie`: a row for each listener and route whose cookie has the name.
+    Cookie {
+        /// The rows.
+        rows: Vec<CookieRow>,
     },
 }
 

@@ -17,6 +17,7 @@ use crate::model::{
     Scheduler,
 };
 use crate::name::Name;
+use crate::persistence::PersistenceCounters;
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +166,8 @@ pub struct ListenerCounters {
     /// `http`: lines of the access log that were lost, because they came faster than they could be
     /// written or could not be written at all.
     pub access_log_dropped_total: u64,
+    /// `http`, `https`: what cookie persistence has counted.
+    pub persistence: PersistenceCounters,
 }
 
 impl ListenerCounters {

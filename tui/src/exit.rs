@@ -27,7 +27,7 @@ pub enum Exit {
     Invalid,
     /// The time given was not enough.
     TimedOut,
-    /// `poise status --check` found something degraded.
+    /// `poise status --check` found something degraded, or `poise test` found a promise broken.
     Degraded,
     /// Ctrl-C.
     Interrupted,
@@ -45,7 +45,12 @@ impl Exit {
         (Self::Unreachable, 6, "unreachable", "no daemon answers on the socket"),
         (Self::Invalid, 7, "invalid", "the configuration is or would be invalid"),
         (Self::TimedOut, 8, "timed-out", "not done within the time given"),
-        (Self::Degraded, 10, "degraded", "status --check: a backend is down, fail-open, severe findings"),
+        (
+            Self::Degraded,
+            10,
+            "degraded",
+            "status --check: a backend is down, fail-open, severe findings; test: not as promised",
+        ),
         (Self::Interrupted, 130, "interrupted", "Ctrl-C"),
     ];
 

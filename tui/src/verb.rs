@@ -28,6 +28,7 @@ mod state;
 mod status;
 mod stdout;
 mod text;
+mod trial;
 mod wait;
 mod watch;
 mod weight;
@@ -86,6 +87,7 @@ pub(crate) enum Command {
     Wait(wait::Args),
     History(history::Args),
     Sources(sources::Args),
+    Test(trial::Args),
     Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -160,6 +162,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Wait(args) => wait::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
         Command::Sources(args) => sources::run(&args, context).await,
+        Command::Test(args) => trial::run(&args, context).await,
         Command::Config(args) => config::run(&args, context).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

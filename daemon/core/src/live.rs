@@ -7,6 +7,7 @@
 mod inflight;
 mod latency;
 mod leaving;
+mod persistence;
 mod windows;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use poise_ipc::status::{BackendCounters, ListenerCounters};
 pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
+pub use persistence::PersistenceCells;
 pub use windows::{STEP_MS, Windows};
 
 use self::inflight::Gate;
@@ -151,6 +153,7 @@ pub struct ListenerCells {
     pub lines_dropped: Cell,
     /// Time to the first byte of a response.
     pub latency: Latency,
+    pub persistence: PersistenceCells,
     causes: Causes,
 }
 
@@ -221,6 +224,7 @@ impl ListenerLive {
             datagrams_dropped_total: sum(|w| &w.datagrams_dropped),
             flows_moved_total: sum(|w| &w.flows_moved),
             access_log_dropped_total: sum(|w| &w.lines_dropped) + self.lines_lost.load(Ordering::Relaxed),
+            persistence: PersistenceCells::totals(&self.workers.iter().map(|worker| &worker.persistence)),
         }
     }
 }

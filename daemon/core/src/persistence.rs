@@ -13,7 +13,7 @@ mod source;
 
 use std::sync::Arc;
 
-pub use cookie::CookieRule;
+pub use cookie::{Binding, CookieRule, Mark, SetCookie, Times, VALUE_LEN_MAX, Value, Visit};
 pub use entries::{Entry, EntryFilter};
 pub use recall::Recall;
 pub(crate) use source::Keyed;
@@ -27,17 +27,26 @@ pub enum PersistencePlan {
     Off,
     /// By client address.
     Source(Arc<SourceTable>),
-    /// By a cookie that poised inserts.
-    CookieInsert(CookieRule),
+    /// By a cookie that poised inserts, or one of the backend's that it rewrites.
+    Cookie(Arc<CookieRule>),
 }
 
 impl PersistencePlan {
+    /// The rule of its cookie, if it goes by one.
+    #[inline]
+    pub fn cookie(&self) -> Option<&CookieRule> {
+        match self {
+            Self::Cookie(rule) => Some(rule),
+            Self::Off | Self::Source(_) => None,
+        }
+    }
+
     /// Whether both remember the same clients in the same way.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Off, Self::Off) => true,
             (Self::Source(a), Self::Source(b)) => Arc::ptr_eq(a, b),
-            (Self::CookieInsert(a), Self::CookieInsert(b)) => a == b,
+            (Self::Cookie(a), Self::Cookie(b)) => a == b,
             _ => false,
         }
     }

@@ -6,6 +6,7 @@
 //! are handed to it by `start`.
 
 mod commit;
+mod cookies;
 mod drains;
 mod entries;
 mod ramps;

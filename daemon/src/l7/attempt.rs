@@ -8,7 +8,8 @@
 use std::future::poll_fn;
 
 use poise_core::live::{BackendCells, Leaving};
-use poise_core::plan::BackendId;
+use poise_core::persistence::{CookieRule, Mark};
+use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
 use tracing::debug;
 
@@ -65,7 +66,9 @@ impl Relay {
                 return Box::pin(self.answer(cause, keep_alive && upload.is_received(), head_only)).await;
             }
         };
-        course.is_unbound = !pick.pinned;
+        if course.mark.is_kept() && !pick.pinned {
+            self.moves(&mut course.mark, None);
+        }
         let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
         match self.attempt(&mut attempt).await {
             Ok(()) => self.part(attempt).await,
@@ -202,17 +205,31 @@ impl Relay {
     /// Picks a backend that was not tried, if there is one and the bound allows it.
     async fn turn_to_another(&self, attempt: &mut Attempt) -> Option<()> {
         attempt.tried.push(attempt.pick.backend.id);
-        if attempt.tried.len() >= BACKENDS_MAX {
+        let is_bound = attempt.pick.pinned && self.listener.persistence.cookie().is_some_and(CookieRule::binds);
+        if attempt.tried.len() >= BACKENDS_MAX || is_bound {
             return None;
         }
-        attempt.pick = match pick::another(&self.listener.group, self.peer.ip(), &attempt.tried) {
+        let next = match pick::another(&self.listener.group, self.peer.ip(), &attempt.tried) {
             Ok(pick) => pick,
             Err(Unpicked::Full(wants)) => self.wait(wants).await.ok()?,
             Err(Unpicked::Nobody(_)) => return None,
         };
-        attempt.course.is_unbound = true;
+        let before = std::mem::replace(&mut attempt.pick, next);
+        if attempt.course.mark.is_kept() {
+            self.moves(&mut attempt.course.mark, Some(&before.backend));
+        }
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())
+    }
+}
+
+impl Relay {
+    /// A client goes to another backend than its own, which could not be reached.
+    fn moves(&self, mark: &mut Mark, from: Option<&BackendPlan>) {
+        mark.moved();
+        self.cells().persistence.moved();
+        let backend = from.map(|backend| tracing::field::display(&backend.name));
+        debug!(listener = %self.listener.name, client = %self.peer, backend, "client moves, its backend cannot be reached");
     }
 }
 

@@ -18,6 +18,7 @@ use poise_core::http::request::RequestHead;
 use poise_core::http::response::Asked;
 use poise_core::http::scan::Scanner;
 use poise_core::live::ListenerCells;
+use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, ListenerPlan};
 use poise_ipc::cause::Cause;
 use tracing::debug;
@@ -219,16 +220,22 @@ impl Relay {
         let mut body = Body::new(head.framing);
         let used = len + body.push(&bytes[len..])?;
         let mut first = self.ctx.l7.buffer();
-        head.write(Forwarded { client: &self.peer_text, mode: self.listener.settings.forwarded_for }, &mut first);
+        let forwarded = Forwarded {
+            client: &self.peer_text,
+            mode: self.listener.settings.forwarded_for,
+            restores: self.listener.persistence.cookie().and_then(CookieRule::restores),
+        };
+        head.write(forwarded, &mut first);
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
-        let pick = pick::first(&self.listener, self.peer.ip(), &head);
+        let visit = pick::visit(&self.ctx, &self.listener, &head);
+        let pick = pick::first(&self.listener, self.peer.ip(), visit.as_ref());
         let course = Course {
             asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
             keep_alive: head.keep_alive,
             is_idempotent: head.is_idempotent(),
-            is_unbound: false,
+            mark: visit.map(|visit| visit.mark).unwrap_or_default(),
             begun: Instant::now(),
             closes: false,
             reuses: false,

@@ -21,8 +21,8 @@ use crate::worker::{SCRATCH_BYTES, Share, WorkerContext};
 const INTERIM_MAX: u8 = 16;
 /// Room in the scratch buffer before what is read, so that a rewritten head, which may be longer
 /// than the original, can stand right before its body and go out with it in one call. A head grows
-/// by a space per field, a cookie, and a word on the connection and on caches.
-const HEAD_ROOM: usize = 4 << 10;
+/// by a space or a token per field, a cookie, and a word on the connection and on caches.
+const HEAD_ROOM: usize = 16 << 10;
 
 /// How much is read at once for one client. A client that has not shown that it takes bytes could
 /// make a small request hold a large buffer, so it grows with what was taken and falls when

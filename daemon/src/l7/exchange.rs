@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use poise_core::http::framing::Framing;
-use poise_core::http::onward::{Connection, Returned, SetCookie};
+use poise_core::http::onward::{Connection, Returned};
 use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::live::{BackendCells, Leaving};
-use poise_core::persistence::PersistencePlan;
+use poise_core::persistence::{Binding, Mark};
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_ipc::cause::Cause;
 
@@ -19,6 +19,7 @@ use super::client::Relay;
 use super::download::{self, Download, Loss, Steer};
 use super::outbound::Link;
 use super::upload::{self, Upload};
+use crate::wall;
 use crate::worker::{Alarm, Phase, WorkerContext};
 
 /// A body may be slow for so long before its rate counts, in milliseconds.
@@ -35,8 +36,8 @@ pub(super) struct Course {
     pub(super) keep_alive: bool,
     /// Sending it twice does what sending it once does.
     pub(super) is_idempotent: bool,
-    /// The client carries no cookie of the backend that it is sent to.
-    pub(super) is_unbound: bool,
+    /// What the request's cookie said.
+    pub(super) mark: Mark,
     /// When its head was complete.
     pub(super) begun: Instant,
     /// The client was told that its connection ends.
@@ -248,8 +249,7 @@ impl Steer for Steering<'_> {
             (false, true) => Connection::KeepAlive,
             (false, false) => Connection::Persist,
         };
-        let cookie = (course.is_unbound && !course.is_tunnel).then(|| self.cookie()).flatten();
-        Returned { connection, cookie }
+        Returned { connection, binding: self.binding(head) }
     }
 }
 
@@ -270,9 +270,22 @@ impl Steering<'_> {
         listener.latency.record(us);
     }
 
-    fn cookie(&self) -> Option<SetCookie<'_>> {
-        let PersistencePlan::CookieInsert(rule) = &self.listener.persistence else { return None };
-        let value = *rule.token(self.backend)?;
-        Some(SetCookie { name: &rule.name, value, max_age_s: rule.max_age_s })
+    /// What becomes of the persistence cookie; counted here.
+    fn binding(&self, head: &ResponseHead<'_, '_>) -> Binding<'_> {
+        let Some(rule) = self.listener.persistence.cookie().filter(|_| !self.course.is_tunnel) else {
+            return Binding::Off;
+        };
+        let binding = rule.bind(self.course.mark, self.backend, wall::now_s);
+        let cells = &self.listener.live.worker(self.ctx.index).persistence;
+        match binding {
+            Binding::Off | Binding::Insert(_, None) => {}
+            Binding::Insert(_, Some(_)) => cells.set(1),
+            Binding::Rewrite(name, ..) => {
+                for cookie in head.cookies_set(name) {
+                    if cookie.has_room() { cells.set(1) } else { cells.too_long(1) }
+                }
+            }
+        }
+        binding
     }
 }

@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use poise_core::http::request::RequestHead;
 use poise_core::live::Inflight;
-use poise_core::persistence::PersistencePlan;
+use poise_core::persistence::{Recall, Visit};
 use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
 use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
+use poise_ipc::persistence::PersistenceVerdict;
+use tracing::debug;
 
 use crate::turn::Turn;
+use crate::wall;
+use crate::worker::WorkerContext;
 
 /// A chosen backend, counted as working on the request while this lives: the next choice, which may
 /// come before the connection is open, sees the load.
@@ -41,16 +45,37 @@ impl Pick {
     }
 }
 
-/// The backend for a request of `client`.
+/// Where the cookie of a request leads, as far as the listener goes by cookies. Counted here.
+pub(super) fn visit<'p>(
+    ctx: &WorkerContext,
+    listener: &'p ListenerPlan,
+    head: &RequestHead<'_, '_>,
+) -> Option<Visit<'p>> {
+    let rule = listener.persistence.cookie()?;
+    let groups = std::slice::from_ref(&listener.group);
+    let visit = rule.visit(groups, head.cookies(rule.name.as_bytes()), wall::now_s);
+    listener.live.worker(ctx.index).persistence.judged(visit.mark.verdict);
+    if let (PersistenceVerdict::Moved, Some(group)) = (visit.mark.verdict, visit.group) {
+        debug!(listener = %listener.name, group = %group.name, "client moves, its backend cannot be used");
+    }
+    Some(visit)
+}
+
+/// The backend for a request of `client`: the one that its cookie leads to, else the scheduler's
+/// choice.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn first(listener: &ListenerPlan, client: IpAddr, head: &RequestHead<'_, '_>) -> Result<Pick, Unpicked> {
-    if let Some(backend) = remembered(listener, head) {
-        let slot = listener.group.start_pinned(backend).ok_or(Unpicked::Full(Some(backend.id)))?;
-        return Ok(Pick::new(Turn::at(backend, slot), true));
+pub(super) fn first(listener: &ListenerPlan, client: IpAddr, visit: Option<&Visit<'_>>) -> Result<Pick, Unpicked> {
+    let group = visit.and_then(|visit| visit.group).unwrap_or(&listener.group);
+    match visit.map(|visit| visit.recall) {
+        Some(Recall::Backend(backend)) => {
+            let slot = group.start_pinned(backend).ok_or(Unpicked::Full(Some(backend.id)))?;
+            Ok(Pick::new(Turn::at(backend, slot), true))
+        }
+        Some(Recall::Unusable(_)) => Err(Unpicked::Nobody(Cause::Unusable)),
+        Some(Recall::Anew) | None => another(group, client, &[]),
     }
-    another(&listener.group, client, &[])
 }
 
 /// Another backend than those that were tried.
@@ -63,10 +88,4 @@ pub(super) fn another(group: &GroupPlan, client: IpAddr, tried: &[BackendId]) ->
         Start::Full => Err(Unpicked::Full(None)),
         Start::NoneEligible(cause) => Err(Unpicked::Nobody(cause)),
     }
-}
-
-/// The first cookie that stands for a backend that may still be used.
-fn remembered<'p>(listener: &'p ListenerPlan, head: &RequestHead<'_, '_>) -> Option<&'p Arc<BackendPlan>> {
-    let PersistencePlan::CookieInsert(rule) = &listener.persistence else { return None };
-    head.cookies(rule.name.as_bytes()).find_map(|value| listener.group.pinned(rule.backend(value)?))
 }

@@ -171,7 +171,7 @@ impl Trailers {
 
     fn name_ends(&self) -> Result<Part, Refusal> {
         match self.name.get(..self.name_len).map(Class::of) {
-            None | Some(Class::Plain) => Ok(Part::Value),
+            None | Some(Class::Plain | Class::SetCookie) => Ok(Part::Value),
             Some(_) => Err(Refusal::Trailer),
         }
     }

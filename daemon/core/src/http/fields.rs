@@ -56,6 +56,8 @@ pub enum Class {
     ForwardedProto,
     /// `Cookie`.
     Cookie,
+    /// `Set-Cookie`.
+    SetCookie,
     /// `Cache-Control`.
     CacheControl,
     /// `Content_Length` or `Transfer_Encoding`: nothing but an attempt to be misread.
@@ -74,6 +76,7 @@ impl Class {
             7 if is("upgrade") => Self::Upgrade,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
+            10 if is("set-cookie") => Self::SetCookie,
             13 if is("cache-control") => Self::CacheControl,
             14 if is("content-length") => Self::ContentLength,
             14 if is("http2-settings") => Self::Hop,

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 
 use poise_ipc::model::ForwardedFor;
 
+use super::cookie;
 use super::fields::Class;
 use super::framing::Framing;
 use super::request::RequestHead;
 use super::response::ResponseHead;
-use crate::token::Token;
+use crate::persistence::Binding;
 
 /// What the backend is told about the client.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct Forwarded<'a> {
     pub client: &'a PeerText,
     /// What happens to `X-Forwarded-For`; with [`ForwardedFor::Off`] `X-Forwarded-Proto` passes too.
     pub mode: ForwardedFor,
+    /// Cookie whose values the backend gets back without the tokens before them.
+    pub restores: Option<&'a str>,
 }
 
 /// The address of a peer as text: made once per connection, written into every request.
@@ -58,13 +61,13 @@ impl PeerText {
 pub struct Returned<'a> {
     /// What the client is told about the connection.
     pub connection: Connection,
-    /// The cookie that binds the client to the backend, when it is to be set.
-    pub cookie: Option<SetCookie<'a>>,
+    /// What becomes of the cookie that binds the client to the backend.
+    pub binding: Binding<'a>,
 }
 
 impl Returned<'_> {
     /// What an interim response is given.
-    pub const INTERIM: Self = Self { connection: Connection::Persist, cookie: None };
+    pub const INTERIM: Self = Self { connection: Connection::Persist, binding: Binding::Off };
 }
 
 /// What the client is told about the connection.
@@ -78,17 +81,6 @@ pub enum Connection {
     Close,
 }
 
-/// A cookie that binds a client to a backend.
-#[derive(Clone, Copy, Debug)]
-pub struct SetCookie<'a> {
-    /// Its name, checked with the configuration.
-    pub name: &'a str,
-    /// Its value.
-    pub value: Token,
-    /// Age after which the client drops it, in seconds.
-    pub max_age_s: u32,
-}
-
 impl RequestHead<'_, '_> {
     /// Appends the head for the backend: origin form, one `Host`, no fields of the client's hop.
     pub fn write(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
@@ -97,13 +89,15 @@ impl RequestHead<'_, '_> {
             field(out, b"Host", host);
         }
         self.fields.write(out, |class, header| match class {
-            Class::Plain => !self.fields.is_listed(header.name.as_bytes()),
-            Class::Cookie | Class::CacheControl => true,
+            Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name.as_bytes()),
+            Class::Cookie => !holds_marks(header.value, forwarded.restores),
+            Class::CacheControl => true,
             Class::Expect => self.expects_continue,
             Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
             _ => false,
         });
         write_framing(self.framing, out);
+        self.write_restored(forwarded.restores, out);
         self.write_forwarded(forwarded, out);
         self.write_connection(out);
         out.extend_from_slice(b"\r\n");
@@ -115,6 +109,16 @@ impl RequestHead<'_, '_> {
         out.extend_from_slice(self.target.path);
         // HTTP/1.0 stays HTTP/1.0, so that the backend will not answer in chunks.
         out.extend_from_slice(if self.is_http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+    }
+
+    /// Cookies that carry a token of ours in the backend's own value.
+    fn write_restored(&self, restores: Option<&str>, out: &mut Vec<u8>) {
+        let Some(name) = restores else { return };
+        for value in self.fields.values(Class::Cookie).filter(|value| holds_marks(value, restores)) {
+            out.extend_from_slice(b"Cookie: ");
+            cookie::restore(value, name.as_bytes(), out);
+            out.extend_from_slice(b"\r\n");
+        }
     }
 
     fn write_forwarded(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
@@ -154,10 +158,11 @@ impl ResponseHead<'_, '_> {
         self.fields.write(out, |class, header| match class {
             Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
             Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
+            Class::SetCookie if returned.binding.takes(header.value) => false,
             _ => !self.fields.is_listed(header.name.as_bytes()),
         });
         write_framing(self.framing, out);
-        self.write_cookie(returned.cookie, out);
+        self.write_binding(returned.binding, out);
         out.extend_from_slice(match returned.connection {
             _ if self.switches() => b"Connection: upgrade\r\nUpgrade: websocket\r\n".as_slice(),
             _ if self.is_interim() => b"",
@@ -168,18 +173,37 @@ impl ResponseHead<'_, '_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn write_cookie(&self, cookie: Option<SetCookie<'_>>, out: &mut Vec<u8>) {
-        let Some(SetCookie { name, value, max_age_s }) = cookie else { return };
-        if self.is_interim() {
-            return;
-        }
-        write!(out, "Set-Cookie: {name}={value}; Path=/; HttpOnly; Max-Age={max_age_s}\r\n")
-            .expect("writing to memory cannot fail");
-        // A shared cache must not hand one client's binding to another.
-        if !self.is_private() {
+    /// The cookie that binds, and what keeps shared caches from handing one client's binding to
+    /// another.
+    fn write_binding(&self, binding: Binding<'_>, out: &mut Vec<u8>) {
+        let guards = match binding {
+            _ if self.is_interim() => false,
+            Binding::Off | Binding::Insert(_, None) => false,
+            Binding::Insert(_, Some(cookie)) => {
+                out.extend_from_slice(b"Set-Cookie: ");
+                cookie.write(out);
+                out.extend_from_slice(b"\r\n");
+                cookie.guards
+            }
+            Binding::Rewrite(name, token, guards) => {
+                let start = out.len();
+                for set in self.cookies_set(name) {
+                    out.extend_from_slice(b"Set-Cookie: ");
+                    set.write(&token, out);
+                    out.extend_from_slice(b"\r\n");
+                }
+                guards && out.len() > start
+            }
+        };
+        if guards && !self.is_private() {
             out.extend_from_slice(b"Cache-Control: private\r\n");
         }
     }
+}
+
+/// Whether a `Cookie` field holds values that a token of ours stands before.
+fn holds_marks(value: &[u8], restores: Option<&str>) -> bool {
+    restores.is_some_and(|name| cookie::marks(value, name.as_bytes()).next().is_some())
 }
 
 /// Framing fields are written from what was decided, so that no reader finds them ambiguous.
@@ -196,7 +220,7 @@ fn write_framing(framing: Framing, out: &mut Vec<u8>) {
 }
 
 /// Decimal digits, without the machinery of `fmt`: nearly every message needs them.
-fn write_number(number: u64, out: &mut Vec<u8>) {
+pub(crate) fn write_number(number: u64, out: &mut Vec<u8>) {
     const DIGITS_MAX: usize = 20;
     let mut text = [0; DIGITS_MAX];
     let (mut rest, mut at) = (number, DIGITS_MAX);

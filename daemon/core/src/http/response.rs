@@ -3,6 +3,7 @@
 //! Backends are held to the strictness that clients are held to. It forwards nothing (`onward`
 //! writes the head for the client). Called by the relay.
 
+use super::cookie::Set;
 use super::fields::{Class, FieldStore, Fields, refusal};
 use super::framing::Framing;
 use super::refusal::Refusal;
@@ -70,6 +71,11 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
     /// The connection is no longer HTTP after this head.
     pub fn switches(&self) -> bool {
         self.status == 101
+    }
+
+    /// The cookies of this name that it sets.
+    pub fn cookies_set<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Set<'b>> + 'a {
+        self.fields.values(Class::SetCookie).filter_map(|value| Set::of(value, name.as_bytes()))
     }
 
     /// Whether shared caches are already kept from storing it.

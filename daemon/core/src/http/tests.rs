@@ -22,6 +22,7 @@ use super::onward::{Connection, Forwarded, PeerText, Returned};
 use super::request::RequestHead;
 use super::response::{Asked, ResponseHead};
 use super::scan::Scanner;
+use crate::persistence::Binding;
 
 /// A request as hyper's server saw it: method, target, and the body unless it broke.
 type Seen = (String, String, Option<Vec<u8>>);
@@ -87,7 +88,7 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     let head = RequestHead::parse(&bytes[..head_len], &mut store).ok()?;
     let mut onward = Vec::new();
     let client = PeerText::new([192, 0, 2, 7].into());
-    head.write(Forwarded { client: &client, mode: ForwardedFor::Append }, &mut onward);
+    head.write(Forwarded { client: &client, mode: ForwardedFor::Append, restores: Some("S") }, &mut onward);
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;
     onward.extend_from_slice(&bytes[head_len..len]);
     Some((len, onward))
@@ -102,7 +103,7 @@ fn our_response(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
         return None;
     }
     let mut onward = Vec::new();
-    head.write(Returned { connection: Connection::Persist, cookie: None }, &mut onward);
+    head.write(Returned { connection: Connection::Persist, binding: Binding::Off }, &mut onward);
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;
     onward.extend_from_slice(&bytes[head_len..len]);
     Some((len, onward))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use poise_ipc::model::Redispatch;
 
+use super::cookie::may_return;
 use super::{PersistencePlan, SourceTable};
 use crate::plan::{BackendId, BackendPlan, ListenerPlan};
 
@@ -37,7 +38,7 @@ impl ListenerPlan {
         let known = self.group.backend(id);
         match known.filter(|backend| backend.takes_pinned()) {
             Some(backend) => Recall::Backend(backend),
-            None if self.binds() && known.is_some_and(|backend| self.may_return(backend)) => {
+            None if self.binds() && known.is_some_and(|backend| may_return(&self.group, backend)) => {
                 table.count_refusal();
                 Recall::Unusable(id)
             }
@@ -52,7 +53,7 @@ impl ListenerPlan {
     pub fn source_table(&self) -> Option<&SourceTable> {
         match &self.persistence {
             PersistencePlan::Source(table) => Some(table),
-            PersistencePlan::Off | PersistencePlan::CookieInsert(_) => None,
+            PersistencePlan::Off | PersistencePlan::Cookie(_) => None,
         }
     }
 
@@ -60,10 +61,6 @@ impl ListenerPlan {
     /// that one cannot be reached.
     pub fn binds(&self) -> bool {
         self.settings.persistence.redispatch == Redispatch::Refuse
-    }
-
-    fn may_return(&self, backend: &BackendPlan) -> bool {
-        self.group.on_backups || !backend.settings.backup
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poise_ipc::model::{Access, Listener, Persistence, PersistenceKind};
+use poise_ipc::model::{Access, Listener, Persistence, PersistenceKind, Protocol};
 use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
@@ -83,7 +83,11 @@ impl Compile<'_> {
             name: name.clone(),
             settings: listener.clone(),
             group: Arc::clone(group),
-            persistence: self.persistence(&listener.persistence, group, before.map(|before| &before.persistence)),
+            persistence: self.persistence(
+                (&listener.persistence, listener.protocol),
+                std::slice::from_ref(group),
+                before.map(|before| &before.persistence),
+            ),
             access: access(&listener.access, before),
             limiter: before.map_or_else(|| Arc::new(Limiter::new(self.key)), |before| Arc::clone(&before.limiter)),
             live: before.map_or_else(|| Arc::new(ListenerLive::new(self.workers)), |before| Arc::clone(&before.live)),
@@ -94,34 +98,26 @@ impl Compile<'_> {
         }
     }
 
+    /// What a listener or route that leads to these groups remembers its clients by.
     fn persistence(
         &self,
-        wanted: &Persistence,
-        group: &GroupPlan,
+        (wanted, protocol): (&Persistence, Protocol),
+        groups: &[Arc<GroupPlan>],
         before: Option<&PersistencePlan>,
     ) -> PersistencePlan {
         let rule = SourceRule::of(wanted);
         match (wanted.kind, before) {
-            (PersistenceKind::Off | PersistenceKind::CookieRewrite | PersistenceKind::Inherit, _) => {
-                PersistencePlan::Off
-            }
+            (PersistenceKind::Off | PersistenceKind::Inherit, _) => PersistencePlan::Off,
             (PersistenceKind::Source, Some(PersistencePlan::Source(table))) => {
                 let same = table.rule() == rule;
                 PersistencePlan::Source(if same { Arc::clone(table) } else { Arc::new(table.with_rule(rule)) })
             }
             (PersistenceKind::Source, _) => PersistencePlan::Source(Arc::new(SourceTable::new(rule, self.key))),
-            (PersistenceKind::CookieInsert, before) => {
-                let backends = group.backends.iter().map(|backend| backend.id);
-                let before = match before {
-                    Some(PersistencePlan::CookieInsert(rule)) => Some(rule),
-                    _ => None,
-                };
-                PersistencePlan::CookieInsert(CookieRule::new(
-                    (&wanted.cookie, wanted.timeout_ms),
-                    self.key,
-                    backends,
-                    before,
-                ))
+            (PersistenceKind::CookieInsert | PersistenceKind::CookieRewrite, before) => {
+                let backends = groups.iter().flat_map(|group| &group.backends).map(|backend| backend.id);
+                let is_https = protocol == Protocol::Https;
+                let before = before.and_then(PersistencePlan::cookie);
+                PersistencePlan::Cookie(Arc::new(CookieRule::new(wanted, is_https, self.key, backends, before)))
             }
         }
     }

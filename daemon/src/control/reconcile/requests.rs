@@ -10,6 +10,7 @@ use poise_ipc::text;
 use tokio::sync::oneshot;
 
 use super::commit::{answer, chain};
+use super::cookies;
 use super::reload::FileTask;
 use super::{Asker, Change, Job, Reconcile, Source};
 use crate::control::command::{Answer, Command};
@@ -70,6 +71,9 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Config => Reply::Config { revision, config: self.state.config.clone() },
             Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
             Verb::Logs(query) => self.logs(&query),
+            Verb::Cookie(query) => {
+                Reply::Cookie { rows: cookies::rows(&self.parts.publisher.published().load(), &query) }
+            }
             _ => return Err(ErrorReply::new(ErrorCode::Internal, "this request belongs to the connection")),
         })
     }

@@ -2,28 +2,30 @@
 
 use std::net::IpAddr;
 
-use poise_ipc::model::ForwardedFor;
+use poise_ipc::model::{ForwardedFor, Persistence, PersistenceKind};
 
-use super::{Connection, Forwarded, PeerText, Returned, SetCookie};
+use super::{Connection, Forwarded, PeerText, Returned};
 use crate::http::fields::FieldStore;
 use crate::http::request::RequestHead;
 use crate::http::response::{Asked, ResponseHead};
-use crate::token::Token;
+use crate::persistence::{Binding, CookieRule, Mark};
+use crate::plan::BackendId;
+use crate::token::TokenKey;
 
 fn forward(head: &str, mode: ForwardedFor) -> String {
     let mut store = FieldStore::default();
     let mut out = Vec::new();
     let client: IpAddr = "::ffff:192.0.2.7".parse().expect("an address");
     let head = RequestHead::parse(head.as_bytes(), &mut store).expect("a good head");
-    head.write(Forwarded { client: &PeerText::new(client), mode }, &mut out);
+    head.write(Forwarded { client: &PeerText::new(client), mode, restores: Some("SID") }, &mut out);
     String::from_utf8(out).expect("text in, text out")
 }
 
-fn give_back(head: &str, asked: Asked, connection: Connection, cookie: Option<SetCookie<'_>>) -> String {
+fn give_back(head: &str, asked: Asked, connection: Connection, binding: Binding<'_>) -> String {
     let mut store = FieldStore::default();
     let mut out = Vec::new();
     let head = ResponseHead::parse(head.as_bytes(), &mut store, asked).expect("a good head");
-    head.write(Returned { connection, cookie }, &mut out);
+    head.write(Returned { connection, binding }, &mut out);
     String::from_utf8(out).expect("text in, text out")
 }
 
@@ -90,48 +92,95 @@ fn a_switch_is_asked_for_and_granted_in_one_spelling() {
     assert_eq!(sent, format!("GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: k\r\n{CLIENT}{end}"));
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WEBSOCKET\r\nConnection: Upgrade\r\n\r\n";
     let asked = Asked { switch: true, ..Asked::default() };
-    let back = give_back(head, asked, Connection::Close, None);
+    let back = give_back(head, asked, Connection::Close, Binding::Off);
     assert_eq!(back, format!("HTTP/1.1 101 Switching Protocols\r\n{end}"));
 }
 
 #[test]
 fn a_response_says_our_word_on_the_connection() {
     let head = "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nTransfer-Encoding: CHUNKED\r\n\r\n";
-    let back = |connection| give_back(head, Asked::default(), connection, None);
+    let back = |connection| give_back(head, Asked::default(), connection, Binding::Off);
     let begin = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
     assert_eq!(back(Connection::Persist), format!("{begin}\r\n"));
     assert_eq!(back(Connection::KeepAlive), format!("{begin}Connection: keep-alive\r\n\r\n"));
     assert_eq!(back(Connection::Close), format!("{begin}Connection: close\r\n\r\n"));
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n";
-    assert_eq!(give_back(interim, Asked::default(), Connection::Close, None), interim);
-    let empty = give_back("HTTP/1.0 204 No\r\nContent-Length: 0\r\n\r\n", Asked::default(), Connection::Persist, None);
+    assert_eq!(give_back(interim, Asked::default(), Connection::Close, Binding::Off), interim);
+    let empty =
+        give_back("HTTP/1.0 204 No\r\nContent-Length: 0\r\n\r\n", Asked::default(), Connection::Persist, Binding::Off);
     assert_eq!(empty, "HTTP/1.1 204 No\r\n\r\n");
+}
+
+/// A rule for one backend.
+fn rule(kind: PersistenceKind) -> CookieRule {
+    let settings = Persistence { kind, cookie: "SID".to_owned(), timeout_ms: 60_000, ..Persistence::default() };
+    CookieRule::new(&settings, false, &TokenKey::new([1; 16]), [BackendId(1)].into_iter(), None)
 }
 
 #[test]
 fn the_cookie_is_set_whatever_the_status_and_guarded_against_shared_caches() {
-    let token = Token::parse(&[b'a'; 32]).expect("32 hex digits");
-    let cookie = Some(SetCookie { name: "S", value: token, max_age_s: 60 });
-    let set = format!("Set-Cookie: S={token}; Path=/; HttpOnly; Max-Age=60\r\n");
-    for status in ["200 OK", "302 Found", "404 Not Found", "503 No"] {
+    let rule = rule(PersistenceKind::CookieInsert);
+    let token = rule.token(BackendId(1)).expect("of the rule");
+    let binding = rule.bind(Mark::default(), BackendId(1), || 1);
+    let set = format!("Set-Cookie: SID={token}; Max-Age=60; Path=/; HttpOnly\r\n");
+    for status in ["200 OK", "302 Found", "404 Not Found", "500 Internal Server Error"] {
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
-        let back = give_back(&head, Asked::default(), Connection::Persist, cookie);
-        assert!(back.ends_with(&format!("{set}Cache-Control: private\r\n\r\n")), "{back}");
+        let back = give_back(&head, Asked::default(), Connection::Persist, binding);
+        assert!(back.contains(&format!("{set}Cache-Control: private\r\n")), "{back}");
     }
     for guard in ["private", "max-age=5, Private", "no-store"] {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nCache-Control: {guard}\r\n\r\n");
-        let back = give_back(&head, Asked::default(), Connection::Persist, cookie);
+        let back = give_back(&head, Asked::default(), Connection::Persist, binding);
         assert_eq!(back.matches("Cache-Control").count(), 1, "{back}");
         assert!(back.contains(&set));
     }
-    let interim = give_back("HTTP/1.1 100 Continue\r\n\r\n", Asked::default(), Connection::Persist, cookie);
+    let interim = give_back("HTTP/1.1 100 Continue\r\n\r\n", Asked::default(), Connection::Persist, binding);
     assert!(!interim.contains("Set-Cookie"), "{interim}");
+}
+
+#[test]
+fn a_backend_cannot_set_the_cookie_that_poise_inserts() {
+    let rule = rule(PersistenceKind::CookieInsert);
+    let kept = Binding::Insert("SID", None);
+    let head = "HTTP/1.1 200 OK\r\nSet-Cookie: SID=own\r\nSet-Cookie: T=1\r\nset-cookie: SID=; Path=/x\r\n\
+                Content-Length: 0\r\n\r\n";
+    for (binding, count) in [(kept, 0), (rule.bind(Mark::default(), BackendId(1), || 1), 1), (Binding::Off, 2)] {
+        let back = give_back(head, Asked::default(), Connection::Persist, binding);
+        assert_eq!((back.matches("SID=").count(), back.matches("T=1").count()), (count, 1), "{back}");
+    }
+}
+
+#[test]
+fn a_cookie_of_the_backend_is_rewritten_and_given_back_as_it_was() {
+    let rule = rule(PersistenceKind::CookieRewrite);
+    let token = rule.token(BackendId(1)).expect("of the rule");
+    let binding = rule.bind(Mark::default(), BackendId(1), || 1);
+    let head = "HTTP/1.1 404 Not Found\r\nSet-Cookie: SID=abc; Path=/a; Expires=x\r\nSet-Cookie: T=1\r\n\
+                Set-Cookie: SID=\"d e\"\r\nContent-Length: 0\r\n\r\n";
+    let back = give_back(head, Asked::default(), Connection::Persist, binding);
+    let first = format!("Set-Cookie: SID={token}~abc; Path=/a; Expires=x\r\n");
+    let second = format!("Set-Cookie: SID=\"{token}~d e\"\r\n");
+    assert!(back.contains(&format!("{first}{second}Cache-Control: private\r\n")), "{back}");
+    assert_eq!(back.matches("Set-Cookie").count(), 3, "{back}");
+
+    let none = give_back(
+        "HTTP/1.1 200 OK\r\nSet-Cookie: T=1\r\nContent-Length: 0\r\n\r\n",
+        Asked::default(),
+        Connection::Persist,
+        binding,
+    );
+    assert_eq!(none, "HTTP/1.1 200 OK\r\nSet-Cookie: T=1\r\nContent-Length: 0\r\n\r\n", "never on its own");
+
+    let request = format!("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1; SID={token}~abc\r\nCookie: SID=own\r\n\r\n");
+    let sent = forward(&request, ForwardedFor::Off);
+    assert!(sent.contains("Cookie: a=1; SID=abc\r\n") && sent.contains("Cookie: SID=own\r\n"), "{sent}");
+    assert!(!sent.contains(&token.to_string()), "{sent}");
 }
 
 #[test]
 fn lengths_are_written_as_they_were_read() {
     for length in [0, 1, 9, 10, 1_234_567_890, u64::MAX >> 1] {
         let head = format!("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: {length}\r\n\r\n");
-        assert_eq!(give_back(&head, Asked::default(), Connection::Persist, None), head);
+        assert_eq!(give_back(&head, Asked::default(), Connection::Persist, Binding::Off), head);
     }
 }
