@@ -38,8 +38,8 @@ pub(crate) struct Manner {
 pub(crate) struct Errand<'a> {
     /// The listener that the client came to.
     pub(crate) listener: ListenerId,
-    /// The client.
-    pub(crate) client: &'a TcpStream,
+    /// The client's connection, if it is hers alone.
+    pub(crate) client: Option<&'a TcpStream>,
     /// How.
     pub(crate) manner: Manner,
 }

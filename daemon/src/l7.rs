@@ -10,6 +10,7 @@ mod client;
 mod dial;
 mod download;
 mod exchange;
+mod h2;
 mod held;
 mod outbound;
 mod pick;
@@ -26,6 +27,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use poise_core::plan::ListenerPlan;
+use poise_ipc::model::Http2;
 
 use self::client::Relay;
 use self::outbound::Pool;
@@ -103,7 +105,16 @@ pub fn serve(
     client: Stream,
     peer: SocketAddr,
 ) -> impl Future<Output = ()> {
-    watch_peer(client.socket(), &listener.settings);
+    client.socket().inspect(|socket| watch_peer(socket, &listener.settings));
+    let is_agreed = client.session().is_some_and(|session| session.alpn_protocol() == Some(b"h2"));
+    let may_be_h2 = listener.settings.http2 == Http2::On && !client.is_tls();
     let mut relay = Relay::new(ctx, listener, client, peer);
-    async move { relay.run().await }
+    async move {
+        // On the heap, so that a connection of HTTP/1 does not hold the room for it.
+        if is_agreed || may_be_h2 && Box::pin(relay.speaks_h2()).await {
+            let Relay { ctx, listener, client, peer, carry, .. } = relay;
+            return Box::pin(h2::serve(ctx, listener, client, peer, carry)).await;
+        }
+        relay.run().await;
+    }
 }

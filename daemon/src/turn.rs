@@ -34,7 +34,7 @@ impl Turn {
 }
 
 /// Waits in the queue of a listener's group, for `wants` alone if there is one, for as long as the
-/// group allows. A client that ends its side without a word has left.
+/// group allows. Whether the client has left says `left`, which is asked whenever its task is woken.
 ///
 /// # Errors
 /// [`Cause::QueueFull`], [`Cause::QueueTimeout`], [`Cause::ClientClosed`] or [`Cause::Shutdown`].
@@ -46,7 +46,7 @@ pub(crate) async fn wait(
     listener: &ListenerPlan,
     wants: Option<BackendId>,
     watch: &Watch,
-    client: &TcpStream,
+    mut left: impl FnMut(&mut Context<'_>) -> bool,
 ) -> Result<Turn, Cause> {
     watch.rearm(listener.group.settings.queue_timeout_ms);
     // Ends: the deadline is that of all rounds together, and a round is lost only when the backend
@@ -56,7 +56,7 @@ pub(crate) async fn wait(
         let places_max = group.settings.queue_max.0;
         let ticket = group.queue.join(wants, places_max, wall::now_ms()).ok_or(Cause::QueueFull)?;
         group.offer();
-        let slot = poll_fn(|cx| poll_turn(cx, &ticket, watch, client)).await?;
+        let slot = poll_fn(|cx| poll_turn(cx, &ticket, watch, &mut left)).await?;
         if let Some(backend) = current(ctx, listener).backend(slot.backend()) {
             return Ok(Turn::at(backend, slot));
         }
@@ -73,12 +73,12 @@ fn poll_turn(
     cx: &mut Context<'_>,
     ticket: &Ticket,
     watch: &Watch,
-    client: &TcpStream,
+    left: &mut impl FnMut(&mut Context<'_>) -> bool,
 ) -> Poll<Result<Inflight, Cause>> {
     if let Poll::Ready(slot) = ticket.poll(cx) {
         return Poll::Ready(Ok(slot));
     }
-    if has_left(cx, client) {
+    if left(cx) {
         return Poll::Ready(Err(Cause::ClientClosed));
     }
     watch.poll_alarm(cx).map(|alarm| match alarm {
@@ -87,8 +87,9 @@ fn poll_turn(
     })
 }
 
-/// Whether a client has gone. One that has spoken may have ended its side and still wait.
-fn has_left(cx: &mut Context<'_>, client: &TcpStream) -> bool {
+/// Whether a client has gone: it has ended its side without a word. One that has spoken may have
+/// ended its side and still wait.
+pub(crate) fn has_left(cx: &mut Context<'_>, client: &TcpStream) -> bool {
     let peeked = client.poll_peek(cx, &mut ReadBuf::new(&mut [0_u8; 1]));
     matches!(peeked, Poll::Ready(Ok(0) | Err(_)))
 }

@@ -5,6 +5,7 @@
 //! slices only: sockets, deadlines and buffers are the relay's (`daemon/src/l7`), its only caller.
 
 pub mod chunked;
+pub mod content;
 pub mod cookie;
 pub mod fields;
 pub mod framing;

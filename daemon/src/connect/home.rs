@@ -48,7 +48,7 @@ pub(super) async fn connect(ctx: &WorkerContext, errand: Errand<'_>, backend: &B
 
 /// The way of the client so far, and this listener.
 fn passage(ctx: &WorkerContext, errand: Errand<'_>, backend: &BackendPlan) -> Passage {
-    let before = caller(errand.client).and_then(|caller| ctx.loops.dials().passage(&caller));
+    let before = errand.client.and_then(caller).and_then(|caller| ctx.loops.dials().passage(&caller));
     let mut listeners = before.map(|before| before.listeners.clone()).unwrap_or_default();
     listeners.push(errand.listener);
     Passage { listeners, backend: backend.id }

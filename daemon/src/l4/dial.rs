@@ -22,7 +22,7 @@ use crate::loops::Passing;
 use crate::proxy::{self, Origin};
 use crate::shortage::is_shortage;
 use crate::transparent::is_of_source;
-use crate::turn::{Turn, wait};
+use crate::turn::{Turn, has_left, wait};
 use crate::worker::{Alarm, Watch, WorkerContext};
 
 /// Backends that one connection may try. Refusals are instant; of unreachable ones a client
@@ -62,7 +62,7 @@ pub(super) async fn dial(
     let peer = origin.client;
     let header = proxy::header_for(listener, origin, client);
     let manner = Manner { data: header.is_some() || has_spoken(client), from: listener.speaks_from(peer) };
-    let errand = Errand { listener: listener.id, client, manner };
+    let errand = Errand { listener: listener.id, client: Some(client), manner };
     let pinned = pinned(ctx, listener, peer)?;
     let mut caller = Caller { ctx, listener, client, peer, watch, tried: Vec::new() };
     let mut turn = caller.first_turn(pinned).await.map_err(|cause| Failure { cause, backend: None })?;
@@ -147,7 +147,7 @@ impl Caller<'_> {
 
     async fn wait(&self, wants: Option<BackendId>) -> Result<Turn, Cause> {
         // On the heap, so that a connection that need not wait does not hold the room for it.
-        Box::pin(wait(self.ctx, self.listener, wants, self.watch, self.client)).await
+        Box::pin(wait(self.ctx, self.listener, wants, self.watch, |cx| has_left(cx, self.client))).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! bytes itself (`exchange`). Called by `client`.
 
 use std::future::poll_fn;
+use std::task::Context;
 
 use poise_core::live::{BackendCells, Leaving};
 use poise_core::persistence::{CookieRule, Mark};
@@ -86,8 +87,10 @@ impl Relay {
     }
 
     /// Waits for a backend that has room, before anything is sent.
-    async fn wait(&self, wants: Option<BackendId>) -> Result<Pick, Cause> {
-        let turn = Box::pin(turn::wait(&self.ctx, &self.listener, wants, &self.watch, self.client.socket())).await?;
+    async fn wait(&mut self, wants: Option<BackendId>) -> Result<Pick, Cause> {
+        let Self { ctx, listener, watch, client, .. } = self;
+        let left = |cx: &mut Context<'_>| client.has_left(cx);
+        let turn = Box::pin(turn::wait(ctx, listener, wants, watch, left)).await?;
         let pinned = wants == Some(turn.backend.id);
         Ok(Pick::new(turn, pinned))
     }
@@ -167,7 +170,7 @@ impl Relay {
             match link {
                 Ok(link) => {
                     if !reused {
-                        watch_peer(link.stream.socket(), &self.listener.settings);
+                        link.stream.socket().inspect(|socket| watch_peer(socket, &self.listener.settings));
                     }
                     attempt.count(link.cells());
                     return Ok((link, reused));
@@ -186,7 +189,7 @@ impl Relay {
     }
 
     /// The backend closed without a byte of response: sends the request again where that is safe.
-    async fn begin_again(&self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
+    async fn begin_again(&mut self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
         let unsent = attempt.upload.sent_bytes == 0;
         let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent);
         if !reused {
@@ -203,7 +206,7 @@ impl Relay {
     }
 
     /// Picks a backend that was not tried, if there is one and the bound allows it.
-    async fn turn_to_another(&self, attempt: &mut Attempt) -> Option<()> {
+    async fn turn_to_another(&mut self, attempt: &mut Attempt) -> Option<()> {
         attempt.tried.push(attempt.pick.backend.id);
         let is_bound = attempt.pick.pinned && self.listener.persistence.cookie().is_some_and(CookieRule::binds);
         if attempt.tried.len() >= BACKENDS_MAX || is_bound {

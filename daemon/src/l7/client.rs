@@ -25,6 +25,7 @@ use tracing::debug;
 
 use super::download::Appetite;
 use super::exchange::Course;
+use super::h2;
 use super::held::Held;
 use super::pick::{self, Pick, Unpicked};
 use super::reply::reply;
@@ -117,6 +118,29 @@ impl Relay {
             scanner: Scanner::default(),
             generation: 0,
         }
+    }
+
+    /// Reads until it is plain whether the client speaks HTTP/2; what was read is carried. One that
+    /// says nothing in time, or leaves, does not.
+    pub(super) async fn speaks_h2(&mut self) -> bool {
+        let Self { client, carry, watch, .. } = self;
+        poll_fn(|cx| {
+            let mut into = [0; h2::PREFACE.len()];
+            // Ends: every turn reads bytes of the preface, or something else.
+            loop {
+                let known = carry.bytes();
+                let len = known.len();
+                if known != &h2::PREFACE[..len] || len == into.len() {
+                    return Poll::Ready(known == h2::PREFACE);
+                }
+                match client.poll_read(cx, &mut into[len..]) {
+                    Poll::Pending => return watch.poll_alarm(cx).map(|_| false),
+                    Poll::Ready(Ok(count)) if count > 0 => carry.put(&into[len..len + count]),
+                    Poll::Ready(_) => return Poll::Ready(false),
+                }
+            }
+        })
+        .await
     }
 
     /// Serves request after request until either side has enough.

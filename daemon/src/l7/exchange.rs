@@ -89,6 +89,9 @@ impl<'r> Exchange<'r> {
         if self.is_complete(cx, relay) {
             return Poll::Ready(Ok(()));
         }
+        if relay.client.is_reset(cx) {
+            return Poll::Ready(Err(Loss::Because(Cause::ClientClosed)));
+        }
         let wait = self.waits_for();
         if wait != self.wait || moved_before != self.moved_bytes() || relay.paces.are_waiting() {
             self.wait = wait;

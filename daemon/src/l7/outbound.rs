@@ -79,7 +79,7 @@ impl Link {
     fn forget_user(&self) {
         let mut nobody = Context::from_waker(Waker::noop());
         // Whether something has arrived is asked elsewhere.
-        let _ = self.stream.socket().poll_read_ready(&mut nobody);
+        let _ = self.stream.socket().map(|socket| socket.poll_read_ready(&mut nobody));
     }
 }
 

@@ -1,4 +1,5 @@
-//! One connection as the relay reads and writes it within a poll: plain, or under TLS.
+//! One connection as the relay reads and writes it within a poll: plain, under TLS, or a stream of
+//! a connection of HTTP/2.
 //!
 //! It knows no HTTP, holds no bytes of its own and shakes no hands: whoever accepts or dials does
 //! that and passes on what it got. tokio forgets a socket's readiness after a short read or write,
@@ -17,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use self::tls::Tls;
+use super::h2::ClientStream;
+use crate::turn::has_left;
 use crate::worker::Source;
 
 /// Bytes that one direction of one connection moves before the others of the worker get their turn:
@@ -31,6 +34,7 @@ pub struct Stream(Kind);
 enum Kind {
     Plain(TcpStream),
     Tls(Box<Tls>),
+    Client(Box<ClientStream>),
 }
 
 impl From<TcpStream> for Stream {
@@ -46,24 +50,36 @@ impl From<TlsStream<TcpStream>> for Stream {
     }
 }
 
+impl From<ClientStream> for Stream {
+    fn from(stream: ClientStream) -> Self {
+        Self(Kind::Client(Box::new(stream)))
+    }
+}
+
 impl Stream {
-    /// The socket below, for its options and for waiting. Whoever reads or writes it breaks TLS.
-    pub fn socket(&self) -> &TcpStream {
+    /// The socket below, for its options and for waiting, where it has one for itself. Whoever reads
+    /// or writes it breaks TLS.
+    pub fn socket(&self) -> Option<&TcpStream> {
         match &self.0 {
-            Kind::Plain(socket) => socket,
-            Kind::Tls(tls) => tls.socket(),
+            Kind::Plain(socket) => Some(socket),
+            Kind::Tls(tls) => Some(tls.socket()),
+            Kind::Client(_) => None,
         }
     }
 
     /// Whether it runs under TLS.
     pub fn is_tls(&self) -> bool {
-        matches!(self.0, Kind::Tls(_))
+        match &self.0 {
+            Kind::Plain(_) => false,
+            Kind::Tls(_) => true,
+            Kind::Client(stream) => stream.is_tls(),
+        }
     }
 
     /// The TLS connection, where there is one.
     pub fn session(&self) -> Option<&rustls::Connection> {
         match &self.0 {
-            Kind::Plain(_) => None,
+            Kind::Plain(_) | Kind::Client(_) => None,
             Kind::Tls(tls) => Some(tls.session()),
         }
     }
@@ -78,6 +94,7 @@ impl Stream {
         match &mut self.0 {
             Kind::Plain(socket) => poll_read(cx, socket, into),
             Kind::Tls(tls) => tls.poll_read(cx, into),
+            Kind::Client(stream) => stream.poll_read(cx, into),
         }
     }
 
@@ -91,6 +108,7 @@ impl Stream {
         match &mut self.0 {
             Kind::Plain(socket) => write(cx, socket, bytes),
             Kind::Tls(tls) => tls.write(cx, bytes),
+            Kind::Client(stream) => stream.write(cx, bytes),
         }
     }
 
@@ -103,6 +121,7 @@ impl Stream {
         match &mut self.0 {
             Kind::Plain(socket) => write_last(cx, socket, bytes),
             Kind::Tls(tls) => tls.write_last(cx, bytes),
+            Kind::Client(stream) => stream.write(cx, bytes),
         }
     }
 
@@ -116,14 +135,18 @@ impl Stream {
                 true
             }
             Kind::Tls(tls) => tls.finish(cx),
+            Kind::Client(stream) => {
+                stream.finish();
+                true
+            }
         }
     }
 
     /// Lets it end in a way that nobody takes for the orderly end of what was sent, as soon as it
     /// is dropped.
     pub(super) fn abort(&mut self) {
-        // Best effort: a socket that is gone needs no reset.
-        let _ = self.socket().set_zero_linger();
+        // Best effort: a socket that is gone needs no reset, and a stream is reset anyway.
+        let _ = self.socket().map(TcpStream::set_zero_linger);
         if let Kind::Tls(tls) = &mut self.0 {
             tls.silence();
         }
@@ -136,13 +159,30 @@ impl Stream {
         match &mut self.0 {
             Kind::Plain(socket) => is_silent(socket.try_read(&mut [0; 1])),
             Kind::Tls(tls) => tls.is_quiet(),
+            Kind::Client(_) => false,
         }
     }
 
     /// As [`Stream::is_quiet`], but asks the kernel.
     pub(super) fn is_quiet_now(&self) -> bool {
-        let peeked = recv(self.socket(), &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+        let peek = |socket| recv(socket, &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(self.socket().map(peek), Some(Err(rustix::io::Errno::AGAIN)))
+    }
+
+    /// Whether the peer has gone, as far as that can be told without reading.
+    pub(super) fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.0 {
+            Kind::Client(stream) => stream.poll_gone(cx).is_ready(),
+            Kind::Plain(_) | Kind::Tls(_) => self.socket().is_some_and(|socket| has_left(cx, socket)),
+        }
+    }
+
+    /// Whether the peer has given up this request alone, which only a stream of HTTP/2 can tell.
+    pub(super) fn is_reset(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.0 {
+            Kind::Client(stream) => stream.poll_gone(cx).is_ready(),
+            Kind::Plain(_) | Kind::Tls(_) => false,
+        }
     }
 }
 
@@ -151,6 +191,8 @@ impl Source for Stream {
         match &self.0 {
             Kind::Plain(socket) => socket.poll_readable(cx),
             Kind::Tls(tls) => tls.poll_readable(cx),
+            // It knows when it is read.
+            Kind::Client(_) => Poll::Ready(()),
         }
     }
 }

@@ -42,6 +42,17 @@ enum Step {
     Complete,
 }
 
+/// What some bytes of a chunked body are, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// Sizes and line ends.
+    Framing(usize),
+    /// Data of a chunk.
+    Data(usize),
+    /// Trailer lines; the last may be the first half of a line end.
+    Trailers(usize),
+}
+
 impl Chunks {
     /// Takes the next bytes and returns how many belong to the body; fewer than all means complete.
     ///
@@ -68,6 +79,32 @@ impl Chunks {
     /// Which of the bytes pushed last broke the coding, counted from 0.
     pub fn broken_at(&self) -> u64 {
         self.left
+    }
+
+    /// Takes the next bytes of one kind, of a body that is not complete: at least one of them.
+    ///
+    /// # Errors
+    /// [`Refusal`] at the first byte that breaks the coding.
+    pub fn run(&mut self, bytes: &[u8]) -> Result<Run, Refusal> {
+        if self.step == Step::Data {
+            let len = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+            return self.push(&bytes[..len]).map(Run::Data);
+        }
+        let in_trailers = self.step == Step::Trailers;
+        let mut at = 0;
+        while at < bytes.len() && !matches!(self.step, Step::Data | Step::Complete) {
+            if (self.step == Step::Trailers) != in_trailers {
+                break;
+            }
+            self.byte(bytes[at])?;
+            at += 1;
+        }
+        Ok(if in_trailers { Run::Trailers(at) } else { Run::Framing(at) })
+    }
+
+    /// Whether data of a chunk is next.
+    pub fn is_at_data(&self) -> bool {
+        self.step == Step::Data
     }
 
     /// Whether the last chunk and the trailers have been pushed.

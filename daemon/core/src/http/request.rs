@@ -85,8 +85,23 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         self.method == b"HEAD"
     }
 
+    /// Host and port that are asked for.
+    pub fn authority(&self) -> Option<&'b [u8]> {
+        self.host
+    }
+
+    /// Path and query, or `*`.
+    pub fn path(&self) -> &'b [u8] {
+        self.target.path
+    }
+
+    /// Class, name and value of every field.
+    pub fn fields(&self) -> impl Iterator<Item = (Class, &'b [u8], &'b [u8])> {
+        self.fields.iter().map(|(class, header)| (class, header.name.as_bytes(), header.value))
+    }
+
     /// Whether the client takes trailers (`TE: trailers`).
-    pub(super) fn takes_trailers(&self) -> bool {
+    pub fn takes_trailers(&self) -> bool {
         self.fields.values(Class::Te).any(|value| value.eq_ignore_ascii_case(b"trailers"))
     }
 

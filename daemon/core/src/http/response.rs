@@ -78,6 +78,11 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
         self.fields.values(Class::SetCookie).filter_map(|value| Set::of(value, name.as_bytes()))
     }
 
+    /// Class, name and value of every field.
+    pub fn fields(&self) -> impl Iterator<Item = (Class, &'b [u8], &'b [u8])> {
+        self.fields.iter().map(|(class, header)| (class, header.name.as_bytes(), header.value))
+    }
+
     /// Whether shared caches are already kept from storing it.
     pub(super) fn is_private(&self) -> bool {
         let guards =

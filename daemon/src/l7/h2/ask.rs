@@ -1,0 +1,106 @@
+//! What a stream asks, as the head of HTTP/1.1 that asks the same.
+//!
+//! It writes what it is given and decides only what HTTP/1 cannot express; whether the result is a
+//! request that is served, the scan and the parser of `poise_core::http` say, as for every client.
+//! Called by `edge` for requests of clients.
+
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName};
+use http::request::Parts;
+
+/// A request that is malformed as HTTP/2 already (RFC 9113 §8.1.1): its stream is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Appends the head that asks what `asked` asks. `is_whole` says that no body follows.
+///
+/// # Errors
+/// [`Malformed`].
+pub(super) fn write(asked: &Parts, is_whole: bool, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    write_request_line(asked, out)?;
+    write_fields(&asked.headers, out)?;
+    let has_length = asked.headers.contains_key(header::CONTENT_LENGTH);
+    if !is_whole && !has_length {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    } else if is_whole && !has_length && [Method::POST, Method::PUT, Method::PATCH].contains(&asked.method) {
+        // Servers may refuse such a method when nothing is said about its body (RFC 9110 §8.6).
+        out.extend_from_slice(b"Content-Length: 0\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// The authority stands in the target only where there is a host field too, which the parser then
+/// holds against it.
+fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let authority = asked.uri.authority().map(http::uri::Authority::as_str);
+    out.extend_from_slice(asked.method.as_str().as_bytes());
+    out.push(b' ');
+    if asked.method == Method::CONNECT {
+        out.extend_from_slice(authority.ok_or(Malformed)?.as_bytes());
+    } else {
+        let path = asked.uri.path_and_query().ok_or(Malformed)?.as_str();
+        let fits = path.starts_with('/') || (path == "*" && asked.method == Method::OPTIONS);
+        if !fits {
+            return Err(Malformed);
+        }
+        if let Some(authority) = authority.filter(|_| asked.headers.contains_key(header::HOST)) {
+            out.extend_from_slice(b"http://");
+            out.extend_from_slice(authority.as_bytes());
+            out.extend_from_slice(if path == "*" { b"" } else { path.as_bytes() });
+        } else {
+            out.extend_from_slice(path.as_bytes());
+        }
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    match authority {
+        Some(authority) if !asked.headers.contains_key(header::HOST) => {
+            write_field(&header::HOST, authority.as_bytes(), out);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    for (name, value) in fields {
+        let value = value.as_bytes();
+        // Neither may stand at the ends of a value (RFC 9113 §8.2.1).
+        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        if is_blank(value.first()) || is_blank(value.last()) || is_of_connection(name) {
+            return Err(Malformed);
+        }
+        if *name != header::COOKIE {
+            write_field(name, value, out);
+        }
+    }
+    // A browser may send each cookie in a field of its own (RFC 9113 §8.2.3); HTTP/1 knows one.
+    let mut cookies = fields.get_all(header::COOKIE).iter();
+    if let Some(first) = cookies.next() {
+        out.extend_from_slice(b"Cookie: ");
+        out.extend_from_slice(first.as_bytes());
+        for cookie in cookies {
+            out.extend_from_slice(b"; ");
+            out.extend_from_slice(cookie.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+/// Fields that HTTP/2 does not have (RFC 9113 §8.2.2).
+fn is_of_connection(name: &HeaderName) -> bool {
+    [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// Appends one field.
+pub(super) fn write_field(name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The bytes of a client's connection as `h2` takes them: what was read ahead comes first, and the
+//! frames are counted on the way.
+//!
+//! It ends nothing: the verdict is left where `edge` finds it, and from a flood nothing more is
+//! read. Used by `edge`.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::super::held::Held;
+use super::super::stream::Stream;
+use super::frames::{Frames, Verdict};
+use crate::worker::WorkerContext;
+
+/// A client's connection.
+pub(super) struct Io {
+    ctx: Rc<WorkerContext>,
+    stream: Stream,
+    ahead: Held,
+    frames: Frames,
+    verdict: Rc<Cell<Verdict>>,
+}
+
+impl Io {
+    /// A connection of which `ahead` was read already, and the place where the verdict is left.
+    pub(super) fn new(ctx: &Rc<WorkerContext>, stream: Stream, ahead: Held) -> (Self, Rc<Cell<Verdict>>) {
+        let verdict = Rc::new(Cell::default());
+        let frames = Frames::new(super::PREFACE.len(), ctx.clock.now_ms());
+        (Self { ctx: Rc::clone(ctx), stream, ahead, frames, verdict: Rc::clone(&verdict) }, verdict)
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.verdict.get() == Verdict::Flood {
+            // Whoever finds the verdict ends the connection.
+            return Poll::Pending;
+        }
+        let before = into.filled().len();
+        if this.ahead.is_empty() {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, into))?;
+        } else {
+            let count = this.ahead.bytes().len().min(into.remaining());
+            into.put_slice(&this.ahead.bytes()[..count]);
+            this.ahead.consume(count);
+        }
+        this.verdict.set(this.frames.received(&into.filled()[before..], this.ctx.clock.now_ms()));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.frames.sent(count);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

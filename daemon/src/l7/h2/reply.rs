@@ -1,0 +1,52 @@
+//! The head of a response of HTTP/1.1 as a stream sends it.
+//!
+//! Fields of the connection stay behind: a stream has none. It frames nothing. Called by `client`
+//! for what goes to clients.
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use poise_core::http::fields::Class;
+use poise_core::http::response::ResponseHead;
+
+/// A head that cannot be said in HTTP/2. Our own writer makes none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsayable;
+
+/// The response that `head`, parsed from `bytes`, says.
+///
+/// # Errors
+/// [`Unsayable`].
+pub(super) fn read(head: &ResponseHead<'_, '_>, bytes: &[u8]) -> Result<Response<()>, Unsayable> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| Unsayable)?;
+    let fields = head.fields().filter(|(class, ..)| passes(*class)).map(|(_, name, value)| (name, value));
+    *response.headers_mut() = read_fields(fields, bytes)?;
+    Ok(response)
+}
+
+/// Fields that stand in `bytes`, which are copied once for all of them.
+///
+/// # Errors
+/// [`Unsayable`].
+pub(super) fn read_fields<'b>(
+    fields: impl Iterator<Item = (&'b [u8], &'b [u8])>,
+    bytes: &[u8],
+) -> Result<HeaderMap, Unsayable> {
+    let shared = Bytes::copy_from_slice(bytes);
+    let mut map = HeaderMap::with_capacity(FIELDS_USUAL);
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name).map_err(|_| Unsayable)?;
+        let at = value.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        let value = if value.is_empty() { Bytes::new() } else { shared.slice(at..at + value.len()) };
+        map.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| Unsayable)?);
+    }
+    Ok(map)
+}
+
+/// Room for the fields of a usual response.
+const FIELDS_USUAL: usize = 12;
+
+fn passes(class: Class) -> bool {
+    !matches!(class, Class::Connection | Class::Hop | Class::Te | Class::Upgrade | Class::TransferEncoding)
+}
