@@ -20,6 +20,9 @@ pub(crate) const EXCHANGE_BYTES: usize = 128;
 /// The body that an HTTP backend answers with.
 pub(crate) const BODY: [u8; 128] = [b'x'; 128];
 
+/// Length of the body of an HTTP backend with large ones.
+pub(crate) const BODY_LARGE_BYTES: usize = 128 * 1024;
+
 /// What a backend does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,16 +32,19 @@ pub(crate) enum Kind {
     Once,
     /// Answers every request head with a small 200.
     Http,
+    /// Answers every request head with a large 200.
+    HttpLarge,
     /// Sends the bytes of [`pattern`] for ever.
     Source,
     /// Sends back every datagram.
     Datagrams,
 }
 
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 6] = [
     ("echo", Kind::Echo),
     ("once", Kind::Once),
     ("http", Kind::Http),
+    ("http-large", Kind::HttpLarge),
     ("source", Kind::Source),
     ("datagrams", Kind::Datagrams),
 ];

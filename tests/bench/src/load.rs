@@ -1,19 +1,20 @@
-//! The load, a process of one kind: exchanges, connections, bulk data, datagrams, idle pairs.
+//! The load, a process of one kind: exchanges, HTTP requests, streams, bulk data, datagrams.
 //!
-//! A load runs in a closed loop for a given time, checks every answer, prints its tally in one line
-//! and ends. Started by `round` through `child`.
+//! A load runs for a given time, in a closed loop or at a fixed rate, checks every answer, prints its
+//! tally in one line and ends. Started by `round` through `child`.
 
 mod bulk;
 mod datagram;
 mod dialogue;
 mod exchange;
+mod streams;
+mod wire;
 
 use std::io::{self, Write};
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
-
-use rustix::io::Result as Outcome;
 
 use crate::tally::Tally;
 
@@ -26,15 +27,28 @@ const HOLD_MAX: Duration = Duration::from_mins(1);
 /// Longest wait for something to happen: the loop looks at the clock after it.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
+/// The word that stands for no certificate.
+const NO_TLS: &str = "-";
+
 /// What clients do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Small exchanges, one at a time, over connections that stay.
-    Exchanges,
-    /// A connection for every small exchange.
-    Connections,
-    /// HTTP requests, one at a time, over connections that stay.
-    Requests,
+    /// Small exchanges of bytes, one at a time.
+    Exchanges(Pace),
+    /// HTTP/1 requests, one at a time.
+    Http {
+        /// When one follows another.
+        pace: Pace,
+        /// Length of the body that comes back.
+        body_bytes: usize,
+        /// Whether requests bring a cookie: the one that the proxy set, or one as long.
+        cookies: bool,
+    },
+    /// HTTP/2 requests, so many in flight per client.
+    Streams {
+        /// In flight per client.
+        window: usize,
+    },
     /// Bytes, as many as come.
     Bulk,
     /// Datagrams of a size, so many in flight per client.
@@ -44,8 +58,31 @@ pub(crate) enum Kind {
         /// Length of each, at least 8.
         size_bytes: usize,
     },
-    /// One exchange per connection, then silence.
-    Idle,
+}
+
+/// When one exchange of a client follows another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// At once, over the same connection.
+    Repeat,
+    /// At once, over a new connection.
+    Reconnect,
+    /// Never: after one exchange the connection is held.
+    Rest,
+    /// So many per second over all clients, whatever they have in flight.
+    Rate {
+        /// Exchanges per second.
+        per_s: u32,
+    },
+}
+
+/// Clients of TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// The certificate that they believe.
+    pub(crate) certificate: PathBuf,
+    /// Whether a new connection takes up the last one's session.
+    pub(crate) resume: bool,
 }
 
 /// What a load is to do.
@@ -59,38 +96,78 @@ pub(crate) struct Plan {
     pub(crate) clients: usize,
     /// For how long; idle pairs: to open them all.
     pub(crate) length: Duration,
+    /// What they speak through; the bare socket when `None`.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Plan {
     /// The words that start it.
     pub(crate) fn words(&self) -> Vec<String> {
-        let (kind, window, size_bytes) = match self.kind {
-            Kind::Exchanges => ("exchanges", 0, 0),
-            Kind::Connections => ("connections", 0, 0),
-            Kind::Requests => ("requests", 0, 0),
-            Kind::Bulk => ("bulk", 0, 0),
-            Kind::Idle => ("idle", 0, 0),
-            Kind::Datagrams { window, size_bytes } => ("datagrams", window, size_bytes),
-        };
-        let numbers = [self.clients as u128, self.length.as_millis(), window as u128, size_bytes as u128];
-        let words = [ROLE.into(), kind.into(), self.target.to_string()];
-        words.into_iter().chain(numbers.map(|number| number.to_string())).collect()
+        let mut words = vec![ROLE.into(), self.target.to_string(), self.clients.to_string()];
+        words.push(self.length.as_millis().to_string());
+        let certificate = self.tls.as_ref().map_or(NO_TLS.into(), |tls| tls.certificate.display().to_string());
+        words.extend([certificate, self.tls.as_ref().is_some_and(|tls| tls.resume).to_string()]);
+        match self.kind {
+            Kind::Exchanges(pace) => words.extend(["exchanges".into(), pace.word()]),
+            Kind::Http { pace, body_bytes, cookies } => {
+                words.extend(["http".into(), pace.word(), body_bytes.to_string(), cookies.to_string()]);
+            }
+            Kind::Streams { window } => words.extend(["streams".into(), window.to_string()]),
+            Kind::Bulk => words.push("bulk".into()),
+            Kind::Datagrams { window, size_bytes } => {
+                words.extend(["datagrams".into(), window.to_string(), size_bytes.to_string()]);
+            }
+        }
+        words
     }
 
     /// Reads the words after the role.
     fn parse(words: &[String]) -> Option<Self> {
-        let [kind, target, clients, length_ms, window, size_bytes] = words else { return None };
-        let kind = match kind.as_str() {
-            "exchanges" => Kind::Exchanges,
-            "connections" => Kind::Connections,
-            "requests" => Kind::Requests,
-            "bulk" => Kind::Bulk,
-            "idle" => Kind::Idle,
-            "datagrams" => Kind::Datagrams { window: window.parse().ok()?, size_bytes: size_bytes.parse().ok()? },
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let [target, clients, length_ms, certificate, resume, kind @ ..] = words.as_slice() else { return None };
+        let kind = match kind {
+            ["exchanges", pace] => Kind::Exchanges(Pace::parse(pace)?),
+            ["http", pace, body_bytes, cookies] => Kind::Http {
+                pace: Pace::parse(pace)?,
+                body_bytes: body_bytes.parse().ok()?,
+                cookies: cookies.parse().ok()?,
+            },
+            ["streams", window] => Kind::Streams { window: window.parse().ok()? },
+            ["bulk"] => Kind::Bulk,
+            ["datagrams", window, size] => {
+                Kind::Datagrams { window: window.parse().ok()?, size_bytes: size.parse().ok()? }
+            }
             _ => return None,
         };
+        let resume = resume.parse().ok()?;
+        let tls = (*certificate != NO_TLS).then(|| Tls { certificate: certificate.into(), resume });
         let length = Duration::from_millis(length_ms.parse().ok()?);
-        Some(Self { kind, target: target.parse().ok()?, clients: clients.parse().ok()?, length })
+        Some(Self { kind, target: target.parse().ok()?, clients: clients.parse().ok()?, length, tls })
+    }
+
+    /// Whether its connections are held after one exchange.
+    pub(crate) fn rests(&self) -> bool {
+        matches!(self.kind, Kind::Exchanges(Pace::Rest) | Kind::Http { pace: Pace::Rest, .. })
+    }
+}
+
+impl Pace {
+    fn word(self) -> String {
+        match self {
+            Self::Repeat => "repeat".into(),
+            Self::Reconnect => "reconnect".into(),
+            Self::Rest => "rest".into(),
+            Self::Rate { per_s } => per_s.to_string(),
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "repeat" => Self::Repeat,
+            "reconnect" => Self::Reconnect,
+            "rest" => Self::Rest,
+            _ => Self::Rate { per_s: word.parse().ok()? },
+        })
     }
 }
 
@@ -105,12 +182,12 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     writeln!(out, "{}", tally.line()).and_then(|()| out.flush()).map_err(|fault| format!("print: {fault}"))
 }
 
-fn carry_out(plan: &Plan) -> Outcome<Tally> {
+fn carry_out(plan: &Plan) -> io::Result<Tally> {
     match plan.kind {
-        Kind::Bulk => bulk::run(plan),
-        Kind::Datagrams { window, size_bytes } => datagram::run(plan, window, size_bytes),
-        Kind::Exchanges | Kind::Connections | Kind::Requests => exchange::run(plan),
-        Kind::Idle => {
+        Kind::Bulk => Ok(bulk::run(plan)?),
+        Kind::Datagrams { window, size_bytes } => Ok(datagram::run(plan, window, size_bytes)?),
+        Kind::Streams { window } => streams::run(plan, window),
+        Kind::Exchanges(_) | Kind::Http { .. } if plan.rests() => {
             let (tally, held) = exchange::open_idle(plan)?;
             let told = writeln!(io::stdout(), "{}", tally.line());
             if told.is_ok() {
@@ -119,6 +196,7 @@ fn carry_out(plan: &Plan) -> Outcome<Tally> {
             drop(held);
             Ok(tally)
         }
+        Kind::Exchanges(_) | Kind::Http { .. } => exchange::run(plan),
     }
 }
 

@@ -5,6 +5,7 @@
 //! installs nothing. See `README.md` for the method and the workloads.
 
 mod backend;
+mod certificate;
 mod child;
 mod figures;
 mod folder;

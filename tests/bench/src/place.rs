@@ -14,6 +14,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use rustix::process::{Resource, getegid, geteuid, getrlimit};
 use rustix::thread::{CpuSet, UnshareFlags, sched_getaffinity, unshare_unsafe};
 
+use crate::certificate::Certificate;
 use crate::folder::Folder;
 
 /// Where the search for a free port begins: below the ports that clients get.
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) realtime: bool,
     /// Open files that a child may have.
     pub(crate) files_max: u64,
+    /// What proxies show to clients of TLS.
+    pub(crate) certificate: Certificate,
     folder: Folder,
     port: u16,
     notes: Vec<String>,
@@ -55,7 +58,8 @@ impl Place {
         let realtime = realtime && permitted_realtime(&mut notes);
         let files_max = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
         let folder = Folder::make()?;
-        Ok(Self { proxy_core, load_core, realtime, files_max, folder, port: PORT_FIRST, notes })
+        let certificate = Certificate::make(folder.path())?;
+        Ok(Self { proxy_core, load_core, realtime, files_max, certificate, folder, port: PORT_FIRST, notes })
     }
 
     /// What the reader of the figures should know of the place.

@@ -12,6 +12,7 @@ use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::certificate::Certificate;
 use crate::options::Options;
 use crate::workload::Service;
 
@@ -21,6 +22,8 @@ const POISED_BUILT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/re
 /// A proxy that can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proxy {
+    /// None: the load goes to a backend.
+    Direct,
     /// Ours.
     Poised,
     /// `HAProxy` as it comes.
@@ -61,6 +64,10 @@ pub(crate) struct Setup {
     pub(crate) backends: Vec<SocketAddrV4>,
     /// poised's scheduler; peers take theirs in turn.
     pub(crate) scheduler: &'static str,
+    /// Whether it binds clients by a cookie; nginx cannot.
+    pub(crate) cookies: bool,
+    /// What it shows to clients of TLS.
+    pub(crate) certificate: Certificate,
     /// Open files that it may have.
     pub(crate) files_max: u64,
 }
@@ -72,6 +79,7 @@ impl Proxy {
     /// Its name on the command line and in the report.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Direct => "direct",
             Self::Poised => "poised",
             Self::Haproxy => "haproxy",
             Self::HaproxySplice => "haproxy-splice",
@@ -79,10 +87,15 @@ impl Proxy {
         }
     }
 
+    /// Whether it is measured whatever peers are asked for.
+    pub(crate) fn is_always_there(self) -> bool {
+        matches!(self, Self::Direct | Self::Poised)
+    }
+
     /// Whether it does this at all, and differently from the others.
     pub(crate) fn takes(self, service: Service) -> bool {
         match self {
-            Self::Poised | Self::Nginx => true,
+            Self::Direct | Self::Poised | Self::Nginx => true,
             Self::Haproxy => service != Service::Udp,
             Self::HaproxySplice => service == Service::Tcp,
         }
@@ -122,7 +135,7 @@ impl Programs {
     /// Whether the program of a proxy was found.
     pub(crate) fn has(&self, proxy: Proxy) -> bool {
         match proxy {
-            Proxy::Poised => true,
+            Proxy::Direct | Proxy::Poised => true,
             Proxy::Haproxy | Proxy::HaproxySplice => self.haproxy.is_some(),
             Proxy::Nginx => self.nginx.is_some(),
         }
@@ -136,6 +149,7 @@ impl Programs {
         let missing = || format!("{} was not found", proxy.name());
         let file = setup.folder.join("config");
         let (program, text, arguments) = match proxy {
+            Proxy::Direct => return Err("there is nothing to start".into()),
             Proxy::Poised => (&self.poised, config::poised(setup), poised_arguments(setup, &file)),
             Proxy::Haproxy | Proxy::HaproxySplice => {
                 let text = config::haproxy(setup, proxy == Proxy::HaproxySplice);

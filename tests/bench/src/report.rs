@@ -24,6 +24,7 @@ pub(crate) fn table(measured: &Measured) -> String {
     let what = match case.quantity {
         Quantity::CpuPer(_) => format!("us CPU/{}", case.unit),
         Quantity::MemoryPerPair => format!("bytes/{}", case.unit),
+        Quantity::LatencyAdded(_) => "us added".into(),
     };
     let rate = format!("{}/s", case.unit);
     let head = ["", &what, "min..max", "ratio", "min..max", &rate, "busy", "failed"].map(String::from);
@@ -100,6 +101,7 @@ fn json_case(measured: &Measured) -> String {
     let quantity = match case.quantity {
         Quantity::CpuPer(_) => "cpu_us",
         Quantity::MemoryPerPair => "memory_bytes",
+        Quantity::LatencyAdded(_) => "latency_added_us",
     };
     let lanes: Vec<_> = (0..case.lanes.len()).map(|at| json_lane(measured, at)).collect();
     format!(
@@ -171,8 +173,9 @@ fn ends(spread: Spread, digits: usize) -> String {
 /// A number with commas between its thousands.
 fn number(value: f64, digits: usize) -> String {
     let plain = format!("{value:.digits$}");
-    let (whole, rest) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
-    let mut grouped = String::new();
+    let (sign, digits) = plain.split_at(usize::from(plain.starts_with('-')));
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    let mut grouped = sign.to_owned();
     for (at, letter) in whole.chars().enumerate() {
         if at > 0 && (whole.len() - at).is_multiple_of(3) {
             grouped.push(',');

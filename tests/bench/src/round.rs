@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::child::{Child, Start, complaints};
-use crate::load::{Kind, Plan};
+use crate::load::{Kind, Pace, Plan, Tls};
 use crate::options::Options;
 use crate::place::Place;
-use crate::proxy::{Programs, Setup};
+use crate::proxy::{Programs, Proxy, Setup};
 use crate::tally::Tally;
 use crate::workload::{Case, IDLE_FILES, Lane, Quantity, Service};
 use crate::{backend, measure};
@@ -76,9 +76,9 @@ struct Bench<'a> {
     backends: Vec<SocketAddrV4>,
 }
 
-/// A proxy that forwards.
+/// A proxy that forwards, or the backend in its place.
 struct Running {
-    child: Child,
+    child: Option<Child>,
     target: SocketAddrV4,
 }
 
@@ -93,6 +93,7 @@ pub(crate) fn run(case: &Case, options: &Options, programs: &Programs, place: &m
     let mut bench = Bench { case, options, programs, place, backends };
     let lanes = match case.quantity {
         Quantity::CpuPer(per) => bench.rounds_of_work(per),
+        Quantity::LatencyAdded(_) => over_direct(bench.rounds_of_work(1.0)),
         Quantity::MemoryPerPair => bench.rounds_of_memory(),
     };
     Ok(Measured { case: case.clone(), lanes })
@@ -101,6 +102,16 @@ pub(crate) fn run(case: &Case, options: &Options, programs: &Programs, place: &m
 /// The lanes of a round: there and back again, so that none always follows the same one.
 fn order(round: u32, lanes: usize) -> Vec<usize> {
     if round % 2 == 1 { (0..lanes).collect() } else { (0..lanes).rev().collect() }
+}
+
+/// What lanes cost beyond the first one, round by round.
+fn over_direct(mut results: Vec<Result>) -> Vec<Result> {
+    let Some((direct, others)) = results.split_first_mut() else { return results };
+    for result in others {
+        let base = |round: u32| direct.costs.iter().find(|(of, _)| *of == round).map(|(_, cost)| *cost);
+        result.costs = result.costs.iter().filter_map(|(round, cost)| Some((*round, cost - base(*round)?))).collect();
+    }
+    results
 }
 
 impl Bench<'_> {
@@ -146,6 +157,9 @@ impl Bench<'_> {
 
     /// Starts the proxy of a lane and waits until it forwards.
     fn start(&mut self, lane: &Lane) -> Outcome<Running> {
+        if lane.proxy == Proxy::Direct {
+            return Ok(Running { child: None, target: *self.backends.first().ok_or("there is no backend")? });
+        }
         let port = self.place.free_port()?;
         let setup = Setup {
             folder: self.place.folder(&format!("{}-{port}", lane.proxy.name()))?,
@@ -153,6 +167,8 @@ impl Bench<'_> {
             port,
             backends: self.backends[..lane.backends].to_vec(),
             scheduler: lane.scheduler,
+            cookies: lane.cookies,
+            certificate: self.place.certificate.clone(),
             files_max: self.place.files_max,
         };
         let (program, arguments) = self.programs.prepare(lane.proxy, &setup)?;
@@ -162,13 +178,15 @@ impl Bench<'_> {
         let mut child = Child::start(&start)?;
         let target = SocketAddrV4::new([127, 0, 0, 1].into(), port);
         match await_proxy(&mut child, self.case.service, target) {
-            Ok(()) => Ok(Running { child, target }),
+            Ok(()) => Ok(Running { child: Some(child), target }),
             Err(fault) => Err(format!("{fault}: {}", complaints(&said))),
         }
     }
 
     fn plan(&self, proxy: &Running, length: Duration) -> Plan {
-        Plan { kind: self.case.load, target: proxy.target, clients: self.case.clients, length }
+        let tls = (self.case.service == Service::Https)
+            .then(|| Tls { certificate: self.place.certificate.chain.clone(), resume: self.case.resume });
+        Plan { kind: self.case.load, target: proxy.target, clients: self.case.clients, length, tls }
     }
 
     fn load(&self, plan: &Plan) -> Outcome<Tally> {
@@ -179,20 +197,28 @@ impl Bench<'_> {
 
     /// One load, and what it cost the proxy.
     fn work(&self, proxy: &Running, length: Duration, per: f64) -> Outcome<Sample> {
-        let before_ns = measure::cpu_ns(proxy.child.id())?;
+        let before_ns = proxy.cpu_ns()?;
         let tally = self.load(&self.plan(proxy, length))?;
-        let used_ns = measure::cpu_ns(proxy.child.id())?.saturating_sub(before_ns) as f64;
+        let used_ns = proxy.cpu_ns()?.saturating_sub(before_ns) as f64;
         let units = tally.units as f64 / per;
         let elapsed_ns = tally.elapsed_ns as f64;
-        Ok(Sample { cost: used_ns / 1e3 / units, rate: units * 1e9 / elapsed_ns, busy: used_ns / elapsed_ns, tally })
+        let cost = match self.case.quantity {
+            Quantity::LatencyAdded(percentile) => tally.latency_ns[percentile] as f64 / 1e3,
+            Quantity::CpuPer(_) | Quantity::MemoryPerPair => used_ns / 1e3 / units,
+        };
+        Ok(Sample { cost, rate: units * 1e9 / elapsed_ns, busy: used_ns / elapsed_ns, tally })
     }
 
     /// Warms a fresh proxy up, opens the pairs, and sees what its memory grew by.
     fn hold(&self, proxy: &Running) -> Outcome<Sample> {
         let plan = self.plan(proxy, IDLE_OPEN_MAX);
-        self.load(&Plan { kind: Kind::Exchanges, clients: WARM_UP_CLIENTS, length: WARM_UP, ..plan.clone() })?;
+        let kind = match plan.kind {
+            Kind::Http { body_bytes, cookies, .. } => Kind::Http { pace: Pace::Repeat, body_bytes, cookies },
+            _ => Kind::Exchanges(Pace::Repeat),
+        };
+        self.load(&Plan { kind, clients: WARM_UP_CLIENTS, length: WARM_UP, ..plan.clone() })?;
         thread::sleep(SETTLE);
-        let before_bytes = measure::memory_bytes(proxy.child.id())?;
+        let before_bytes = proxy.memory_bytes()?;
         let mut idle = Child::start(&own(self.place, plan.words())?)?;
         let line = idle.line(plan.length + LOAD_GRACE)?;
         let tally = Tally::parse(&line).ok_or_else(|| format!("the load said {line:?}"))?;
@@ -200,9 +226,19 @@ impl Bench<'_> {
             return Err(format!("only {} of {} pairs were opened ({line})", tally.units, self.case.clients));
         }
         thread::sleep(SETTLE);
-        let grown_bytes = measure::memory_bytes(proxy.child.id())?.saturating_sub(before_bytes) as f64;
+        let grown_bytes = proxy.memory_bytes()?.saturating_sub(before_bytes) as f64;
         let pairs = tally.units as f64;
         Ok(Sample { cost: grown_bytes / pairs, rate: pairs * 1e9 / tally.elapsed_ns as f64, busy: f64::NAN, tally })
+    }
+}
+
+impl Running {
+    fn cpu_ns(&self) -> Outcome<u64> {
+        self.child.as_ref().map_or(Ok(0), |child| measure::cpu_ns(child.id()))
+    }
+
+    fn memory_bytes(&self) -> Outcome<u64> {
+        self.child.as_ref().map_or(Ok(0), |child| measure::memory_bytes(child.id()))
     }
 }
 

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 /// The failures that a load may count, in the order of their words.
-pub(crate) const FAILURES: [&str; 5] = ["refused", "reset", "short", "wrong", "lost"];
+pub(crate) const FAILURES: [&str; 6] = ["refused", "reset", "short", "wrong", "lost", "full"];
+/// The percentiles of latency that a load tells, in thousandths, and their words.
+const PERCENTILES: [(usize, &str); 2] = [(500, "p50_ns"), (990, "p99_ns")];
 
 /// Why a unit of work was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(crate) enum Failure {
     Wrong,
     /// No answer came to a datagram.
     Lost,
+    /// A handshake was a full one where an earlier session should have been taken up.
+    Full,
 }
 
 /// Counts of one load.
@@ -32,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) elapsed_ns: u64,
     /// Failures, in the order of [`FAILURES`].
     pub(crate) failures: [u64; FAILURES.len()],
+    /// Latency in nanoseconds at the median and at the 99th percentile; 0 where it is not measured.
+    pub(crate) latency_ns: [u64; PERCENTILES.len()],
 }
 
 impl Tally {
@@ -45,7 +51,7 @@ impl Tally {
         self.failures.iter().sum()
     }
 
-    /// Adds what another load counted.
+    /// Adds what another load counted; latencies, which have no sum, stay.
     pub(crate) fn add(&mut self, other: &Self) {
         self.units += other.units;
         self.elapsed_ns += other.elapsed_ns;
@@ -60,10 +66,20 @@ impl Tally {
         self
     }
 
+    /// Takes the percentiles of all latencies.
+    pub(crate) fn with_latencies(mut self, mut all_ns: Vec<u64>) -> Self {
+        all_ns.sort_unstable();
+        let at = |permille: usize| all_ns.get(all_ns.len() * permille / 1_000).copied().unwrap_or(0);
+        self.latency_ns = PERCENTILES.map(|(permille, _)| at(permille));
+        self
+    }
+
     /// The line that [`Tally::parse`] reads.
     pub(crate) fn line(&self) -> String {
         let failures = FAILURES.iter().zip(self.failures).map(|(word, count)| format!(" {word}={count}"));
-        format!("units={} elapsed_ns={}{}", self.units, self.elapsed_ns, failures.collect::<String>())
+        let latencies = PERCENTILES.iter().zip(self.latency_ns).map(|((_, word), ns)| format!(" {word}={ns}"));
+        let words: String = failures.chain(latencies).collect();
+        format!("units={} elapsed_ns={}{words}", self.units, self.elapsed_ns)
     }
 
     /// Reads a line; `None` when a word is unknown or one is missing.
@@ -76,11 +92,19 @@ impl Tally {
             match key {
                 "units" => tally.units = value,
                 "elapsed_ns" => tally.elapsed_ns = value,
-                _ => tally.failures[FAILURES.iter().position(|failure| *failure == key)?] = value,
+                _ => *tally.count(key)? = value,
             }
             seen += 1;
         }
-        (seen == FAILURES.len() + 2).then_some(tally)
+        (seen == FAILURES.len() + PERCENTILES.len() + 2).then_some(tally)
+    }
+
+    fn count(&mut self, word: &str) -> Option<&mut u64> {
+        if let Some(at) = PERCENTILES.iter().position(|(_, known)| *known == word) {
+            return Some(&mut self.latency_ns[at]);
+        }
+        let at = FAILURES.iter().position(|failure| *failure == word)?;
+        Some(&mut self.failures[at])
     }
 }
 

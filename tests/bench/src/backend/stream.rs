@@ -18,7 +18,7 @@ use rustix::net::{
     socket_with, sockopt,
 };
 
-use super::{BODY, EXCHANGE_BYTES, Kind, PATTERN_PERIOD, announce, pattern};
+use super::{BODY, BODY_LARGE_BYTES, EXCHANGE_BYTES, Kind, PATTERN_PERIOD, announce, pattern};
 use crate::poller::{Poller, Ready};
 
 /// Connections that may wait to be accepted.
@@ -29,6 +29,8 @@ const ACCEPTS_MAX: usize = 64;
 const SOURCE_BYTES: usize = PATTERN_PERIOD * 4_096;
 /// Writes of endless bytes before others get their turn.
 const SOURCE_WRITES_MAX: usize = 4;
+/// Room for a whole large answer, and for what the kernel counts beside it.
+const SEND_BUFFER_BYTES: usize = 4 * BODY_LARGE_BYTES;
 /// The longest request head that is waited for.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -80,7 +82,8 @@ pub(super) fn serve(kind: Kind, count: usize) -> Result<()> {
 
 impl Backend {
     fn new(kind: Kind) -> Result<Self> {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", BODY.len());
+        let body = if kind == Kind::HttpLarge { vec![b'x'; BODY_LARGE_BYTES] } else { BODY.to_vec() };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
         let mut source = File::from(memfd_create("source", MemfdFlags::CLOEXEC)?);
         source.write_all(&pattern(0, SOURCE_BYTES)).map_err(|_| Errno::NOSPC)?;
         Ok(Self {
@@ -88,7 +91,7 @@ impl Backend {
             poller: Poller::new()?,
             slots: Vec::new(),
             source,
-            answer: [head.as_bytes(), &BODY].concat(),
+            answer: [head.as_bytes(), &body].concat(),
             buffer: vec![0; 64 * 1024],
         })
     }
@@ -136,6 +139,9 @@ impl Backend {
             // Whatever a broken connection leaves behind is the load's to count.
             let Ok(socket) = accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) else { break };
             sockopt::set_tcp_nodelay(&socket, true)?;
+            if self.kind == Kind::HttpLarge {
+                sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
+            }
             let wanted = if self.kind == Kind::Source { EventFlags::OUT } else { EventFlags::IN };
             self.poller.add(&socket, token(&socket), wanted)?;
             self.keep(token(&socket), Slot::Connection(Connection { socket, sent: 0, head: Vec::new() }));
@@ -153,7 +159,8 @@ impl Backend {
             Err(Errno::AGAIN) => return Next::Stay,
             Err(_) => return Next::Close,
         };
-        if self.kind == Kind::Http { self.answer(connection, len) } else { self.echo(connection, len) }
+        let http = matches!(self.kind, Kind::Http | Kind::HttpLarge);
+        if http { self.answer(connection, len) } else { self.echo(connection, len) }
     }
 
     fn echo(&self, connection: &mut Connection, len: usize) -> Next {

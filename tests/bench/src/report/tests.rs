@@ -1,14 +1,14 @@
 //! Tables and JSON of figures worked out by hand.
 
 use super::{Measured, Result, json, number, quoted, table};
-use crate::load::Kind;
+use crate::load::{Kind, Pace};
 use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::tally::{Failure, Tally};
 use crate::workload::{Case, Lane, Quantity, Service};
 
 fn lane(proxy: Proxy, base: Option<usize>) -> Lane {
-    Lane { label: proxy.name().into(), proxy, backends: 4, scheduler: "rr", base }
+    Lane { label: proxy.name().into(), proxy, backends: 4, scheduler: "rr", cookies: false, base }
 }
 
 fn measured() -> Measured {
@@ -18,8 +18,10 @@ fn measured() -> Measured {
         unit: "exchange",
         service: Service::Tcp,
         backend: crate::backend::Kind::Echo,
-        load: Kind::Exchanges,
+        load: Kind::Exchanges(Pace::Repeat),
         clients: 64,
+        backends: 4,
+        resume: false,
         lanes: vec![lane(Proxy::Poised, None), lane(Proxy::Haproxy, Some(0)), lane(Proxy::Nginx, Some(0))],
     };
     let mut tally = Tally { units: 40, ..Tally::default() };
@@ -53,7 +55,7 @@ fn json_holds_the_same_figures() {
         "{\"schema\":1,\"rounds\":4,\"seconds\":1,\"notes\":[\"on \\\\ core\"],",
         "\"lane\":\"haproxy\",\"cost\":{\"median\":13.5,\"min\":12,\"max\":15},\"ratio\":{\"median\":1.25,",
         "\"ratio_to\":\"poised\"",
-        "\"failed\":{\"refused\":0,\"reset\":0,\"short\":0,\"wrong\":3,\"lost\":0},\"fault\":null}",
+        "\"failed\":{\"refused\":0,\"reset\":0,\"short\":0,\"wrong\":3,\"lost\":0,\"full\":0},\"fault\":null}",
         "\"cost\":null,\"ratio\":null,",
         "\"fault\":\"it ended at once: no \\\"stream\\\"\"",
     ] {
@@ -65,5 +67,6 @@ fn json_holds_the_same_figures() {
 fn numbers_are_grouped_and_texts_escaped() {
     assert_eq!(number(1_234_567.0, 0), "1,234,567");
     assert_eq!(number(123.456, 1), "123.5");
+    assert_eq!((number(-482.0, 0), number(-1_482.5, 1)), ("-482".into(), "-1,482.5".into()));
     assert_eq!(quoted("a\tb"), "\"a\\u0009b\"");
 }
