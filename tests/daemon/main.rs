@@ -5,6 +5,8 @@
 
 #[path = "../support/backends.rs"]
 mod backends;
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
 #[path = "../support/netns.rs"]

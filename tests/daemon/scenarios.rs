@@ -4,6 +4,7 @@
 mod addresses;
 mod balance;
 mod client_address;
+mod cookies;
 mod datagrams;
 mod drains;
 mod entries;

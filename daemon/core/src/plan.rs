@@ -49,6 +49,11 @@ impl Plan {
         self.groups.binary_search_by(|group| group.name.cmp(name)).ok().map(|at| &self.groups[at])
     }
 
+    /// The group that holds a backend.
+    pub(crate) fn group_of(&self, backend: BackendId) -> Option<&Arc<GroupPlan>> {
+        self.groups.iter().find(|group| group.backend(backend).is_some())
+    }
+
     /// Says what of a backend's connections has to go, from now on.
     pub fn leave(&self, backend: &BackendPlan, leaving: Leaving) {
         let before = backend.live.leave(leaving);

@@ -83,14 +83,11 @@ impl<'b> Set<'b> {
         self.before.len() + value_len + PREFIX_LEN <= PAIR_LEN_MAX
     }
 
-    /// Appends the field's value, with the token before the value of the cookie if there is room.
+    /// Appends the field's value with the token before the value of the cookie.
     pub fn write(&self, token: &Token, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.before);
-        if self.has_room() {
-            out.extend_from_slice(token.as_bytes());
-            out.push(MARK);
+        for part in [self.before, token.as_bytes(), &[MARK], self.rest] {
+            out.extend_from_slice(part);
         }
-        out.extend_from_slice(self.rest);
     }
 }
 

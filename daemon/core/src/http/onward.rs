@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use poise_ipc::model::ForwardedFor;
 
-use super::cookie;
+use super::cookie::{self, Set};
 use super::fields::Class;
 use super::framing::Framing;
 use super::request::RequestHead;
@@ -187,7 +187,7 @@ impl ResponseHead<'_, '_> {
             }
             Binding::Rewrite(name, token, guards) => {
                 let start = out.len();
-                for set in self.cookies_set(name) {
+                for set in self.cookies_set(name).filter(Set::has_room) {
                     out.extend_from_slice(b"Set-Cookie: ");
                     set.write(&token, out);
                     out.extend_from_slice(b"\r\n");

@@ -115,7 +115,8 @@ impl Binding<'_> {
     pub fn takes(&self, field: &[u8]) -> bool {
         match self {
             Self::Off => false,
-            Self::Insert(name, _) | Self::Rewrite(name, ..) => Set::of(field, name.as_bytes()).is_some(),
+            Self::Insert(name, _) => Set::of(field, name.as_bytes()).is_some(),
+            Self::Rewrite(name, ..) => Set::of(field, name.as_bytes()).is_some_and(|set| set.has_room()),
         }
     }
 }

@@ -76,11 +76,11 @@ impl Iterator for Groups<'_> {
 
     fn next(&mut self) -> Option<Arc<GroupPlan>> {
         let (name, group) = self.rest.next()?;
-        let before = self.previous.and_then(|plan| plan.group(name));
         let known = self.known(name, group);
+        let before = self.previous.and_then(|plan| plan.group(name).or_else(|| plan.group_of(known.first()?.id)));
         let outlook = Outlook::of(group.fail_open, &known);
         match before {
-            Some(before) if before.is(group, outlook, &known) => Some(Arc::clone(before)),
+            Some(before) if before.name == *name && before.is(group, outlook, &known) => Some(Arc::clone(before)),
             _ => Some(Arc::new(GroupPlan::new((name, group), outlook, &known, (before, self.input.workers)))),
         }
     }

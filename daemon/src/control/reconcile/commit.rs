@@ -102,7 +102,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             let applied = Applied { revision: self.state.revision, changed: !edits.is_empty(), edits };
             return answer(asker, Ok(Reply::Applied(applied)));
         }
-        let identities = self.state.identities.follow(&candidate);
+        let identities = self.state.identities.renamed(&self.state.config, &candidate).follow(&candidate);
         match self.parts.ports.prepare(&wanted(&candidate, &identities)) {
             Err(error) => answer(asker, Err(refused_by_port(&error))),
             Ok(prepared) => {
