@@ -26,6 +26,7 @@ mod shortage;
 mod signals;
 mod source;
 pub mod store;
+pub mod tls;
 mod transparent;
 mod turn;
 mod udp;
@@ -56,6 +57,7 @@ use report::REPORTS_MAX;
 use resolve::Resolver;
 use signals::Signals;
 use store::{StateDir, Store, StoreError};
+use tls::Keeper;
 use worker::Workers;
 
 pub use program::main_from;
@@ -91,7 +93,9 @@ pub enum RunError {
 pub fn run(settings: &Settings) -> Result<(), RunError> {
     let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?)?;
     let publisher = Publisher::new();
-    let workers = Workers::spawn(usize::from(settings.workers.get()), &publisher.published());
+    let keeper = Keeper::new().map_err(failed("draw keys for TLS"))?;
+    let secured = keeper.published();
+    let workers = Workers::spawn(usize::from(settings.workers.get()), &publisher.published(), &secured);
     let mut workers = workers.map_err(failed("start the workers"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("start the control runtime"))?;
@@ -115,6 +119,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             resolver: Resolver::system(),
             names: stored.names,
             entries: stored.entries,
+            tls: keeper,
             publisher,
             bus,
             epoch: workers.epoch(),
@@ -139,7 +144,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             },
             reconcile.run(Inputs { inbox: commands, reports }),
             // They end with control, which takes their reports.
-            probe::run(plans, generation, verdicts, seed),
+            probe::run(plans, secured, generation, verdicts, seed),
         );
         info!("poised has stopped");
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! `POISE_LOG` chooses levels as in `debug` or `info,poised::control=debug`; the default is `info`.
 
+use std::error::Error;
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
@@ -18,4 +19,15 @@ pub(crate) fn start(format: LogFormat) {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     };
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
 }

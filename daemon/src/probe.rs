@@ -25,7 +25,7 @@ use self::cadence::Cadence;
 use self::target::{Target, targets};
 use crate::published::Published;
 use crate::report::ProbeReport;
-use crate::wall;
+use crate::{tls, wall};
 
 /// Probes under way at once: with a timeout of 5 s a thousand silent backends are still all
 /// asked within 20 s, and a quarter of the smallest usual limit of descriptors is not exceeded.
@@ -39,12 +39,14 @@ pub const PROBES_MAX: usize = 256;
 /// Dropping it ends every probe.
 pub async fn run(
     published: Published,
+    tls: tls::Published,
     mut generation: watch::Receiver<u64>,
     reports: mpsc::Sender<ProbeReport>,
     seed: u64,
 ) {
     let mut probes = Probes {
         seed,
+        tls,
         reports,
         turns: Arc::new(Semaphore::new(PROBES_MAX)),
         tasks: JoinSet::new(),
@@ -65,6 +67,7 @@ pub async fn run(
 /// The probes that are running.
 struct Probes {
     seed: u64,
+    tls: tls::Published,
     reports: mpsc::Sender<ProbeReport>,
     turns: Arc<Semaphore>,
     /// Owns the tasks: dropping it ends them.
@@ -81,7 +84,8 @@ impl Probes {
     /// Starts, retunes and ends probes as the plan wants them.
     fn follow(&mut self, plan: &Plan) {
         let mut before = std::mem::take(&mut self.running);
-        for target in targets(plan) {
+        let tls = self.tls.clone();
+        for target in targets(plan, &tls) {
             let id = target.backend;
             let running = match before.remove(&id) {
                 Some(running) => {

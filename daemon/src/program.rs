@@ -51,6 +51,6 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Prints an error with its causes and returns the exit code.
 fn said(error: &(dyn Error + 'static), code: u8) -> ExitCode {
-    let _ = writeln!(stderr(), "poised: {}", crate::control::reconcile::chain(error));
+    let _ = writeln!(stderr(), "poised: {}", log::chain(error));
     ExitCode::from(code)
 }

@@ -40,6 +40,7 @@ use self::throttle::Throttle;
 use crate::loops::{Dials, Own};
 use crate::published::Published;
 use crate::records::{RECORDS_MAX, RecordReceiver, ring};
+use crate::tls;
 
 /// Commands that may wait for a worker. It takes them at once, so this is a bound for a burst of
 /// edits; the sender waits beyond it.
@@ -134,10 +135,12 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or its runtime cannot be made; those already started end.
-    pub fn spawn(count: usize, published: &Published) -> io::Result<Self> {
+    pub fn spawn(count: usize, published: &Published, tls: &tls::Published) -> io::Result<Self> {
         let epoch = Instant::now();
         let shared = Shared {
             published: Published::clone(published),
+            tls: tls.clone(),
+            tls_log: Throttle::default(),
             start: epoch,
             budget: Budget::of(raise_descriptors(), count),
             accept_log: Throttle::default(),

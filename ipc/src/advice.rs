@@ -4,6 +4,7 @@
 //! has no finding. What makes a configuration invalid is a fault (`validate`).
 
 mod balance;
+mod certificates;
 mod groups;
 mod listeners;
 mod loops;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Listener;
 use crate::{BackendPath, Config};
 
+pub use certificates::{EXPIRY_DAYS, expiries};
 pub use loops::{Site, reaches};
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{BackendMoved, Counters, Drained, Event, EventBody, ListenerMoved, Transition};
+pub use event::Transition;
+pub use event::{BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, ListenerMoved};
 
 use crate::edit::Edit;
 use crate::entries::{EntryPage, EntryQuery, EntryRemoval};
@@ -15,7 +16,7 @@ use crate::fault::Fault;
 use crate::model::Config;
 use crate::name::Name;
 use crate::persistence::{CookieQuery, CookieRow};
-use crate::status::{CheckRow, Status};
+use crate::status::{CertificateStatus, CheckRow, Status};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +75,21 @@ pub enum Verb {
     EntriesRemove(EntryRemoval),
     /// Whom a persistence cookie binds (view).
     Cookie(CookieQuery),
+    /// Reads certificates again and uses them from then on, all of them or none (operate).
+    CertificatesReload {
+        /// This one only.
+        #[serde(default)]
+        name: Option<Name>,
+    },
 }
 
 impl Verb {
     /// The least role that may ask it.
     pub const fn role(&self) -> Role {
         match self {
-            Self::Apply(_) | Self::Replace(_) | Self::EntriesRemove(_) => Role::Operate,
+            Self::Apply(_) | Self::Replace(_) | Self::EntriesRemove(_) | Self::CertificatesReload { .. } => {
+                Role::Operate
+            }
             Self::Reload { .. } => Role::Admin,
             Self::Hello
             | Self::Status
@@ -173,7 +182,8 @@ impl Role {
 pub enum Topic {
     /// Commits. A snapshot follows each.
     Config,
-    /// Transitions of health, fail-open begun and ended, drains that ended.
+    /// Transitions of health, fail-open begun and ended, drains that ended, certificates that were
+    /// read or come to their end.
     Health,
     /// Every verdict.
     Checks,
@@ -324,6 +334,13 @@ pub enum Reply {
     Cookie {
         /// The rows.
         rows: Vec<CookieRow>,
+    },
+    /// To `CertificatesReload`.
+    CertificatesReloaded {
+        /// Those that were read.
+        certificates: Vec<CertificateStatus>,
+        /// How many of them are others than before.
+        changed: u64,
     },
 }
 

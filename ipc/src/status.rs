@@ -5,6 +5,8 @@
 //! makes. Times are milliseconds since the Unix epoch, spans are milliseconds or microseconds as
 //! the name says.
 
+mod tls;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,6 +20,8 @@ use crate::model::{
 };
 use crate::name::Name;
 use crate::persistence::PersistenceCounters;
+
+pub use tls::{CertificateFacts, CertificateStatus, TlsCounters, TlsFailure};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,8 @@ pub struct Status {
     pub groups: Vec<GroupStatus>,
     /// Advice on the running configuration.
     pub findings: Vec<Finding>,
+    /// Certificates by name.
+    pub certificates: Vec<CertificateStatus>,
 }
 
 /// The process that answers.
@@ -168,6 +174,8 @@ pub struct ListenerCounters {
     pub access_log_dropped_total: u64,
     /// `http`, `https`: what cookie persistence has counted.
     pub persistence: PersistenceCounters,
+    /// `https`: handshakes.
+    pub tls: TlsCounters,
 }
 
 impl ListenerCounters {
@@ -404,6 +412,8 @@ pub enum Phase {
     Send,
     /// Waiting for the head of the response.
     Response,
+    /// Shaking hands over TLS.
+    Tls,
 }
 
 /// What went wrong with a probe.
@@ -424,6 +434,16 @@ pub enum Reason {
     Garbage,
     /// poised could not send the probe (descriptors or ports used up); not the backend's fault.
     Local,
+    /// Its certificate is not valid at this time.
+    Expired,
+    /// Its certificate is signed by nobody who is believed.
+    UnknownIssuer,
+    /// Its certificate is for another name.
+    WrongName,
+    /// Its certificate is not believed for another reason.
+    BadCertificate,
+    /// The handshake failed, or it does not speak TLS.
+    Handshake,
 }
 
 impl Phase {
@@ -433,6 +453,7 @@ impl Phase {
             Self::Connect => "connect",
             Self::Send => "send",
             Self::Response => "response",
+            Self::Tls => "tls",
         }
     }
 }
@@ -448,6 +469,11 @@ impl Reason {
             Self::Code => "code",
             Self::Garbage => "garbage",
             Self::Local => "local",
+            Self::Expired => "expired",
+            Self::UnknownIssuer => "unknown-issuer",
+            Self::WrongName => "wrong-name",
+            Self::BadCertificate => "bad-certificate",
+            Self::Handshake => "handshake",
         }
     }
 }

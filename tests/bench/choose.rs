@@ -48,6 +48,7 @@ impl World {
             health: &self.health,
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
+            tls: &std::collections::BTreeMap::new(),
             revision: 1,
             workers: 1,
             key: &TokenKey::new([7; 16]),

@@ -107,6 +107,7 @@ impl Plans {
             health: &self.health,
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
+            tls: &BTreeMap::new(),
             revision: 1,
             workers: self.workers_count,
             key: &TokenKey::new([7; 16]),
@@ -129,7 +130,8 @@ impl Rig {
     /// Starts so many workers.
     pub fn with_workers(config: Config, workers_count: usize) -> Self {
         let plans = Plans::new(workers_count);
-        let mut workers = Workers::spawn(workers_count, &plans.published()).expect("threads");
+        let mut workers =
+            Workers::spawn(workers_count, &plans.published(), &poised::tls::Published::default()).expect("threads");
         let mut rig = Self {
             plans,
             binder: Binder::new(workers.senders()),

@@ -22,7 +22,13 @@ fn found(backend: SocketAddr, edit: impl FnOnce(&mut HealthCheck)) -> Verdict {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (sender, mut reports) = mpsc::channel(8);
-    runtime.spawn(poised::probe::run(plans.published(), plans.generation(), sender, 7));
+    runtime.spawn(poised::probe::run(
+        plans.published(),
+        poised::tls::Published::default(),
+        plans.generation(),
+        sender,
+        7,
+    ));
     let next = async { tokio::time::timeout(PATIENCE, reports.recv()).await };
     runtime.block_on(next).expect("a report in time").expect("the probes run").verdict
 }

@@ -5,6 +5,7 @@
 
 mod add;
 mod apply;
+mod certificates;
 mod changes;
 mod commit;
 mod completions;
@@ -82,6 +83,7 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Diff(apply::DiffArgs),
     Entries(entries::Args),
+    Certificates(certificates::Args),
     Logs(logs::Args),
     Watch(watch::Args),
     Wait(wait::Args),
@@ -156,6 +158,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Rm(args) => rm::run(&args, context).await,
         Command::Apply(args) => apply::run(&args, context).await,
         Command::Diff(args) => apply::diff(&args, context).await,
+        Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,

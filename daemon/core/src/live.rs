@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 use poise_ipc::cause::Cause;
-use poise_ipc::status::{BackendCounters, ListenerCounters};
+use poise_ipc::status::{BackendCounters, ListenerCounters, TlsCounters, TlsFailure};
 
 pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
@@ -154,6 +154,9 @@ pub struct ListenerCells {
     /// Time to the first byte of a response.
     pub latency: Latency,
     pub persistence: PersistenceCells,
+    pub handshakes: Cell,
+    pub resumed: Cell,
+    handshake_failures: [Cell; TlsFailure::ALL.len()],
     causes: Causes,
 }
 
@@ -171,6 +174,11 @@ impl ListenerCells {
     /// Counts an end by its cause.
     pub fn ended(&self, cause: Cause) {
         self.causes.0[cause as usize].add(1);
+    }
+
+    /// Counts a handshake that failed.
+    pub fn handshake_failed(&self, failure: TlsFailure) {
+        self.handshake_failures[failure as usize].add(1);
     }
 }
 
@@ -211,6 +219,10 @@ impl ListenerLive {
             let n = self.workers.iter().map(|w| w.causes.0[cause as usize].get()).sum::<u64>();
             (n > 0).then_some((cause, n))
         });
+        let failures = TlsFailure::ALL.into_iter().filter_map(|failure| {
+            let n = self.workers.iter().map(|w| w.handshake_failures[failure as usize].get()).sum::<u64>();
+            (n > 0).then_some((failure, n))
+        });
         ListenerCounters {
             connections_total: sum(|w| &w.connections),
             connections_open: sum(|w| &w.connections_open),
@@ -225,6 +237,11 @@ impl ListenerLive {
             flows_moved_total: sum(|w| &w.flows_moved),
             access_log_dropped_total: sum(|w| &w.lines_dropped) + self.lines_lost.load(Ordering::Relaxed),
             persistence: PersistenceCells::totals(&self.workers.iter().map(|worker| &worker.persistence)),
+            tls: TlsCounters {
+                handshakes_total: sum(|w| &w.handshakes),
+                resumed_total: sum(|w| &w.resumed),
+                failures_total: failures.collect(),
+            },
         }
     }
 }

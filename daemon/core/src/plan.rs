@@ -19,7 +19,7 @@ use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
 pub(crate) use group::{health_of, takes_new};
-pub use identity::{BackendId, Identities, ListenerId};
+pub use identity::{BackendId, Identities, ListenerId, TlsStamp};
 
 use crate::access::AccessPlan;
 use crate::limit::Limiter;
@@ -136,6 +136,8 @@ pub struct BackendPlan {
     pub accepts_pinned: bool,
     /// What the probes say.
     pub health: Health,
+    /// What connections to it go by, where they are TLS.
+    pub tls: Option<TlsStamp>,
     /// Its counters.
     pub live: Arc<BackendLive>,
 }

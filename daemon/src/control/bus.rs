@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{Commit, Drained, Transition};
+use poise_ipc::message::{CertificateNews, Commit, Drained, Transition};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -41,6 +41,8 @@ pub enum What {
     Checked(CheckRow),
     /// A drain came to its end.
     Drained(Drained),
+    /// A certificate was read or comes to its end. A new snapshot is due.
+    Certificate(CertificateNews),
 }
 
 /// The publisher's end.

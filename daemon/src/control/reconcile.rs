@@ -5,6 +5,7 @@
 //! keeps a dead backend in rotation. It opens no socket and writes no file itself: ports and store
 //! are handed to it by `start`.
 
+mod certificates;
 mod commit;
 mod cookies;
 mod drains;
@@ -33,7 +34,7 @@ use poise_ipc::message::{ErrorCode, ErrorReply};
 use poise_ipc::status::Status;
 use poise_ipc::{Config, Name};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::bus::Bus;
@@ -49,9 +50,10 @@ use crate::published::Publisher;
 use crate::report::ProbeReport;
 use crate::resolve::Resolver;
 use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError};
+use crate::tls::{Keeper, Reading};
 use crate::wall::now_ms;
 
-pub(crate) use commit::chain;
+use certificates::{Expiry, Loading};
 pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
@@ -79,6 +81,8 @@ const LATENCY_TICKS: u64 = poise_core::live::STEP_MS / TICK_MS;
 const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).
 const LOOK_TICKS: u64 = 100;
+/// Rounds between two looks at the days that certificates have left (60 s).
+const EXPIRY_TICKS: u64 = 600;
 /// Rounds between two snapshots of persistence entries (60 s): what a crash may cost.
 const ENTRIES_TICKS: u64 = 600;
 
@@ -119,6 +123,8 @@ pub struct Parts<P> {
     pub facts: Facts,
     /// Records of the workers.
     pub records: Records,
+    /// Certificates, and what is published about TLS.
+    pub tls: Keeper,
     /// Looks up host names.
     pub resolver: Resolver,
     /// What they stood for when the daemon last ran.
@@ -172,6 +178,8 @@ pub struct Reconcile<P: Ports> {
     ramps: Ramps,
     /// The backends that drain.
     emptying: Emptying,
+    /// What was last said about the end of certificates.
+    expiry: Expiry,
     /// How the tables of persistence stood when the store got them last.
     handed: Handed,
     /// What the time of slow start counts from.
@@ -190,6 +198,7 @@ enum Done<S> {
     Marked(Marking, Outcome),
     Read(FileTask, io::Result<String>),
     Resolved(Box<Asked>, Vec<Answered>),
+    Loaded(Box<Loading>, Result<Reading, JoinError>),
 }
 
 /// What the store says.
@@ -199,6 +208,7 @@ type Outcome = Result<(), StoreError>;
 enum Job {
     Change(Change, Asker),
     File(FileTask),
+    Certificates(Option<Name>, Asker),
 }
 
 /// Who waits for an answer. Answers to those that left are dropped.
@@ -246,6 +256,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         match job {
             Job::Change(change, asker) => self.begin_change(change, asker),
             Job::File(task) => self.begin_reading(task),
+            Job::Certificates(only, asker) => self.begin_reload(only.as_ref(), asker),
         }
     }
 
@@ -256,6 +267,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Done::Marked(marking, outcome) => self.finish_marking(marking, outcome),
             Done::Read(task, text) => self.finish_reading(task, text),
             Done::Resolved(asked, answers) => self.finish_resolving(*asked, answers),
+            Done::Loaded(loading, reading) => self.finish_loading(*loading, reading),
         }
         while self.under_way.is_none() {
             let Some(job) = self.waiting.pop_front() else { return };
@@ -279,6 +291,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.store_names();
         if self.ticks.is_multiple_of(ENTRIES_TICKS) {
             self.store_entries();
+        }
+        // Soon after the start for the first time.
+        if self.ticks % EXPIRY_TICKS == 1 {
+            self.watch_expiry();
         }
         if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
             self.begin_reading(FileTask::Look);
@@ -308,6 +324,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             health: self.trackers.health(),
             resolved: &self.resolved,
             ramps: self.ramps.permilles(),
+            tls: self.parts.tls.stamps(),
             revision: self.state.revision,
             workers: usize::from(self.parts.facts.workers),
             key: &self.parts.key,

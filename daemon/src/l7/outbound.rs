@@ -12,11 +12,10 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use poise_core::live::{BackendCells, BackendLive, Leaving};
-use poise_core::plan::{BackendId, BackendPlan, Plan, Target};
+use poise_core::plan::{BackendId, BackendPlan, Plan, Target, TlsStamp};
 use poise_ipc::model::AdminState;
 
 use super::stream::Stream;
-use crate::connect::Reached;
 use crate::loops::Passing;
 use crate::worker::{Phase, WorkerContext};
 
@@ -36,6 +35,8 @@ pub(super) struct Link {
     /// Whose it is.
     pub(super) backend: BackendId,
     target: Target,
+    /// What it goes by, where it is TLS.
+    tls: Option<TlsStamp>,
     live: Arc<BackendLive>,
     worker: usize,
     idle_since_ms: u64,
@@ -43,16 +44,16 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Counts and keeps a socket that was just connected.
-    pub(super) fn new(reached: Reached, backend: &BackendPlan, worker: usize) -> Self {
-        let Reached { stream, passing } = reached;
+    /// Counts and keeps a connection that was just opened.
+    pub(super) fn new(stream: Stream, passing: Option<Box<Passing>>, backend: &BackendPlan, worker: usize) -> Self {
         let live = Arc::clone(&backend.live);
         live.worker(worker).connections.add(1);
         live.worker(worker).connections_open.add(1);
         Self {
-            stream: stream.into(),
+            stream,
             backend: backend.id,
             target: backend.target.clone(),
+            tls: backend.tls,
             live,
             worker,
             idle_since_ms: 0,
@@ -73,6 +74,11 @@ impl Link {
     /// The socket, and this worker's counters of the backend.
     pub(super) fn parts(&mut self) -> (&mut Stream, &BackendCells) {
         (&mut self.stream, self.live.worker(self.worker))
+    }
+
+    /// Whether it leads where the backend is now, in the way that is wanted now.
+    fn leads_to(&self, backend: &BackendPlan) -> bool {
+        self.target == backend.target && self.tls == backend.tls
     }
 
     /// Lets go of the task that used it last, which the runtime would wake for whatever arrives.
@@ -105,7 +111,7 @@ impl Pool {
         // Ends: each turn takes one out.
         while let Some(mut link) = links.pop_back() {
             self.count -= 1;
-            if link.target == backend.target && link.stream.is_quiet() {
+            if link.leads_to(backend) && link.stream.is_quiet() {
                 return Some(link);
             }
         }
@@ -140,8 +146,9 @@ impl Pool {
         for links in self.idle.values_mut() {
             links.retain_mut(|link| {
                 link.forget_user();
-                let leads_there =
-                    wanted.as_ref().is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone())));
+                let leads_there = wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone(), link.tls)));
                 let stays = leads_there && link.leaving() == Leaving::No;
                 stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.stream.is_quiet()
             });
@@ -174,12 +181,12 @@ impl Hasher for IdHasher {
     }
 }
 
-/// Where idle connections may lead.
-fn wanted(plan: &Plan) -> HashSet<(BackendId, Target)> {
+/// Where idle connections may lead, and how.
+fn wanted(plan: &Plan) -> HashSet<(BackendId, Target, Option<TlsStamp>)> {
     let backends = plan.groups.iter().flat_map(|group| &group.backends);
     backends
         .filter(|backend| backend.state() != AdminState::Disabled)
-        .map(|backend| (backend.id, backend.target.clone()))
+        .map(|backend| (backend.id, backend.target.clone(), backend.tls))
         .collect()
 }
 

@@ -11,11 +11,13 @@ use poise_ipc::status::{Phase, Reason, Verdict};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
-use super::target::Target;
+use super::target::{Secured, Target};
 use super::{http, udp};
 use crate::connect::Manner;
 use crate::shortage::is_shortage;
+use crate::tls::TlsStream;
 
 /// Where and why a probe failed.
 pub(super) type Failure = (Phase, Reason);
@@ -37,15 +39,33 @@ pub(super) async fn probe(target: &Target) -> Verdict {
 /// The status code that was answered, or none where only the connection was asked for.
 async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure> {
     let http = target.check.protocol == CheckProtocol::Http;
-    let connected = timeout_at(deadline, connect(&target.leads, http)).await;
+    let connected = timeout_at(deadline, connect(&target.leads, http || target.tls.is_some())).await;
     let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let stream = connected.map_err(|error| (Phase::Connect, reason(&error)))?;
+    if let Some(tls) = &target.tls {
+        let stream = secure(target, tls, stream, deadline).await?;
+        return if http { http::status(target, stream, deadline).await.map(Some) } else { Ok(None) };
+    }
     if http {
+        let stream = http::introduce(target, stream, deadline).await?;
         return http::status(target, stream, deadline).await.map(Some);
     }
     // The backend's kernel has answered; its application is not bothered (S-22).
     let _ = stream.set_zero_linger();
     Ok(None)
+}
+
+/// Shakes hands over TLS.
+async fn secure(target: &Target, tls: &Secured, stream: TcpStream, deadline: Instant) -> Result<TlsStream, Failure> {
+    let stream = http::introduce(target, stream, deadline).await?;
+    // Gone from what is published: the target is about to change.
+    let settings = tls.settings.as_ref().ok_or((Phase::Tls, Reason::Local))?;
+    let shaken = timeout_at(deadline, settings.connect(&tls.address, stream)).await;
+    let shaken = shaken.map_err(|_| (Phase::Tls, Reason::Timeout))?;
+    shaken.map_err(|error| {
+        debug!(backend = %target.path, %error, "a probe has failed in TLS");
+        (Phase::Tls, error.reason)
+    })
 }
 
 /// Connects. Without `acknowledge` the last step of the handshake is put off, so that a reset

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use poise_core::proxy::{Transport, encode_v1, encode_v2};
 use poise_ipc::model::{Address, CheckMethod, CheckProxy};
 use poise_ipc::status::{Phase, Reason};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -35,12 +35,20 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Bytes of a body that are read; the rest is cut off (S-40).
 const BODY_BYTES_MAX: usize = 8 << 10;
 
-/// Asks over a fresh connection and returns the status code.
-pub(super) async fn status(target: &Target, mut stream: TcpStream, deadline: Instant) -> Result<u16, Failure> {
+/// Says ahead of everything else whose connection it is, where that is wanted.
+pub(super) async fn introduce(target: &Target, mut stream: TcpStream, deadline: Instant) -> Result<TcpStream, Failure> {
     let _ = stream.set_nodelay(true);
     let told = timeout_at(deadline, stream.write_all(&header_of(target.check.proxy))).await;
     let told = told.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     told.map_err(|error| (Phase::Send, reason(&error)))?;
+    Ok(stream)
+}
+
+/// Asks over a fresh connection and returns the status code.
+pub(super) async fn status<S>(target: &Target, stream: S, deadline: Instant) -> Result<u16, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let request = request(target).ok_or((Phase::Send, Reason::Local))?;
     let handshake = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(|error| (Phase::Send, blame(&error)))?;

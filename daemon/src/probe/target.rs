@@ -1,10 +1,13 @@
 //! What is to be probed: the backends of a plan that have a check, with all that a probe needs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use poise_core::plan::{self, BackendId, BackendPlan, GroupPlan, Plan};
+use poise_core::plan::{self, BackendId, BackendPlan, GroupPlan, Plan, TlsStamp};
 use poise_ipc::BackendPath;
 use poise_ipc::model::{Address, AdminState, CheckProtocol, HealthCheck};
+
+use crate::tls::{ClientTls, Published};
 
 /// A backend to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +22,26 @@ pub(super) struct Target {
     pub(super) leads: plan::Target,
     /// What is asked, how often and how long.
     pub(super) check: HealthCheck,
+    /// How TLS is spoken to it, if it is.
+    pub(super) tls: Option<Secured>,
 }
+
+/// How TLS is spoken to a backend. Two of them are the same when their stamps are.
+#[derive(Clone, Debug)]
+pub(super) struct Secured {
+    stamp: TlsStamp,
+    /// The backend's own address: that of the target may have another port.
+    pub(super) address: Address,
+    pub(super) settings: Option<Arc<ClientTls>>,
+}
+
+impl PartialEq for Secured {
+    fn eq(&self, other: &Self) -> bool {
+        self.stamp == other.stamp
+    }
+}
+
+impl Eq for Secured {}
 
 impl Target {
     /// Time between the starts of two probes.
@@ -44,6 +66,7 @@ impl Target {
                 check.host.clone(),
                 check.expect.clone(),
                 (check.send.clone(), check.receive.clone(), check.proxy),
+                target.tls.as_ref().map(|tls| tls.stamp),
             )
         };
         question(self) == question(other)
@@ -52,15 +75,15 @@ impl Target {
 
 /// The targets of a plan. Disabled backends are left alone; draining ones and those of weight 0
 /// are asked like any other (S-40 has it otherwise, L-14).
-pub(super) fn targets(plan: &Plan) -> impl Iterator<Item = Target> {
+pub(super) fn targets<'a>(plan: &'a Plan, tls: &'a Published) -> impl Iterator<Item = Target> + 'a {
     let checked = plan.groups.iter().filter(|group| group.settings.health_check.protocol != CheckProtocol::Off);
-    checked.flat_map(|group| {
+    checked.flat_map(move |group| {
         let probed = group.backends.iter().filter(|backend| backend.state() != AdminState::Disabled);
-        probed.map(|backend| target(group, backend))
+        probed.map(|backend| target(group, backend, tls))
     })
 }
 
-fn target(group: &GroupPlan, backend: &BackendPlan) -> Target {
+fn target(group: &GroupPlan, backend: &BackendPlan, tls: &Published) -> Target {
     let check = &group.settings.health_check;
     let (address, leads) = (&backend.settings.address, &backend.target);
     Target {
@@ -69,5 +92,6 @@ fn target(group: &GroupPlan, backend: &BackendPlan) -> Target {
         address: check.port.map_or_else(|| address.clone(), |port| address.at_port(port)),
         leads: check.port.map_or_else(|| leads.clone(), |port| leads.at_port(port)),
         check: check.clone(),
+        tls: backend.tls.map(|stamp| Secured { stamp, address: address.clone(), settings: tls.client(stamp) }),
     }
 }

@@ -72,6 +72,7 @@ impl Relay {
             health: &health,
             resolved: &resolved,
             ramps: &ramps,
+            tls: &BTreeMap::new(),
             revision: 1,
             workers: 1,
             key: &TokenKey::new([1; 16]),

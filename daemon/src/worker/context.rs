@@ -27,7 +27,7 @@ use super::throttle::Throttle;
 use crate::loops::{Dials, Loops};
 use crate::published::Published;
 use crate::records::{Record, RecordSender};
-use crate::{l4, l7, udp, wall};
+use crate::{l4, l7, tls, udp, wall};
 
 /// Bytes of the scratch buffer: 128 KiB bodies pass in one read and one write, and larger ones
 /// gained nothing.
@@ -52,6 +52,10 @@ pub struct WorkerContext {
     pub(crate) l4: l4::WorkerState,
     /// The UDP relay's.
     pub(crate) udp: udp::WorkerState,
+    /// Handshakes.
+    pub(crate) tls: tls::WorkerState,
+    /// One line a second about TLS that fails, from all workers.
+    pub(crate) tls_log: Throttle,
     pub(super) sweep: Sweep,
     pub(super) pacer: Pacer,
     pub(super) open: Cell<usize>,
@@ -67,6 +71,10 @@ pub struct WorkerContext {
 pub(super) struct Shared {
     /// The plan in force.
     pub(super) published: Published,
+    /// What is published about TLS.
+    pub(super) tls: tls::Published,
+    /// One line a second from all of them.
+    pub(super) tls_log: Throttle,
     /// When their time began.
     pub(super) start: Instant,
     /// What each may hold open.
@@ -111,6 +119,8 @@ impl WorkerContext {
             l7: l7::WorkerState::default(),
             l4: l4::WorkerState::new(shared.budget.pipes_max),
             udp: udp::WorkerState::default(),
+            tls: tls::WorkerState::new(&shared.tls, shared.budget.connections_max),
+            tls_log: shared.tls_log.clone(),
             sweep: Sweep::default(),
             pacer: Pacer::default(),
             open: Cell::new(0),

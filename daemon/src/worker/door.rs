@@ -24,7 +24,7 @@ use super::{Accepting, Purpose, WorkerContext};
 use crate::admit::admit;
 use crate::loops::Passage;
 use crate::proxy::{self, Origin};
-use crate::{l4, l7};
+use crate::{l4, l7, tls};
 
 /// Pause after an error that the next accept would meet again. Recovery is due within 2 s; ten
 /// tries a second cost nothing.
@@ -172,10 +172,16 @@ impl Entrance {
                 }
                 drop(open);
             })),
-            Protocol::Https => {
-                self.ctx.ended(&listener, None, peer, Cause::TlsHandshake);
-                let _ = client.set_zero_linger();
-            }
+            Protocol::Https => drop(spawn_local(async move {
+                if let Some(origin) = open.received(&listener, &client).await {
+                    // On the heap, so that a connection does not hold the room for it as long as it lives.
+                    let shaken = Box::pin(tls::shake_hands(&ctx, &listener, client, origin.client)).await;
+                    if let Some(client) = shaken {
+                        l7::serve(ctx, listener, client.into(), origin.client).await;
+                    }
+                }
+                drop(open);
+            })),
         }
     }
 

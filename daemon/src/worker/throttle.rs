@@ -8,14 +8,14 @@ const LINE_EVERY_MS: u64 = 1_000;
 
 /// Admits one line a second.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     /// When the next line may be written.
     next_ms: Arc<AtomicU64>,
 }
 
 impl Throttle {
     /// Whether a line may be written now.
-    pub(super) fn admits(&self, now_ms: u64) -> bool {
+    pub(crate) fn admits(&self, now_ms: u64) -> bool {
         let next_ms = self.next_ms.load(Ordering::Relaxed);
         let taken = || {
             let later_ms = now_ms + LINE_EVERY_MS;

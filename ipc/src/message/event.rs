@@ -50,6 +50,47 @@ pub enum EventBody {
     },
     /// A drain came to its end; topic `health`.
     Drained(Drained),
+    /// A certificate was read, or comes to its end; topic `health`.
+    Certificate(CertificateNews),
+}
+
+/// What happened to a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateNews {
+    /// Its name in the configuration.
+    pub certificate: Name,
+    /// What.
+    pub what: CertificateEvent,
+    /// Whole days until the one in use expires, negative afterwards.
+    pub days_left: Option<i64>,
+    /// Why its files were refused.
+    pub reason: Option<String>,
+}
+
+/// What may happen to a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateEvent {
+    /// It was read again and is used from now on.
+    Loaded,
+    /// Its files could not be used; the one of before stays.
+    Refused,
+    /// It expires within 30, 7 or 1 days.
+    Expiring,
+    /// It has expired.
+    Expired,
+}
+
+impl CertificateEvent {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Refused => "refused",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// The end of a drain.

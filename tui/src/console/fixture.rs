@@ -10,8 +10,8 @@ use poise_ipc::message::{
 use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
-    BackendCounters, BackendStatus, CheckRow, DaemonStatus, DrainStatus, GroupStatus, Health, HealthStatus,
-    LastVerdict, ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
+    BackendCounters, BackendStatus, CertificateFacts, CertificateStatus, CheckRow, DaemonStatus, DrainStatus,
+    GroupStatus, Health, HealthStatus, LastVerdict, ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
 };
 
 use super::key::Key;
@@ -126,6 +126,27 @@ fn listener(text: &str, bind: &str, protocol: Protocol, group: &str, total: u64)
     ListenerStatus { counters, ..ListenerStatus::of(name(text), &settings) }
 }
 
+fn certificate(text: &str, days_left: i64, error: Option<&str>) -> CertificateStatus {
+    let facts = CertificateFacts {
+        subject: format!("{text}.example"),
+        names: vec![format!("{text}.example"), format!("*.{text}.example")],
+        issuer: "Example CA".to_owned(),
+        serial: "01:02".to_owned(),
+        not_before_ms: 0,
+        not_after_ms: 0,
+        key_type: "ECDSA P-256".to_owned(),
+    };
+    CertificateStatus {
+        name: name(text),
+        chain: format!("/etc/{text}.pem"),
+        facts: Some(facts),
+        days_left: Some(days_left),
+        loaded_ms: NOW_MS,
+        error: error.map(str::to_owned),
+        listeners: vec![name("api-80")],
+    }
+}
+
 /// A configuration with the listener that is first on Overview.
 const CONFIG: &str = r#"
 [listeners.api-80]
@@ -169,6 +190,10 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
         ],
         groups: vec![group("app", Scheduler::Wrr, &APP, seconds), group("static", Scheduler::Wlc, &STATIC, seconds)],
         findings: vec![finding],
+        certificates: vec![
+            certificate("site", 12, None),
+            certificate("old", 1, Some("read /etc/old.pem: Permission denied")),
+        ],
     }
 }
 

@@ -97,6 +97,8 @@ pub enum Place {
     Balance,
     /// On the screen Health log.
     Health,
+    /// On the screen Certificates.
+    Certificates,
     /// In the commit dialog.
     Commit,
     /// In the dialog that settles a conflict.
@@ -115,6 +117,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Balance => "Balance",
             Self::Health => "Health log",
+            Self::Certificates => "Certificates",
             Self::Commit => "commit dialog",
             Self::Conflict => "conflict dialog",
             Self::Discard => "discard dialog",

@@ -144,6 +144,8 @@ pub struct State {
     pub listener: Option<Name>,
     /// First line of Overview on the screen.
     pub overview_top: usize,
+    /// Certificates above the visible ones on the screen Certificates.
+    pub certificates_top: usize,
     /// The list of Balance.
     pub balance: Balance,
     /// The health log.
@@ -189,6 +191,7 @@ impl State {
             came_from: None,
             listener: None,
             overview_top: 0,
+            certificates_top: 0,
             balance: Balance::default(),
             log: Log::default(),
             recent: VecDeque::new(),

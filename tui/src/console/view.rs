@@ -6,6 +6,7 @@
 
 mod balance;
 mod canvas;
+mod certificates;
 mod dialog;
 mod frame;
 mod health;

@@ -86,6 +86,7 @@ pub(super) fn status() -> Status {
         listeners: listeners.collect(),
         groups: groups.collect(),
         findings: vec![finding()],
+        certificates: Vec::new(),
     }
 }
 

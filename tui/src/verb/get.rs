@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
+use super::certificates;
 use super::failure::Failure;
 use super::format::{Format, json, jsonl, listing};
 use super::link::Link;
@@ -17,7 +18,7 @@ use super::stdout::print;
 use super::text::clean;
 use crate::exit::Exit;
 
-/// List backends, listeners, groups or findings, or print the value at a path.
+/// List backends, listeners, groups, certificates or findings, or print the value at a path.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise get backends
@@ -28,7 +29,7 @@ use crate::exit::Exit;
 tsv prints the columns of wide without the head line; times in it are RFC 3339, latencies in
 microseconds, intervals in milliseconds, sizes in bytes.")]
 pub(crate) struct Args {
-    /// `backends`, `listeners`, `groups`, `findings`, or a path such as groups.app.scheduler.
+    /// `backends`, `listeners`, `groups`, `certificates`, `findings`, or a path such as groups.app.scheduler.
     what: String,
     /// Only these: GROUP/NAME for backends, NAME for listeners and groups.
     #[arg(value_name = "NAME")]
@@ -68,9 +69,12 @@ fn objects(format: Format, status: &Status, args: &Args) -> Result<String, Failu
             let rows = filter.named(filter.groups(status), "group", |g| g.name.to_string())?;
             Ok(listing(format, "groups", group::COLUMNS, &rows, group::row))
         }
+        "certificates" | "certificate" => {
+            Ok(certificates::table(format, &certificates::named(status.certificates.clone(), &args.names)?))
+        }
         "findings" | "finding" => Ok(listing(format, "findings", finding::COLUMNS, &status.findings, Clone::clone)),
         other => Err(Failure::new(Exit::Usage, format!("nothing to get is called {other}"))
-            .hint("backends, listeners, groups, findings, or a path such as groups.app.scheduler")),
+            .hint("backends, listeners, groups, certificates, findings, or a path such as groups.app.scheduler")),
     }
 }
 

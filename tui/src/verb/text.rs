@@ -60,6 +60,12 @@ pub(super) fn moment(at_ms: u64) -> String {
     at.map_or_else(|| "-".to_owned(), |at| format!("{at:.3}"))
 }
 
+/// The day of a moment, as in `2026-11-22`.
+pub(super) fn date(at_ms: i64) -> String {
+    let at = Timestamp::from_millisecond(at_ms).ok();
+    at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+}
+
 /// A span in its two largest units, as in `3d 4h` or `850ms`.
 pub(super) fn span(ms: u64) -> String {
     const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];

@@ -5,7 +5,9 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Drained, Event, EventBody, LogFilter, Subscribe, Topic, Verb};
+use poise_ipc::message::{
+    CertificateEvent, CertificateNews, Drained, Event, EventBody, LogFilter, Subscribe, Topic, Verb,
+};
 use poise_ipc::model::DrainEnd;
 use poise_ipc::status::{DrainOutcome, Health, Status};
 use poise_ipc::{BackendPath, Name};
@@ -45,7 +47,7 @@ pub(crate) struct Args {
 enum Class {
     /// Commits.
     Config,
-    /// Transitions of health, fail-open begun and ended, drains that ended.
+    /// Transitions of health, fail-open begun and ended, drains that ended, certificates.
     Health,
     /// Every verdict.
     Checks,
@@ -126,6 +128,7 @@ fn kind(body: &EventBody) -> String {
         EventBody::Counters(_) => "counters",
         EventBody::Lost { .. } => "lost",
         EventBody::Drained(_) => "drained",
+        EventBody::Certificate(_) => "certificate",
     };
     word.to_owned()
 }
@@ -169,6 +172,7 @@ fn sentences(body: &EventBody) -> Vec<String> {
         }
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
         EventBody::Drained(drained) => vec![drained_sentence(drained)],
+        EventBody::Certificate(news) => vec![certificate_sentence(news)],
     }
 }
 
@@ -185,6 +189,19 @@ fn drained_sentence(drained: &Drained) -> String {
         (DrainOutcome::Deadline, DrainEnd::Reset) => {
             format!("{group}/{backend} has had its time: {open} open, they are reset")
         }
+    }
+}
+
+fn certificate_sentence(news: &CertificateNews) -> String {
+    let CertificateNews { certificate, what, days_left, reason } = news;
+    let days = count(usize::try_from(days_left.unwrap_or(0)).unwrap_or(0), "day");
+    match what {
+        CertificateEvent::Loaded => format!("{certificate} is loaded, {days} left"),
+        CertificateEvent::Refused => {
+            format!("{certificate} is not loaded: {}", reason.as_deref().unwrap_or("its files cannot be used"))
+        }
+        CertificateEvent::Expiring => format!("{certificate} expires, {days} left"),
+        CertificateEvent::Expired => format!("{certificate} has expired"),
     }
 }
 

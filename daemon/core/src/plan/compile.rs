@@ -5,7 +5,7 @@
 //! counters, its health and its turn alone. Compile again right before publishing if the plan in
 //! force changed meanwhile: the sequence of picks goes on from where it stands at this moment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
 use super::group::Groups;
-use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan};
+use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan, TlsStamp};
 use crate::access::AccessPlan;
 use crate::limit::Limiter;
 use crate::live::ListenerLive;
@@ -34,6 +34,8 @@ pub struct Compile<'a> {
     pub resolved: &'a HashMap<BackendId, SocketAddr>,
     /// Thousandths of their weight that backends have in slow start; those that are absent have all.
     pub ramps: &'a HashMap<BackendId, u16>,
+    /// What stands for the TLS settings of groups; those that are absent speak none.
+    pub tls: &'a BTreeMap<Name, TlsStamp>,
     /// Number of the configuration.
     pub revision: u64,
     /// Worker threads, the same for the life of the process.

@@ -13,7 +13,7 @@ use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Group, Sche
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
-use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target};
+use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target, TlsStamp};
 use crate::live::BackendLive;
 use crate::queue::Queue;
 use crate::ramp::RAMP_PERMILLE_FULL;
@@ -36,6 +36,7 @@ struct Known<'a> {
     target: Target,
     ramp_permille: Option<u16>,
     health: Health,
+    tls: Option<TlsStamp>,
 }
 
 /// What the backends of a group have in common.
@@ -58,6 +59,7 @@ impl<'a> Groups<'a> {
     /// The backends of a group with identity and health, by name.
     fn known(&mut self, group_name: &Name, group: &'a Group) -> Vec<Known<'a>> {
         let mut known = Vec::with_capacity(group.backends.len());
+        let tls = self.input.tls.get(group_name).copied();
         for (name, backend) in &group.backends {
             let wanted = (group_name, name);
             while self.ids.next_if(|(path, _)| (&path.group, &path.backend) < wanted).is_some() {}
@@ -65,7 +67,7 @@ impl<'a> Groups<'a> {
             let health = health_of(group, id, self.input.health);
             let target = Target::of(&backend.address, self.input.resolved.get(&id).copied());
             let ramp_permille = self.input.ramps.get(&id).copied();
-            known.push(Known { id, name, backend, target, ramp_permille, health });
+            known.push(Known { id, name, backend, target, ramp_permille, health, tls });
         }
         known
     }
@@ -157,6 +159,7 @@ impl Known<'_> {
             ramp_permille: self.ramp_permille,
             accepts_pinned: self.accepts_pinned(outlook),
             health: self.health,
+            tls: self.tls,
             live: before.map_or_else(|| Arc::new(BackendLive::new(workers, queue)), |before| Arc::clone(&before.live)),
         })
     }
@@ -256,5 +259,6 @@ impl BackendPlan {
             && self.ramp_permille == known.ramp_permille
             && self.accepts_pinned == known.accepts_pinned(outlook)
             && self.health == known.health
+            && self.tls == known.tls
     }
 }

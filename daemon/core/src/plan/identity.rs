@@ -18,6 +18,11 @@ pub struct BackendId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub u64);
 
+/// What connections to the backends of a group go by when they are TLS. Given anew whenever that
+/// changes, so what was opened under another stamp is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TlsStamp(pub u64);
+
 /// The identities of everything in one configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identities {

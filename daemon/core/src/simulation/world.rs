@@ -64,6 +64,7 @@ impl World {
             health: &self.health,
             resolved: &HashMap::new(),
             ramps: &self.ramps,
+            tls: &std::collections::BTreeMap::new(),
             revision: self.plan.revision + 1,
             workers: 2,
             key: &key,

@@ -121,6 +121,10 @@ impl Subscription {
                 Some(EventBody::Checked(row.clone()))
             }
             What::Drained(drained) if self.wants(Topic::Health) => Some(EventBody::Drained(drained.clone())),
+            What::Certificate(news) if self.wants(Topic::Health) => {
+                self.owed = true;
+                Some(EventBody::Certificate(news.clone()))
+            }
             _ => None,
         }
     }

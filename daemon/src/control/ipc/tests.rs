@@ -129,7 +129,16 @@ fn status(revision: u64) -> Status {
         drift: false,
         records_lost_total: 0,
     };
-    Status { at_ms: 5, daemon, revision, generation: 1, listeners: vec![], groups: vec![], findings: vec![] }
+    Status {
+        at_ms: 5,
+        daemon,
+        revision,
+        generation: 1,
+        listeners: vec![],
+        groups: vec![],
+        findings: vec![],
+        certificates: vec![],
+    }
 }
 
 fn commit(author: Author) -> Commit {

@@ -22,6 +22,7 @@ fn plan(text: &str, previous: Option<(&Plan, &Identities)>) -> (Plan, Identities
         health: &HashMap::new(),
         resolved: &HashMap::new(),
         ramps: &HashMap::new(),
+        tls: &std::collections::BTreeMap::new(),
         revision: 1,
         workers: 2,
         key: &TokenKey::new([7; 16]),

@@ -5,8 +5,6 @@
 //! publish, answer, tell. Verdicts are taken between storing and publishing; the plan is compiled
 //! with what is known then.
 
-use std::error::Error;
-
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply};
@@ -14,12 +12,15 @@ use poise_ipc::{Config, apply, diff, text};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::certificates::{Loading, Vetted};
 use super::resolving::{Addresses, Asked};
 use super::{Asker, Done, Job, Outcome, Reconcile, State};
 use crate::control::bus::What;
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports, Want, Wanted};
+use crate::log::chain;
 use crate::store::{self, Running, StoreError};
+use crate::tls::Reading;
 use crate::wall::now_ms;
 
 /// A change of the configuration that somebody wants.
@@ -56,6 +57,8 @@ pub(super) struct Storing<S> {
     /// What was found for the names that it brings.
     found: Addresses,
     prepared: S,
+    /// What was read of the certificates that it brings.
+    reading: Reading,
     commit: Commit,
     taken: Option<String>,
     asker: Asker,
@@ -71,7 +74,7 @@ impl Job {
     /// Tells the one who waits that it will not be done.
     pub(super) fn refuse(self, error: ErrorReply) {
         match self {
-            Self::Change(_, asker) => answer(asker, Err(error)),
+            Self::Change(_, asker) | Self::Certificates(_, asker) => answer(asker, Err(error)),
             Self::File(task) => task.refuse(error),
         }
     }
@@ -98,6 +101,18 @@ impl<P: Ports + 'static> Reconcile<P> {
         if edits.is_empty() && !change.dry_run && change.taken.is_some() {
             return self.begin_marking(change.taken.unwrap_or_default(), Some(asker));
         }
+        let wants = self.parts.tls.wants(&candidate);
+        let vetted = Vetted { candidate, found, change, edits, asker };
+        if vetted.edits.is_empty() || wants.is_empty() {
+            self.go_on(vetted, Reading::default());
+        } else {
+            self.begin_loading(wants, Loading::Commit(Box::new(vetted)));
+        }
+    }
+
+    /// Goes on with a candidate of which everything is known, its certificates included.
+    pub(super) fn go_on(&mut self, vetted: Vetted, reading: Reading) {
+        let Vetted { candidate, found, change, edits, asker } = vetted;
         if edits.is_empty() || change.dry_run {
             let applied = Applied { revision: self.state.revision, changed: !edits.is_empty(), edits };
             return answer(asker, Ok(Reply::Applied(applied)));
@@ -111,7 +126,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let Change { author, reason, taken, .. } = change;
                 let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
                 let state = State { revision, config: candidate, identities, findings: Vec::new() };
-                self.begin_storing(Storing { state, found, prepared, commit, taken, asker });
+                self.begin_storing(Storing { state, found, prepared, reading, commit, taken, asker });
             }
         }
     }
@@ -153,7 +168,7 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Publishes what is stored, or refuses what could not be.
     pub(super) async fn finish_storing(&mut self, storing: Storing<P::Prepared>, outcome: Outcome) {
-        let Storing { state, found, prepared, commit, taken, asker } = storing;
+        let Storing { state, found, prepared, reading, commit, taken, asker } = storing;
         if let Err(error) = outcome {
             return answer(asker, Err(refused_by_store(&error)));
         }
@@ -163,6 +178,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
         self.follow(&std::collections::HashMap::new());
         self.follow_names(found);
+        self.use_certificates(reading);
         let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
         self.judge();
@@ -278,15 +294,4 @@ fn refused_by_port(error: &PortError) -> ErrorReply {
 fn refused_by_store(error: &StoreError) -> ErrorReply {
     let refusal = ErrorReply::new(ErrorCode::Storage, format!("the change was not made: {}", chain(error)));
     refusal.hint("traffic goes on as before; make room in the state directory, then try again")
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }

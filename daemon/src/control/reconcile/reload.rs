@@ -10,10 +10,11 @@ use poise_ipc::message::{Author, ErrorCode, ErrorReply, Reply, Take};
 use poise_ipc::{Config, diff, text};
 use tracing::{info, warn};
 
-use super::commit::{answer, chain, invalid};
+use super::commit::{answer, invalid};
 use super::{Asker, Change, Done, Reconcile, Source};
 use crate::control::file::{self, Step};
 use crate::control::ports::Ports;
+use crate::log::chain;
 
 /// The operator's file.
 #[derive(Debug, Default)]

@@ -9,12 +9,13 @@ use poise_ipc::message::{Author, ErrorCode, ErrorReply, LogQuery, Reply, Role, V
 use poise_ipc::text;
 use tokio::sync::oneshot;
 
-use super::commit::{answer, chain};
+use super::commit::answer;
 use super::cookies;
 use super::reload::FileTask;
 use super::{Asker, Change, Job, Reconcile, Source};
 use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
+use crate::log::chain;
 use crate::store::HISTORY_MAX;
 
 impl<P: Ports + 'static> Reconcile<P> {
@@ -55,6 +56,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 self.submit(Job::Change(change, asker));
             }
             Verb::Reload { take } => self.submit(Job::File(FileTask::Reload { take, author, asker })),
+            Verb::CertificatesReload { name } => self.submit(Job::Certificates(name, asker)),
             Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
             Verb::History { limit } => self.history(limit, asker),
             Verb::Entries(query) => self.entries(query, asker),

@@ -17,17 +17,18 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::commit::{chain, wanted};
+use super::commit::wanted;
 use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Change, CheckLog, Emptying, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State, Trackers,
-    VecDeque, slow_work,
+    Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State,
+    Trackers, VecDeque, slow_work,
 };
 use crate::control::file::{self, Step};
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports};
+use crate::log::chain;
 use crate::store::{HealthRow, Running};
 use crate::wall::now_ms;
 
@@ -100,6 +101,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             resolved: HashMap::new(),
             ramps: Ramps::default(),
             emptying: Emptying::default(),
+            expiry: Expiry::default(),
             handed: Handed::default(),
             born: Instant::now(),
             snapshot: None,
@@ -121,6 +123,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Runs with the configuration as it is.
     async fn open(&mut self) -> Result<(), StartError> {
         let prepared = self.parts.ports.prepare(&wanted(&self.state.config, &self.state.identities))?;
+        self.load_what_is_there().await;
         let failed_open = self.publish();
         self.parts.ports.commit(prepared).await;
         self.judge();

@@ -45,6 +45,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             listeners: self.state.config.listeners.iter().map(|(name, l)| self.listener(name, l, &plan)).collect(),
             groups: self.state.config.groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
             findings: self.state.findings.clone(),
+            certificates: self.parts.tls.statuses(&self.state.config, at_ms),
         });
         self.snapshot = Some((at_ms, Arc::clone(&status)));
         status

@@ -21,6 +21,7 @@ fn plan() -> Plan {
         health: &health,
         resolved: &HashMap::new(),
         ramps: &HashMap::new(),
+        tls: &std::collections::BTreeMap::new(),
         revision: 1,
         workers: 1,
         key: &key,

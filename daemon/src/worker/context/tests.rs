@@ -14,8 +14,15 @@ fn context() -> Rc<WorkerContext> {
 pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
     let (records, _) = ring(1);
     let published = Publisher::new().published();
-    let shared =
-        Shared { published, start: Instant::now(), budget, accept_log: Throttle::default(), dials: Arc::default() };
+    let shared = Shared {
+        published,
+        tls: tls::Published::default(),
+        tls_log: Throttle::default(),
+        start: Instant::now(),
+        budget,
+        accept_log: Throttle::default(),
+        dials: Arc::default(),
+    };
     Rc::new(WorkerContext::new(0, records, &shared))
 }
 

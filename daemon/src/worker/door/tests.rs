@@ -29,6 +29,7 @@ fn plan(bind: SocketAddr, backend: SocketAddr) -> Plan {
             health: &health,
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
+            tls: &BTreeMap::new(),
             revision: 1,
             workers: 1,
             key: &key,

@@ -9,7 +9,7 @@ use poise_ipc::advice::Finding;
 use poise_ipc::message::Counters;
 use poise_ipc::model::{AdminState, FailOpen, Scheduler};
 use poise_ipc::name::Name;
-use poise_ipc::status::{BackendStatus, GroupStatus, Health, ListenerStatus, Status};
+use poise_ipc::status::{BackendStatus, CertificateStatus, GroupStatus, Health, ListenerStatus, Status};
 
 use super::series::{Growth, Series};
 use crate::safe;
@@ -281,6 +281,9 @@ fn admit(mut status: Status) -> Status {
     for finding in &mut status.findings {
         admit_finding(finding);
     }
+    for certificate in &mut status.certificates {
+        admit_certificate(certificate);
+    }
     status.listeners.sort_by(|a, b| a.name.cmp(&b.name));
     status.groups.sort_by(|a, b| a.name.cmp(&b.name));
     for group in &mut status.groups {
@@ -289,6 +292,18 @@ fn admit(mut status: Status) -> Status {
         group.health_check.host = group.health_check.host.take().map(safe::owned);
     }
     status
+}
+
+fn admit_certificate(certificate: &mut CertificateStatus) {
+    certificate.chain = safe::owned(std::mem::take(&mut certificate.chain));
+    certificate.error = certificate.error.take().map(safe::owned);
+    let Some(facts) = &mut certificate.facts else { return };
+    for text in [&mut facts.subject, &mut facts.issuer, &mut facts.serial, &mut facts.key_type] {
+        *text = safe::owned(std::mem::take(text));
+    }
+    for name in &mut facts.names {
+        *name = safe::owned(std::mem::take(name));
+    }
 }
 
 fn admit_finding(finding: &mut Finding) {

@@ -12,6 +12,7 @@ macro_rules! for_each_screen {
             Overview overview "Overview",
             Balance balance "Balance",
             Health health "Health log",
+            Certificates certificates "Certificates",
         }
     };
 }

@@ -177,7 +177,7 @@ fn back(state: &mut State) {
     let filtered = match state.screen {
         Screen::Balance => !state.balance.filter.is_empty(),
         Screen::Health => !state.log.filter.is_empty(),
-        Screen::Overview => false,
+        Screen::Overview | Screen::Certificates => false,
     };
     if on_balance && !(state.balance.marks.is_empty() && state.balance.range_from.is_none()) {
         state.balance.marks.clear();
@@ -199,7 +199,7 @@ fn walk(state: &mut State, action: Action) -> bool {
     let page = match state.screen {
         Screen::Overview => layout::overview(width, height).list.height,
         Screen::Balance => layout::balance(width, height).list.height,
-        Screen::Health => layout::health(width, height).list.height,
+        Screen::Health | Screen::Certificates => layout::health(width, height).list.height,
     };
     let page = isize::try_from(page.saturating_sub(1).max(1)).unwrap_or(1);
     let delta = match action {
@@ -215,6 +215,7 @@ fn walk(state: &mut State, action: Action) -> bool {
         Screen::Overview => walk_listeners(state, delta),
         Screen::Balance => state.balance.move_by(delta),
         Screen::Health => walk_log(state, action, delta),
+        Screen::Certificates => walk_certificates(state, delta),
     }
     keep_in_view(state);
     true
@@ -226,6 +227,11 @@ fn walk_listeners(state: &mut State, delta: isize) {
     let at = listeners.iter().position(|l| Some(&l.name) == state.listener.as_ref()).unwrap_or(0);
     let at = at.saturating_add_signed(delta).min(listeners.len().saturating_sub(1));
     state.listener = listeners.get(at).map(|l| l.name.clone());
+}
+
+fn walk_certificates(state: &mut State, delta: isize) {
+    let known = state.model.as_ref().map_or(0, |model| model.status().certificates.len());
+    state.certificates_top = state.certificates_top.saturating_add_signed(delta).min(known.saturating_sub(1));
 }
 
 fn walk_log(state: &mut State, action: Action, delta: isize) {

@@ -3,7 +3,9 @@
 
 use poise_ipc::Config;
 use poise_ipc::message::Role;
-use poise_ipc::message::{Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome};
+use poise_ipc::message::{
+    CertificateEvent, Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome,
+};
 use poise_ipc::status::{CheckRow, DrainOutcome, Status};
 use poise_ipc::text::settings;
 
@@ -148,6 +150,11 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
                 DrainOutcome::Deadline => format!("has had its time, {} open", drained.open),
             };
             say(state, Tone::Plain, &format!("{}/{} {outcome}", drained.group, drained.backend));
+        }
+        EventBody::Certificate(news) => {
+            let tone = if news.what == CertificateEvent::Loaded { Tone::Plain } else { Tone::Alarm };
+            let left = news.days_left.map_or_else(String::new, |days| format!(", {days} days left"));
+            say(state, tone, &format!("certificate {} is {}{left}", news.certificate, news.what.word()));
         }
         EventBody::Counters(counters) => {
             if let Some(model) = &mut state.model {

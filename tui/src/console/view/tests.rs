@@ -21,12 +21,13 @@ const LOOKS: [(&str, Caps); 3] = [
 ];
 
 /// What is done to a live console before the picture is taken.
-const SCENES: [(&str, &str); 11] = [
+const SCENES: [(&str, &str); 12] = [
     ("overview", "1"),
     ("balance", ""),
     ("balance_edited", "Down Down Down } Down m Space Space"),
     ("draining", "a Down Down"),
     ("health", "3"),
+    ("certificates", "4"),
     ("health_paused", "3 Up Up"),
     ("commit", "} Down o c"),
     ("diff", "} Down m d"),
@@ -138,7 +139,7 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
             let reversed =
                 |picture: &Buffer| picture.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED));
             assert!(
-                ["health", "diff", "settings"].contains(&name) || reversed(&ascii),
+                ["health", "certificates", "diff", "settings"].contains(&name) || reversed(&ascii),
                 "the selected row shows without colour: {name} {size:?}"
             );
         }

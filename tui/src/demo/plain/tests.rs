@@ -46,7 +46,16 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         drift: false,
         records_lost_total: 0,
     };
-    Status { at_ms, daemon, revision: 1, generation: 1, listeners: vec![], groups: vec![group], findings: vec![] }
+    Status {
+        at_ms,
+        daemon,
+        revision: 1,
+        generation: 1,
+        listeners: vec![],
+        groups: vec![group],
+        findings: vec![],
+        certificates: vec![],
+    }
 }
 
 #[test]

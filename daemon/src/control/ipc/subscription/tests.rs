@@ -48,7 +48,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         records_lost_total: 0,
     };
     let (listeners, groups, findings) = (vec![listener], vec![group], vec![]);
-    Arc::new(Status { at_ms: 5, daemon, revision: 1, generation: 1, listeners, groups, findings })
+    Arc::new(Status { at_ms: 5, daemon, revision: 1, generation: 1, listeners, groups, findings, certificates: vec![] })
 }
 
 fn subscription(bus: &Bus, topics: &[Topic]) -> Subscription {

@@ -21,6 +21,7 @@ use crate::control::bus::{Feed, Happening};
 use crate::control::ports::{PortError, Wanted};
 use crate::published::Published;
 use crate::store::StateDir;
+use crate::tls::Keeper;
 
 /// Two backends and a listener.
 pub(super) const TEXT: &str = "\
@@ -130,6 +131,7 @@ impl Writer {
         let made_of = Parts {
             ports: ports.clone(),
             store,
+            tls: Keeper::new().expect("randomness"),
             publisher,
             bus,
             key: TokenKey::new(stored.cookie_key),

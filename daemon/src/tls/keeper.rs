@@ -1,0 +1,260 @@
+//! Control's side of TLS: which certificates and roots are in use, and what is published of them.
+//!
+//! A certificate is read when it comes into the configuration, when its files are renamed and when
+//! a reload is asked for; otherwise what was read stays in use, whatever becomes of the files. It
+//! decides nothing about refusing a change: the single writer asks for the faults of a reading.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use poise_core::plan::{Identities, ListenerId, TlsStamp};
+use poise_ipc::model::{BackendProtocol, BackendTls, BackendTlsMode, Certificate, Group, Http2};
+use poise_ipc::model::{Listener, ListenerTls, Protocol};
+use poise_ipc::status::CertificateStatus;
+use poise_ipc::{Config, Name};
+use rustls::RootCertStore;
+use tracing::{error, info, warn};
+
+use super::certificate::Loaded;
+use super::facts::date;
+use super::kit::Kit;
+use super::reading::{Authority, Reading, Wants};
+use super::snapshot::{Clients, Published};
+use super::{ClientTls, ServerTls};
+use crate::log::chain;
+
+/// The certificates and roots in use.
+// Not Clone: the single writer owns it.
+#[derive(Debug)]
+pub struct Keeper {
+    kit: Kit,
+    published: Published,
+    certificates: BTreeMap<Name, Held>,
+    roots: BTreeMap<Authority, Arc<RootCertStore>>,
+    groups: BTreeMap<Name, Towards>,
+    stamps: BTreeMap<Name, TlsStamp>,
+    stamped: u64,
+    /// What the last publication was made of.
+    spoken: Spoken,
+}
+
+/// What a configuration says of TLS: while it stays, and no file is read, what is published stays.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Spoken {
+    certificates: BTreeMap<Name, Certificate>,
+    listeners: BTreeMap<ListenerId, (ListenerTls, Http2)>,
+    groups: BTreeMap<Name, (BackendTls, BackendProtocol)>,
+}
+
+/// A certificate of the configuration.
+#[derive(Debug, Default)]
+struct Held {
+    files: Certificate,
+    loaded: Option<Arc<Loaded>>,
+    loaded_ms: u64,
+    /// Why the last reading brought nothing.
+    error: Option<String>,
+}
+
+/// How the backends of a group are spoken to.
+#[derive(Debug)]
+struct Towards {
+    settings: BackendTls,
+    protocol: BackendProtocol,
+    roots: Option<Arc<RootCertStore>>,
+    stamp: TlsStamp,
+    tls: Arc<ClientTls>,
+}
+
+impl Keeper {
+    /// Nothing in use yet.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            kit: Kit::new().map_err(std::io::Error::other)?,
+            published: Published::default(),
+            certificates: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            stamped: 0,
+            spoken: Spoken::default(),
+        })
+    }
+
+    /// What is published, for readers.
+    pub fn published(&self) -> Published {
+        self.published.clone()
+    }
+
+    /// What stands for the settings of each group that speaks TLS to its backends, for the plan.
+    pub(crate) fn stamps(&self) -> &BTreeMap<Name, TlsStamp> {
+        &self.stamps
+    }
+
+    /// What has to be read before a configuration can be used: what is new in it.
+    pub(crate) fn wants(&self, config: &Config) -> Wants {
+        let known = |(name, files): &(&Name, &Certificate)| {
+            self.certificates.get(*name).is_some_and(|held| held.files == **files && held.loaded.is_some())
+        };
+        let new = config.certificates.iter().filter(|certificate| !known(certificate));
+        let certificates = new.map(|(name, files)| (name.clone(), files.clone())).collect();
+        let mut authorities = authorities(config);
+        authorities.retain(|authority| !self.roots.contains_key(authority));
+        Wants { kit: self.kit.clone(), certificates, authorities }
+    }
+
+    /// Everything to be read anew, or one certificate.
+    pub(crate) fn wants_anew(&self, config: &Config, only: Option<&Name>) -> Wants {
+        let wanted = config.certificates.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        let certificates = wanted.map(|(name, files)| (name.clone(), files.clone())).collect();
+        let authorities = if only.is_none() { authorities(config) } else { BTreeSet::new() };
+        Wants { kit: self.kit.clone(), certificates, authorities }
+    }
+
+    /// Uses what was read for a configuration that is about to be published. What was read in vain
+    /// leaves what was in use.
+    pub(crate) fn take(&mut self, config: &Config, identities: &Identities, reading: Reading, now_ms: u64) {
+        let spoken = Spoken::of(config, identities);
+        if reading.is_empty() && spoken == self.spoken {
+            return;
+        }
+        self.spoken = spoken;
+        for (name, (files, loaded)) in reading.certificates {
+            self.hold(name, files, loaded.map_err(|error| chain(&error)), now_ms);
+        }
+        self.certificates.retain(|name, _| config.certificates.contains_key(name));
+        for (authority, roots) in reading.roots {
+            match roots {
+                Ok(roots) => drop(self.roots.insert(authority, roots)),
+                Err(error) => error!(error = chain(&error), "roots for TLS to backends cannot be read"),
+            }
+        }
+        let used = authorities(config);
+        self.roots.retain(|authority, _| used.contains(authority));
+        self.publish(config, identities);
+    }
+
+    /// Notes that the files of certificates could not be used; what was in use stays.
+    pub(crate) fn note_errors(&mut self, reading: &Reading, now_ms: u64) {
+        for (name, (files, loaded)) in &reading.certificates {
+            let judged = match loaded {
+                Ok(loaded) => loaded.judge(files, now_ms).map_err(|error| chain(&error)),
+                Err(error) => Err(chain(error)),
+            };
+            if let Some(held) = self.certificates.get_mut(name) {
+                held.error = judged.err();
+            }
+        }
+    }
+
+    fn hold(&mut self, name: Name, files: Certificate, loaded: Result<Arc<Loaded>, String>, now_ms: u64) {
+        match loaded {
+            Ok(loaded) => {
+                let (until, subject) = (date(loaded.facts.not_after_ms), &loaded.facts.subject);
+                info!(certificate = %name, subject, until, "certificate loaded");
+                let held = Held { files, loaded: Some(loaded), loaded_ms: now_ms, error: None };
+                self.certificates.insert(name, held);
+            }
+            Err(error) => {
+                warn!(certificate = %name, error, "certificate cannot be used");
+                let held = self.certificates.entry(name).or_default();
+                if held.files != files {
+                    *held = Held { files, ..Held::default() };
+                }
+                held.error = Some(error);
+            }
+        }
+    }
+
+    fn publish(&mut self, config: &Config, identities: &Identities) {
+        self.follow_groups(config);
+        let mut listeners = HashMap::new();
+        for (name, listener) in config.listeners.iter().filter(|(_, l)| l.protocol == Protocol::Https) {
+            let Some(&id) = identities.listeners.get(name) else { continue };
+            let held = listener.tls.certificates.iter().filter_map(|name| self.certificates.get(name));
+            let loaded = held.filter_map(|held| held.loaded.as_deref());
+            match ServerTls::new(&listener.tls, listener.http2, loaded, &self.kit) {
+                Ok(tls) => drop(listeners.insert(id, Arc::new(tls))),
+                Err(error) => error!(listener = %name, %error, "TLS cannot be spoken"),
+            }
+        }
+        let clients: Clients = self.groups.values().map(|group| (group.stamp, Arc::clone(&group.tls))).collect();
+        self.published.replace(listeners, clients);
+    }
+
+    /// Keeps what stands for groups whose settings stay, so that their sessions are resumed.
+    fn follow_groups(&mut self, config: &Config) {
+        let mut before = std::mem::take(&mut self.groups);
+        for (name, group) in config.groups.iter().filter(|(_, group)| group.tls.mode != BackendTlsMode::Off) {
+            let roots = self.roots.get(&group.tls.ca).cloned();
+            let kept = before.remove(name).filter(|before| before.is_of(group, roots.as_ref()));
+            match kept.map_or_else(|| self.towards(group, roots), Ok) {
+                Ok(towards) => drop(self.groups.insert(name.clone(), towards)),
+                Err(error) => error!(group = %name, %error, "TLS cannot be spoken to backends"),
+            }
+        }
+        self.stamps = self.groups.iter().map(|(name, towards)| (name.clone(), towards.stamp)).collect();
+    }
+
+    fn towards(&mut self, group: &Group, roots: Option<Arc<RootCertStore>>) -> Result<Towards, rustls::Error> {
+        let (settings, protocol) = (group.tls.clone(), group.backend_protocol);
+        let tls = Arc::new(ClientTls::new(&settings, protocol, roots.as_ref(), &self.kit)?);
+        self.stamped += 1;
+        Ok(Towards { settings, protocol, roots, stamp: TlsStamp(self.stamped), tls })
+    }
+
+    /// The certificates of a configuration, as they stand.
+    pub(crate) fn statuses(&self, config: &Config, now_ms: u64) -> Vec<CertificateStatus> {
+        let status = |(name, files): (&Name, &Certificate)| {
+            let held = self.certificates.get(name);
+            let facts = held.and_then(|held| Some(held.loaded.as_ref()?.facts.clone()));
+            let uses = |(_, listener): &(_, &Listener)| {
+                listener.protocol == Protocol::Https && listener.tls.certificates.contains(name)
+            };
+            CertificateStatus {
+                name: name.clone(),
+                chain: files.chain.clone(),
+                days_left: facts.as_ref().map(|facts| facts.days_left(now_ms)),
+                facts,
+                loaded_ms: held.map_or(0, |held| held.loaded_ms),
+                error: held.and_then(|held| held.error.clone()),
+                listeners: config.listeners.iter().filter(uses).map(|(name, _)| name.clone()).collect(),
+            }
+        };
+        config.certificates.iter().map(status).collect()
+    }
+}
+
+impl Spoken {
+    fn of(config: &Config, identities: &Identities) -> Self {
+        let secured = config.listeners.iter().filter(|(_, listener)| listener.protocol == Protocol::Https);
+        let listeners = secured.filter_map(|(name, listener)| {
+            Some((*identities.listeners.get(name)?, (listener.tls.clone(), listener.http2)))
+        });
+        let groups = config.groups.iter().filter(|(_, group)| group.tls.mode != BackendTlsMode::Off);
+        Self {
+            certificates: config.certificates.clone(),
+            listeners: listeners.collect(),
+            groups: groups.map(|(name, group)| (name.clone(), (group.tls.clone(), group.backend_protocol))).collect(),
+        }
+    }
+}
+
+impl Towards {
+    fn is_of(&self, group: &Group, roots: Option<&Arc<RootCertStore>>) -> bool {
+        let same_roots = match (&self.roots, roots) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        self.settings == group.tls && self.protocol == group.backend_protocol && same_roots
+    }
+}
+
+/// Whose roots a configuration needs.
+fn authorities(config: &Config) -> BTreeSet<Authority> {
+    let verify = config.groups.values().filter(|group| group.tls.mode == BackendTlsMode::Verify);
+    verify.map(|group| group.tls.ca.clone()).collect()
+}
