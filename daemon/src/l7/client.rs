@@ -256,14 +256,8 @@ impl Relay {
         let visit = pick::visit(&self.ctx, &self.listener, &head);
         let pick = pick::first(&self.listener, self.peer.ip(), visit.as_ref());
         let course = Course {
-            asked: Asked {
-                head: head.is_head(),
-                switch: head.switches,
-                http10: !head.is_http11,
-                as_http10: !head.goes_as_http11(),
-            },
+            asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
             keep_alive: head.keep_alive,
-            expects_continue: head.expects_continue,
             is_idempotent: head.is_idempotent(),
             mark: visit.map(|visit| visit.mark).unwrap_or_default(),
             begun: Instant::now(),

@@ -1,0 +1,496 @@
+//! Backends that lie on purpose: whatever one of them sends, its own client gets a refusal with a
+//! cause or a response that can be seen to be cut, and nobody else's response changes.
+//!
+//! Each lie is told in answer to one request over a connection that has served before and would
+//! serve again; markers asked for before and after it show who is touched.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use poise_ipc::model::Protocol;
+
+use super::{http, status};
+use crate::backends::{Scripted, reset};
+use crate::rig::{Rig, front, name};
+use crate::script::{field, ok, read_head, read_message, send};
+
+/// What a lie holds that nobody but its own client may see.
+const EVIL: &str = "evil";
+
+/// How a backend goes on after a lie.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// It waits for the next request.
+    Wait,
+    /// It closes.
+    Close,
+    /// It resets.
+    Reset,
+}
+
+/// What the client of a lie got.
+#[derive(Debug, PartialEq)]
+enum Got {
+    /// A reply of poise, by status and cause.
+    Refusal(u16, String),
+    /// A response that ended where its framing says.
+    Whole(String),
+    /// A head, and then less than it promised.
+    Cut,
+    /// Nothing but the end.
+    Nothing,
+}
+
+/// What the client of a lie may get.
+enum May {
+    /// This refusal.
+    Refuse(u16, &'static str),
+    /// A response that is cut.
+    Cut,
+    /// This body, whole.
+    Whole(&'static str),
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")
+}
+
+/// Reads one response, whatever its framing, and what comes before it.
+fn got(client: &mut TcpStream) -> Got {
+    let head = loop {
+        match read_head(client) {
+            Ok(head) if status(&head).starts_with('1') => {}
+            Ok(head) => break head,
+            Err(_) => return Got::Nothing,
+        }
+    };
+    let code = status(&head).parse().expect("a status");
+    let body = if field(&head, "transfer-encoding").is_some() {
+        chunks(client)
+    } else if let Some(length) = field(&head, "content-length") {
+        exactly(client, length.parse().expect("one length"))
+    } else {
+        until_close(client)
+    };
+    match (body, field(&head, "x-poise-cause")) {
+        (Some(_), Some(cause)) => Got::Refusal(code, cause.to_owned()),
+        (Some(body), None) => Got::Whole(body),
+        (None, _) => Got::Cut,
+    }
+}
+
+fn exactly(client: &mut TcpStream, length: u64) -> Option<String> {
+    let mut body = Vec::new();
+    client.take(length).read_to_end(&mut body).ok()?;
+    (body.len() as u64 == length).then(|| String::from_utf8_lossy(&body).into_owned())
+}
+
+fn until_close(client: &mut TcpStream) -> Option<String> {
+    let mut body = Vec::new();
+    client.read_to_end(&mut body).ok()?;
+    Some(String::from_utf8_lossy(&body).into_owned())
+}
+
+fn chunks(client: &mut TcpStream) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let line = line(client)?;
+        let length = u64::from_str_radix(&line, 16).unwrap_or_else(|_| panic!("{line:?} is no size of a chunk"));
+        if length == 0 {
+            while !self::line(client)?.is_empty() {}
+            return Some(body);
+        }
+        body += &exactly(client, length)?;
+        assert_eq!(line_end(client)?, "\r\n", "a chunk ends with its line");
+    }
+}
+
+fn line_end(client: &mut TcpStream) -> Option<String> {
+    exactly(client, 2)
+}
+
+fn line(client: &mut TcpStream) -> Option<String> {
+    let mut line = String::new();
+    while !line.ends_with("\r\n") {
+        line += &exactly(client, 1)?;
+    }
+    Some(line.trim_end().to_owned())
+}
+
+/// A backend that tells the truth about every target but `/lie`.
+fn liar(lie: Vec<u8>, then: Then) -> Scripted {
+    Scripted::new(move |mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
+            let target = head.split(' ').nth(1).expect("a request line");
+            if target != "/lie" {
+                send(&mut stream, &ok(target));
+                continue;
+            }
+            // What is refused meanwhile is noticed when reading.
+            let _ = stream.write_all(&lie);
+            match then {
+                Then::Wait => {}
+                Then::Close => return,
+                Then::Reset => return reset(stream),
+            }
+        }
+    })
+}
+
+fn rig(backend: &Scripted) -> Rig {
+    let mut config = front(Protocol::Http, &[backend.address]);
+    let listener = config.listeners.get_mut(&name("front")).expect("the listener");
+    (listener.response_timeout_ms, listener.idle_timeout_ms) = (250, 1_000);
+    Rig::new(config)
+}
+
+/// Asks for a marker and gets just that.
+fn assert_untouched(client: &mut TcpStream, marker: &str, after: &str) {
+    send(client, &get(marker));
+    match read_message(client) {
+        Ok((head, body)) => assert_eq!((status(&head), body.as_str()), ("200", marker), "after {after}"),
+        Err(ended) => panic!("{ended:?} after {after}"),
+    }
+}
+
+/// Tells a lie between markers, and says what its client got.
+fn tell(lie: &[u8], then: Then, method: &str) -> Got {
+    let backend = liar(lie.to_vec(), then);
+    let rig = rig(&backend);
+    let shown = format!("{then:?} {method} {:?}", String::from_utf8_lossy(&lie[..lie.len().min(200)]));
+    let (mut victim, mut other) = (rig.connect(), rig.connect());
+    assert_untouched(&mut victim, "/before", &shown);
+    send(&mut victim, &format!("{method} /lie HTTP/1.1\r\nHost: h\r\n\r\n"));
+    let got = if method == "HEAD" {
+        read_head(&mut victim).map_or(Got::Nothing, |head| Got::Whole(status(&head).to_owned()))
+    } else {
+        got(&mut victim)
+    };
+    for marker in ["/after-1", "/after-2"] {
+        assert_untouched(&mut other, marker, &shown);
+        assert_untouched(&mut rig.connect(), marker, &shown);
+    }
+    // The client of the lie goes on if it was let, and then with its own response.
+    send(&mut victim, &get("/mine"));
+    match read_message(&mut victim) {
+        Ok((_, body)) => assert_eq!(body, "/mine", "after {shown}"),
+        Err(_) => assert_eq!(victim.read(&mut [0]).map_err(|fault| fault.kind()).unwrap_or(0), 0, "after {shown}"),
+    }
+    got
+}
+
+fn check(lie: &[u8], then: Then, may: &May) {
+    let got = tell(lie, then, "GET");
+    let shown = String::from_utf8_lossy(&lie[..lie.len().min(200)]).into_owned();
+    let wanted = match may {
+        May::Refuse(code, cause) => Got::Refusal(*code, (*cause).to_owned()),
+        May::Cut => Got::Cut,
+        May::Whole(body) => Got::Whole((*body).to_owned()),
+    };
+    assert_eq!(got, wanted, "{then:?} {shown:?}");
+}
+
+fn head(fields: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n")
+}
+
+const BAD: May = May::Refuse(502, "bad-response");
+const CLOSED: May = May::Refuse(502, "backend-closed");
+const SILENT: May = May::Refuse(504, "response-timeout");
+
+#[test]
+fn what_is_no_head_is_refused_and_touches_nobody() {
+    let lies: &[&[u8]] = &[
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"220 mail ready\r\n",
+        b"\x16\x03\x03\x00\x31\x02\x00\x00\x2d",
+        b"\x00\x00\x12\x04\x00\x00\x00\x00\x00",
+        b"<html>evil</html>",
+        b"HTTP/0.9 200 OK\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1  200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 -10 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n A: folded\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\0c\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\rc\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n: nameless\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n",
+    ];
+    for lie in lies {
+        check(lie, Then::Wait, &BAD);
+        check(lie, Then::Close, &BAD);
+    }
+}
+
+#[test]
+fn a_length_that_is_none_is_refused_and_touches_nobody() {
+    for length in [
+        "-1",
+        "+4",
+        "4, 4",
+        "4,5",
+        "4;",
+        "0x4",
+        "4 4",
+        "",
+        "four",
+        "4.0",
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "\u{b2}",
+    ] {
+        let lie = head(&format!("Content-Length: {length}")) + EVIL;
+        check(lie.as_bytes(), Then::Wait, &BAD);
+    }
+    for fields in [
+        "Content-Length: 4\r\nContent-Length: 4",
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding:",
+    ] {
+        let lie = head(fields) + EVIL;
+        check(lie.as_bytes(), Then::Wait, &BAD);
+    }
+    for lie in [
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil",
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nContent-Length: 4\r\n\r\nevil",
+    ] {
+        check(lie.as_bytes(), Then::Wait, &BAD);
+    }
+}
+
+#[test]
+fn a_body_shorter_than_its_length_is_seen_to_be_cut() {
+    for then in [Then::Close, Then::Reset, Then::Wait] {
+        check((head("Content-Length: 9") + EVIL).as_bytes(), then, &May::Cut);
+        check(head("Content-Length: 1000000000000000000").as_bytes(), then, &May::Cut);
+        let chunked = head("Transfer-Encoding: chunked");
+        for rest in
+            ["", "4", "4\r\n", "4\r\nev", "4\r\nevil", "4\r\nevil\r\n", "4\r\nevil\r\n0", "0\r\n", "0\r\nA: b\r\n"]
+        {
+            check((chunked.clone() + rest).as_bytes(), then, &May::Cut);
+        }
+    }
+    check((head("A: b") + EVIL).as_bytes(), Then::Reset, &May::Cut);
+    check((head("A: b") + EVIL).as_bytes(), Then::Close, &May::Whole(EVIL));
+}
+
+#[test]
+fn a_chunk_that_breaks_its_coding_touches_nobody() {
+    let chunked = head("Transfer-Encoding: chunked");
+    for rest in [
+        "zz\r\n",
+        "-4\r\nevil\r\n",
+        "+4\r\nevil\r\n",
+        "0x4\r\nevil\r\n",
+        " 4\r\nevil\r\n",
+        "4 \r\nevil\r\n",
+        "4;a=b\r\nevil\r\n",
+        "4\nevil\r\n",
+        "4\r\nevil\n",
+        "4\r\nevilX\r\n",
+        "\r\n",
+        "4\rX",
+        "fffffffffffffffff\r\n",
+        "00000000000000000000000000004\r\nevil\r\n",
+        "0\r\nA : b\r\n\r\n",
+        "0\r\n A: b\r\n\r\n",
+        "0\r\nA: b\0\r\n\r\n",
+        "0\r\nA: b\n\r\n",
+        "0\r\n\n",
+        "0\r\n\rX",
+        "0\r\nContent-Length: 4\r\n\r\n",
+        "0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ] {
+        for before in ["", "4\r\ngood\r\n"] {
+            let lie = format!("{chunked}{before}{rest}");
+            let got = tell(lie.as_bytes(), Then::Wait, "GET");
+            let refused = Got::Refusal(502, "bad-response".into());
+            assert!(got == Got::Cut || got == refused, "{lie:?} gave {got:?}");
+        }
+    }
+}
+
+#[test]
+fn bytes_beyond_a_response_reach_nobody() {
+    let evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    for (lie, body) in [
+        (ok("good") + evil, "good"),
+        (ok("good") + "\r\n", "good"),
+        (ok("good") + "\0", "good"),
+        (ok("good") + &ok("evil").repeat(2_000), "good"),
+        (head("Transfer-Encoding: chunked") + "4\r\ngood\r\n0\r\n\r\n" + evil, "good"),
+        (head("Transfer-Encoding: chunked") + "4\r\ngood\r\n0\r\n\r\n0\r\n\r\n", "good"),
+        (head("Content-Length: 0") + evil, ""),
+    ] {
+        for then in [Then::Wait, Then::Close, Then::Reset] {
+            let got = tell(lie.as_bytes(), then, "GET");
+            // A reset may overtake what was sent before it.
+            let overtaken = matches!(then, Then::Reset) && matches!(got, Got::Cut | Got::Refusal(502, _));
+            assert!(got == Got::Whole(body.into()) || overtaken, "{then:?} {lie:?} gave {got:?}");
+        }
+    }
+    for lie in ["HTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 304 No\r\nContent-Length: 44\r\n\r\n"] {
+        let lie = lie.to_owned() + evil;
+        let got = { tell(lie.as_bytes(), Then::Wait, "HEAD") };
+        assert!(matches!(got, Got::Whole(_)), "{lie:?} gave {got:?}");
+    }
+    assert_eq!(tell((ok("good") + evil).as_bytes(), Then::Wait, "HEAD"), Got::Whole("200".into()));
+    assert_eq!(tell(ok("body of a HEAD").as_bytes(), Then::Wait, "HEAD"), Got::Whole("200".into()));
+}
+
+#[test]
+fn a_row_of_interim_responses_ends() {
+    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </evil>\r\n\r\n"] {
+        let lie = interim.repeat(100);
+        let backend = liar(lie.into_bytes(), Then::Wait);
+        let rig = rig(&backend);
+        let (mut victim, mut other) = (rig.connect(), rig.connect());
+        assert_untouched(&mut victim, "/before", interim);
+        send(&mut victim, &get("/lie"));
+        let mut heads = 0;
+        let last = loop {
+            match read_head(&mut victim) {
+                Ok(head) if status(&head).starts_with('1') => heads += 1,
+                Ok(head) => break Some(head),
+                Err(_) => break None,
+            }
+        };
+        assert!(heads <= 20, "{heads} interim responses were passed on");
+        if let Some(head) = last {
+            assert_eq!((status(&head), field(&head, "x-poise-cause")), ("502", Some("bad-response")));
+        }
+        assert_untouched(&mut other, "/after", interim);
+    }
+}
+
+#[test]
+fn a_backend_that_ends_early_is_named_at_every_phase() {
+    let whole = head("Content-Length: 4");
+    for then in [Then::Close, Then::Reset] {
+        // A connection that has served before may be closed at any time: the GET is sent anew, and
+        // the new connection ends as well.
+        check(b"", then, &CLOSED);
+        for len in [1, 5, 9, 13, 17, 30, whole.len() - 1] {
+            check(&whole.as_bytes()[..len], then, &CLOSED);
+        }
+        check(b"HTTP/1.1 100 Continue\r\n\r\n", then, &CLOSED);
+        check(whole.as_bytes(), then, &May::Cut);
+    }
+}
+
+#[test]
+fn a_backend_that_stays_silent_is_named_at_every_phase() {
+    let whole = head("Content-Length: 4");
+    for len in [0, 1, 9, 17, whole.len() - 1] {
+        check(&whole.as_bytes()[..len], Then::Wait, &SILENT);
+    }
+    check(b"HTTP/1.1 100 Continue\r\n\r\n", Then::Wait, &SILENT);
+}
+
+/// Writes byte by byte until the other side is gone.
+fn drip(stream: &mut TcpStream, mut bytes: impl Iterator<Item = u8>) {
+    stream.set_nodelay(true).expect("an open socket");
+    while let Some(byte) = bytes.next()
+        && stream.write_all(&[byte]).is_ok()
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_head_that_drips_for_ever_is_answered_504() {
+    let backend = Scripted::new(|mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
+            match head.split(' ').nth(1).expect("a request line") {
+                "/lie" => {
+                    let endless = "HTTP/1.1 200 OK\r\nA: ".bytes().chain(std::iter::repeat(b'x'));
+                    drip(&mut stream, endless);
+                }
+                target => send(&mut stream, &ok(target)),
+            }
+        }
+    });
+    let rig = rig(&backend);
+    let (mut victim, mut other) = (rig.connect(), rig.connect());
+    assert_untouched(&mut victim, "/before", "nothing");
+    send(&mut victim, &get("/lie"));
+    assert_eq!(got(&mut victim), Got::Refusal(504, "response-timeout".into()));
+    assert_untouched(&mut other, "/after", "a head that drips");
+}
+
+#[test]
+fn a_body_that_drips_arrives_as_it_comes() {
+    let backend = Scripted::new(|mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
+            let target = head.split(' ').nth(1).expect("a request line").to_owned();
+            let dripped = if target == "/lie" { "x".repeat(60) } else { target };
+            send(&mut stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", dripped.len()));
+            drip(&mut stream, dripped.bytes());
+        }
+    });
+    let rig = rig(&backend);
+    let mut client = rig.connect();
+    send(&mut client, &get("/lie"));
+    assert_eq!(got(&mut client), Got::Whole("x".repeat(60)));
+    assert_untouched(&mut client, "/after", "a body that drips");
+}
+
+#[test]
+fn a_head_without_end_is_refused_by_its_size() {
+    let large = May::Refuse(502, "response-head-too-large");
+    check(format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(70_000)).as_bytes(), Then::Wait, &large);
+    check(format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(20_000)).as_bytes(), Then::Wait, &large);
+    check(format!("HTTP/1.1 200 {}", "x".repeat(70_000)).as_bytes(), Then::Wait, &BAD);
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(500));
+    check(many.as_bytes(), Then::Wait, &large);
+}
+
+#[test]
+fn an_answer_before_the_body_was_read_leaves_nothing_in_the_pool() {
+    // The backend answers at once and keeps reading: what it takes the rest of the body for must
+    // never be the next client's request.
+    let backend = Scripted::new(|mut stream| {
+        while let Ok(head) = read_head(&mut stream) {
+            let target = head.split(' ').nth(1).expect("a request line").to_owned();
+            send(&mut stream, &ok(&target));
+        }
+    });
+    let rig = http(&[backend.address]);
+    for n in 0..20 {
+        let mut poster = rig.connect();
+        let body = get("/smuggled").repeat(100);
+        let half = body.len() / 2;
+        send(&mut poster, &format!("POST /lie HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len()));
+        send(&mut poster, &body[..half]);
+        let (head, came) = read_message(&mut poster).expect("a response");
+        assert_eq!((status(&head), came.as_str()), ("200", "/lie"));
+        send(&mut poster, &body[half..]);
+        for marker in ["/a", "/b"] {
+            assert_untouched(&mut rig.connect(), marker, &format!("post {n}"));
+        }
+        let mut rest = Vec::new();
+        match poster.read_to_end(&mut rest) {
+            Ok(_) => assert_eq!(rest, b"", "nothing follows the answer"),
+            Err(fault) => assert_eq!(fault.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
