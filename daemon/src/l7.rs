@@ -12,6 +12,7 @@ mod download;
 mod exchange;
 mod h2;
 mod held;
+mod journal;
 mod outbound;
 mod pick;
 mod reply;
@@ -30,6 +31,7 @@ use poise_core::plan::ListenerPlan;
 use poise_ipc::model::Http2;
 
 use self::client::Relay;
+pub(crate) use self::journal::Logbook;
 use self::outbound::Pool;
 pub use self::stream::Stream;
 use crate::connect::watch_peer;

@@ -3,6 +3,7 @@
 //! This file is the wiring diagram. The data path and the probes never name `control`, nor the
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
+mod access_log;
 mod admit;
 pub mod check;
 mod connect;
@@ -44,6 +45,7 @@ use poise_ipc::transport::ListenError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use access_log::Writer;
 use control::bus::Bus;
 use control::command::{Command, INBOX_MAX};
 use control::ipc::{Link, Server};
@@ -97,6 +99,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let secured = keeper.published();
     let workers = Workers::spawn(usize::from(settings.workers.get()), &publisher.published(), &secured);
     let mut workers = workers.map_err(failed("start the workers"))?;
+    let writer = Writer::spawn(workers.bell(), workers.take_lines(), publisher.published());
+    let writer = writer.map_err(failed("start the writer of access logs"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("start the control runtime"))?;
 
@@ -149,6 +153,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         info!("poised has stopped");
         Ok(())
     });
+    // The workers have ended: nothing comes any more.
+    writer.stop();
     // A look-up that nobody answers does not hold a stop.
     runtime.shutdown_background();
     outcome

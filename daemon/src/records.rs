@@ -2,7 +2,9 @@
 //!
 //! One producer (the worker's thread) and one consumer (control), so the data path never waits
 //! and never locks. What finds the ring full is dropped and counted. It does not decide what
-//! becomes of a record.
+//! becomes of a record. Lines of the access log have rings of their own (`lines`).
+
+pub mod lines;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Signals: SIGHUP reloads, SIGTERM and SIGINT stop with a drain, a second one ends at once.
+//! Signals: SIGHUP reloads, SIGUSR1 opens the access logs again, SIGTERM and SIGINT stop with a
+//! drain, a second one ends at once.
 //!
 //! While connections drain, control goes on deciding about health. What is stopped after the
 //! workers is `lib.rs`'s to say.
@@ -18,6 +19,7 @@ use crate::worker::{WorkerCommand, Workers};
 #[derive(Debug)]
 pub(crate) struct Signals {
     hangup: Signal,
+    user: Signal,
     stops: Stops,
 }
 
@@ -32,6 +34,7 @@ impl Signals {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
             stops: Stops { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? },
         })
     }
@@ -41,6 +44,10 @@ impl Signals {
         loop {
             tokio::select! {
                 _ = self.hangup.recv() => reload(inbox).await,
+                _ = self.user.recv() => {
+                    info!("the access logs are opened again");
+                    workers.bell().reopen();
+                }
                 () = self.stops.next() => break,
             }
         }

@@ -31,14 +31,16 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use self::budget::Budget;
 use self::budget::raise_descriptors;
 pub use self::clock::Clock;
-use self::context::Shared;
 #[cfg(test)]
 pub(crate) use self::context::tests::context_within;
 pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
+use self::context::{Rings, Shared};
 pub(crate) use self::pacer::{Share, Source, Way};
 use self::throttle::Throttle;
+use crate::access_log::Bell;
 use crate::loops::{Dials, Own};
 use crate::published::Published;
+use crate::records::lines::{self, LINES_BYTES_MAX, LineReceiver};
 use crate::records::{RECORDS_MAX, RecordReceiver, ring};
 use crate::tls;
 
@@ -125,6 +127,8 @@ pub enum WorkerCommand {
 pub struct Workers {
     senders: Vec<mpsc::Sender<WorkerCommand>>,
     records: Vec<RecordReceiver>,
+    lines: Vec<LineReceiver>,
+    bell: Bell,
     threads: Vec<JoinHandle<()>>,
     epoch: Instant,
 }
@@ -145,20 +149,30 @@ impl Workers {
             budget: Budget::of(raise_descriptors(), count),
             accept_log: Throttle::default(),
             dials: Arc::new(Dials::default()),
+            bell: Bell::default(),
+            process: getrandom::u32().map_err(io::Error::other)?,
         };
-        let mut workers = Self { senders: Vec::new(), records: Vec::new(), threads: Vec::new(), epoch };
+        let mut workers = Self::none(&shared);
         for index in 0..count {
             let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-            let (records, receiver) = ring(RECORDS_MAX);
+            let (records, record_receiver) = ring(RECORDS_MAX);
+            let (lines, line_receiver) = lines::ring(LINES_BYTES_MAX);
+            let rings = Rings { records, lines };
             let (started, start) = std::sync::mpsc::sync_channel(1);
             let shared = shared.clone();
-            let body = move || run::run(|| WorkerContext::new(index, records, &shared), commands, &started);
+            let body = move || run::run(|| WorkerContext::new(index, rings, &shared), commands, &started);
             workers.threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
             start.recv().map_err(io::Error::other)??;
             workers.senders.push(sender);
-            workers.records.push(receiver);
+            workers.records.push(record_receiver);
+            workers.lines.push(line_receiver);
         }
         Ok(workers)
+    }
+
+    fn none(shared: &Shared) -> Self {
+        let (bell, epoch) = (shared.bell.clone(), shared.start);
+        Self { senders: Vec::new(), records: Vec::new(), lines: Vec::new(), bell, threads: Vec::new(), epoch }
     }
 
     /// When their time began.
@@ -174,6 +188,16 @@ impl Workers {
     /// The rings of records, one per worker; empty the second time.
     pub fn take_records(&mut self) -> Vec<RecordReceiver> {
         std::mem::take(&mut self.records)
+    }
+
+    /// The rings of lines of the access log, one per worker; empty the second time.
+    pub fn take_lines(&mut self) -> Vec<LineReceiver> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// What wakes the one who takes the lines.
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
     }
 
     /// Stops all workers and waits for them: no longer than `drain`, plus what a cut takes.

@@ -176,6 +176,17 @@ impl Cause {
         }
     }
 
+    /// The phase of a request in which its time was over, for replies that name it.
+    pub const fn phase(self) -> Option<&'static str> {
+        match self {
+            Self::RequestTimeout => Some("request"),
+            Self::QueueTimeout => Some("queue"),
+            Self::ConnectTimeout => Some("connect"),
+            Self::ResponseTimeout => Some("response"),
+            _ => None,
+        }
+    }
+
     /// The HTTP status that poised answers with, where an answer is still possible.
     pub const fn status(self) -> Option<u16> {
         match self {

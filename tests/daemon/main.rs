@@ -17,6 +17,7 @@ mod rig;
 #[path = "../support/script.rs"]
 mod script;
 
+mod access_log;
 mod descriptors;
 mod durability;
 mod edits;

@@ -15,6 +15,7 @@ mod time;
 use std::net::{IpAddr, SocketAddr};
 
 use poise_ipc::cause::Cause;
+use poise_ipc::persistence::PersistenceVerdict;
 
 pub use id::{ID_LEN, RequestId};
 pub use termination::Stage;
@@ -58,8 +59,8 @@ pub struct Entry<'a> {
     pub times: Times,
     /// Further backends or connections that were tried.
     pub retries: u32,
-    /// What persistence did.
-    pub bond: Bond,
+    /// What persistence said of its cookie; none where the listener does not go by cookies.
+    pub bond: Option<PersistenceVerdict>,
     /// Whether the response sets or rewrites the cookie.
     pub binds: bool,
     /// Version of TLS, if the client speaks it.
@@ -115,41 +116,6 @@ pub struct Times {
     pub first_byte_us: Option<u64>,
     /// From the head of the request to the end.
     pub total_us: u64,
-}
-
-/// What persistence did for a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Bond {
-    /// There is none.
-    #[default]
-    Off,
-    /// The client came with nothing that binds it.
-    New,
-    /// The client was sent where it belongs.
-    Kept,
-    /// What the client came with binds it to nobody.
-    Invalid,
-    /// What the client came with was too old.
-    Expired,
-    /// Its backend could not be used: it was sent to another.
-    Moved,
-    /// Its backend could not be used: it was refused.
-    Refused,
-}
-
-impl Bond {
-    /// The word for logs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::New => "new",
-            Self::Kept => "kept",
-            Self::Invalid => "invalid",
-            Self::Expired => "expired",
-            Self::Moved => "moved",
-            Self::Refused => "refused",
-        }
-    }
 }
 
 /// What was open when a request ended.

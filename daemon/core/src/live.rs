@@ -202,6 +202,11 @@ impl ListenerLive {
         &self.workers[worker]
     }
 
+    /// Connections that are open now, over all workers.
+    pub fn open(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.connections_open.get()).sum()
+    }
+
     /// Counts lines of the access log that could not be written.
     pub fn lines_lost(&self, count: u64) {
         self.lines_lost.fetch_add(count, Ordering::Relaxed);

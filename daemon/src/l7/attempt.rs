@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::task::Context;
 
 use poise_core::live::{BackendCells, Leaving};
-use poise_core::persistence::{CookieRule, Mark};
+use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
 use tracing::debug;
@@ -20,6 +20,7 @@ use super::download::Loss;
 use super::exchange::{Course, Exchange};
 use super::outbound::{self, Link};
 use super::pick::{self, Pick, Unpicked};
+use super::reply::Telling;
 use super::upload::Upload;
 use crate::connect::{Errand, Manner, watch_peer};
 use crate::turn;
@@ -58,40 +59,52 @@ impl Relay {
         let pick = match pick {
             Ok(pick) => Ok(pick),
             Err(Unpicked::Nobody(cause)) => Err(cause),
-            Err(Unpicked::Full(wants)) => self.wait(wants).await,
+            Err(Unpicked::Full(wants)) => self.wait(wants, &mut course).await,
         };
         let pick = match pick {
             Ok(pick) => pick,
             Err(cause) => {
                 self.ended(None, cause);
-                return Box::pin(self.answer(cause, keep_alive && upload.is_received(), head_only)).await;
+                let telling = Telling::of(cause, keep_alive && upload.is_received(), head_only);
+                return Box::pin(self.answer(telling, course.journal.take())).await;
             }
         };
         if course.mark.is_kept() && !pick.pinned {
-            self.moves(&mut course.mark, None);
+            self.moves(&mut course, None);
         }
         let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
         match self.attempt(&mut attempt).await {
             Ok(()) => self.part(attempt).await,
             Err(Failure::Told(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
-                let is_received = attempt.upload.is_received();
+                let telling = Telling::of(cause, keep_alive && attempt.upload.is_received(), head_only);
+                let journal = attempt.course.journal.take();
                 drop(attempt);
-                Box::pin(self.answer(cause, keep_alive && is_received, head_only)).await
+                Box::pin(self.answer(telling, journal)).await
             }
             Err(Failure::Cut(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
+                if let Some(journal) = &mut attempt.course.journal {
+                    journal.failed(cause, false);
+                }
                 false
             }
         }
     }
 
     /// Waits for a backend that has room, before anything is sent.
-    async fn wait(&mut self, wants: Option<BackendId>) -> Result<Pick, Cause> {
+    async fn wait(&mut self, wants: Option<BackendId>, course: &mut Course) -> Result<Pick, Cause> {
         let Self { ctx, listener, watch, client, .. } = self;
+        let group = &listener.group.name;
+        if let Some(journal) = &mut course.journal {
+            journal.waits(group);
+        }
         let left = |cx: &mut Context<'_>| client.has_left(cx);
         let turn = Box::pin(turn::wait(ctx, listener, wants, watch, left)).await?;
         let pinned = wants == Some(turn.backend.id);
+        if let Some(journal) = &mut course.journal {
+            journal.picked(group, &turn.backend, true);
+        }
         Ok(Pick::new(turn, pinned))
     }
 
@@ -115,7 +128,9 @@ impl Relay {
         loop {
             let (link, reused) = self.reach(attempt).await.map_err(Failure::Told)?;
             let mut exchange = Exchange::new(link, &mut attempt.upload, &mut attempt.course);
-            match poll_fn(|cx| exchange.poll(cx, self)).await {
+            let outcome = poll_fn(|cx| exchange.poll(cx, self)).await;
+            exchange.tell();
+            match outcome {
                 Ok(()) => {
                     if exchange.is_reusable() {
                         outbound::keep(&self.ctx, exchange.link);
@@ -173,6 +188,9 @@ impl Relay {
                         link.stream.socket().inspect(|socket| watch_peer(socket, &self.listener.settings));
                     }
                     attempt.count(link.cells());
+                    if let Some(journal) = &mut attempt.course.journal {
+                        journal.connected(reused);
+                    }
                     return Ok((link, reused));
                 }
                 Err(Cause::Shutdown) => return Err(Cause::Shutdown),
@@ -213,13 +231,18 @@ impl Relay {
             return None;
         }
         let next = match pick::another(&self.listener.group, self.peer.ip(), &attempt.tried) {
-            Ok(pick) => pick,
-            Err(Unpicked::Full(wants)) => self.wait(wants).await.ok()?,
+            Ok(pick) => {
+                if let Some(journal) = &mut attempt.course.journal {
+                    journal.picked(&self.listener.group.name, &pick.backend, false);
+                }
+                pick
+            }
+            Err(Unpicked::Full(wants)) => self.wait(wants, &mut attempt.course).await.ok()?,
             Err(Unpicked::Nobody(_)) => return None,
         };
         let before = std::mem::replace(&mut attempt.pick, next);
         if attempt.course.mark.is_kept() {
-            self.moves(&mut attempt.course.mark, Some(&before.backend));
+            self.moves(&mut attempt.course, Some(&before.backend));
         }
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())
@@ -228,8 +251,11 @@ impl Relay {
 
 impl Relay {
     /// A client goes to another backend than its own, which could not be reached.
-    fn moves(&self, mark: &mut Mark, from: Option<&BackendPlan>) {
-        mark.moved();
+    fn moves(&self, course: &mut Course, from: Option<&BackendPlan>) {
+        course.mark.moved();
+        if let Some(journal) = &mut course.journal {
+            journal.bound(course.mark.verdict);
+        }
         self.cells().persistence.moved();
         let backend = from.map(|backend| tracing::field::display(&backend.name));
         debug!(listener = %self.listener.name, client = %self.peer, backend, "client moves, its backend cannot be reached");

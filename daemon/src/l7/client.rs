@@ -4,7 +4,7 @@
 //! of later requests that came early wait in `carry`. Called by `l7::serve`.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
-use poise_core::http::onward::{Forwarded, PeerText};
+use poise_core::http::onward::{Forwarded, IdField, PeerText};
 use poise_core::http::refusal::Refusal;
 use poise_core::http::request::RequestHead;
 use poise_core::http::response::Asked;
 use poise_core::http::scan::Scanner;
+use poise_core::journal::Version;
 use poise_core::live::ListenerCells;
 use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, ListenerPlan};
@@ -27,8 +28,9 @@ use super::download::Appetite;
 use super::exchange::Course;
 use super::h2;
 use super::held::Held;
+use super::journal::{Journal, Told, id_of};
 use super::pick::{self, Pick, Unpicked};
-use super::reply::reply;
+use super::reply::{Telling, reply};
 use super::stream::Stream;
 use super::upload::{READ_AHEAD_MAX, Upload};
 use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
@@ -243,10 +245,13 @@ impl Relay {
         let head = RequestHead::parse(&bytes[..len], &mut store)?;
         let mut body = Body::new(head.framing);
         let used = len + body.push(&bytes[len..])?;
+        let begun = Instant::now();
+        let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));
         let mut first = self.ctx.l7.buffer();
         let forwarded = Forwarded {
             client: &self.peer_text,
             mode: self.listener.settings.forwarded_for,
+            id: journal.as_deref().map(Journal::id_field),
             restores: self.listener.persistence.cookie().and_then(CookieRule::restores),
         };
         head.write(forwarded, &mut first);
@@ -255,17 +260,43 @@ impl Relay {
         self.cells().bytes_in.add(used as u64);
         let visit = pick::visit(&self.ctx, &self.listener, &head);
         let pick = pick::first(&self.listener, self.peer.ip(), visit.as_ref());
+        if let Some(journal) = &mut journal {
+            journal.moved(used as u64, 0);
+            journal.came(self.peer.ip(), self.client.tls_version());
+            journal.begins(&self.listener.group.name, visit.as_ref(), pick.as_ref().ok());
+        }
         let course = Course {
             asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
             keep_alive: head.keep_alive,
             is_idempotent: head.is_idempotent(),
             mark: visit.map(|visit| visit.mark).unwrap_or_default(),
-            begun: Instant::now(),
+            begun,
+            journal,
             closes: false,
             reuses: false,
             is_tunnel: false,
         };
         Ok(Request { upload: Upload::new(first, body), course, pick })
+    }
+
+    /// What the access log tells of a request.
+    fn told<'b>(&self, head: &RequestHead<'_, 'b>) -> Told<'b> {
+        let settings = &self.listener.settings;
+        let trusts = |peer: IpAddr| settings.trusted.iter().any(|rule| rule.network.contains(peer));
+        let id = head.value(&settings.access_log.id_header).filter(|_| trusts(self.peer.ip()));
+        Told {
+            method: head.method,
+            target: head.path(),
+            host: head.authority().unwrap_or_default(),
+            agent: head.value("User-Agent").unwrap_or_default(),
+            referer: head.value("Referer").unwrap_or_default(),
+            version: match (self.client.is_http2(), head.is_http11) {
+                (true, _) => Version::Http2,
+                (false, true) => Version::Http11,
+                (false, false) => Version::Http10,
+            },
+            id: id.unwrap_or_default(),
+        }
     }
 
     /// Follows the plan. A request that comes after its listener is gone is still served as it was,
@@ -288,22 +319,35 @@ impl Relay {
         if let Some(refusal) = refusal {
             debug!(listener = %self.listener.name, client = %self.peer, reason = %refusal, "request refused");
         }
-        if let Some(reply) = reply(cause, refusal, false, false)
-            && self.write(reply).await
-        {
+        let journal = Journal::begin(&self.ctx, &self.listener, self.peer, Instant::now(), || None);
+        if self.tell(Telling { cause, refusal, keep_alive: false, head_only: false }, journal).await {
             self.linger().await;
         }
     }
 
     /// Answers for poise itself; true when the connection may live on.
-    pub(super) async fn answer(&mut self, cause: Cause, keep_alive: bool, head_only: bool) -> bool {
-        let keep_alive = keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
-        let Some(reply) = reply(cause, None, keep_alive, head_only) else { return false };
-        let sent = self.write(reply).await;
+    pub(super) async fn answer(&mut self, telling: Telling, journal: Option<Box<Journal>>) -> bool {
+        let keep_alive = telling.keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
+        let sent = self.tell(Telling { keep_alive, ..telling }, journal).await;
         if sent && !keep_alive {
             self.linger().await;
         }
         sent && keep_alive
+    }
+
+    /// Writes a reply of our own and its line of the log; true when the client got it.
+    async fn tell(&mut self, telling: Telling, mut journal: Option<Box<Journal>>) -> bool {
+        let id = id_of(&self.ctx, journal.as_deref());
+        let name = &self.listener.settings.access_log.id_header;
+        let reply = reply(telling, IdField { name, value: id.as_bytes() });
+        if let Some(journal) = &mut journal {
+            journal.failed(telling.cause, reply.is_some());
+            journal.moved(0, reply.as_ref().map_or(0, Vec::len) as u64);
+        }
+        match reply {
+            Some(reply) => self.write(reply).await,
+            None => false,
+        }
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> bool {

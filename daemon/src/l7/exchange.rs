@@ -17,6 +17,7 @@ use poise_ipc::cause::Cause;
 
 use super::client::Relay;
 use super::download::{self, Download, Loss, Steer};
+use super::journal::Journal;
 use super::outbound::Link;
 use super::upload::{self, Upload};
 use crate::wall;
@@ -40,6 +41,8 @@ pub(super) struct Course {
     pub(super) mark: Mark,
     /// When its head was complete.
     pub(super) begun: Instant,
+    /// What the access log tells of it, if there is one.
+    pub(super) journal: Option<Box<Journal>>,
     /// The client was told that its connection ends.
     pub(super) closes: bool,
     /// The backend lets its connection live on.
@@ -197,6 +200,13 @@ impl<'r> Exchange<'r> {
         }
     }
 
+    /// Tells the log what was moved.
+    pub(super) fn tell(&mut self) {
+        if let Some(journal) = &mut self.course.journal {
+            journal.moved(self.upload.body_bytes, self.download.sent_bytes);
+        }
+    }
+
     /// Whether the client has been told nothing yet, so that poise may answer in the backend's place.
     pub(super) fn is_unanswered(&self) -> bool {
         !self.download.has_head() && !self.download.awaits_client()
@@ -263,7 +273,7 @@ fn is_gone(ctx: &WorkerContext, listener: ListenerId, generation: u64) -> bool {
 }
 
 impl Steering<'_> {
-    fn count(&self, head: &ResponseHead<'_, '_>) {
+    fn count(&mut self, head: &ResponseHead<'_, '_>) {
         let class = usize::from(head.status / 100) - 1;
         self.cells.responses[class].add(1);
         let listener = self.listener.live.worker(self.ctx.index);
@@ -271,6 +281,9 @@ impl Steering<'_> {
         let us = u64::try_from(self.course.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.cells.latency.record(us);
         listener.latency.record(us);
+        if let Some(journal) = &mut self.course.journal {
+            journal.answered(head.status, us);
+        }
     }
 
     /// What becomes of the persistence cookie; counted here.
@@ -288,6 +301,11 @@ impl Steering<'_> {
                     if cookie.has_room() { cells.set(1) } else { cells.too_long(1) }
                 }
             }
+        }
+        if let Some(journal) = &self.course.journal
+            && !matches!(binding, Binding::Off | Binding::Insert(_, None))
+        {
+            journal.binds();
         }
         binding
     }

@@ -3,23 +3,45 @@
 //!
 //! The status derives from the cause. It writes no socket and counts nothing. Called by `client`.
 
+use poise_core::http::onward::IdField;
 use poise_core::http::refusal::Refusal;
 use poise_ipc::cause::Cause;
 
-/// The reply for a cause, head and body; `None` where no answer is possible. A refusal says more than
-/// its cause: whoever wrote the client can find the fault by it.
-pub(super) fn reply(cause: Cause, refusal: Option<Refusal>, keep_alive: bool, head_only: bool) -> Option<Vec<u8>> {
+/// What a client is told, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    /// Why it is not served.
+    pub(super) cause: Cause,
+    /// What was wrong with its request: whoever wrote the client can find the fault by it.
+    pub(super) refusal: Option<Refusal>,
+    /// The connection lives on.
+    pub(super) keep_alive: bool,
+    /// The request was HEAD.
+    pub(super) head_only: bool,
+}
+
+impl Telling {
+    /// A cause alone.
+    pub(super) fn of(cause: Cause, keep_alive: bool, head_only: bool) -> Self {
+        Self { cause, refusal: None, keep_alive, head_only }
+    }
+}
+
+/// The reply to the request of this id, head and body; `None` where no answer is possible.
+pub(super) fn reply(telling: Telling, id: IdField<'_>) -> Option<Vec<u8>> {
+    let Telling { cause, .. } = telling;
     let status = cause.status()?;
-    let reason = reason(status);
-    let connection = if keep_alive { "" } else { "Connection: close\r\n" };
-    let why = refusal.map_or_else(String::new, |refusal| format!(": {refusal}"));
-    let body = format!("{status} {reason}: {cause}{why}\n");
+    let (reason, header, id) = (reason(status), id.name, String::from_utf8_lossy(id.value));
+    let connection = if telling.keep_alive { "" } else { "Connection: close\r\n" };
+    let phase = cause.phase().map_or_else(String::new, |phase| format!(" in phase {phase}"));
+    let why = telling.refusal.map_or_else(String::new, |refusal| format!(": {refusal}"));
+    let body = format!("{status} {reason}: {cause}{phase}{why}\nrequest {id}\n");
     let mut reply = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{connection}\r\n",
-        body.len()
+         Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{header}: {id}\r\n{connection}\r\n",
+        body.len(),
     );
-    if !head_only {
+    if !telling.head_only {
         reply.push_str(&body);
     }
     Some(reply.into_bytes())
@@ -28,14 +50,20 @@ pub(super) fn reply(cause: Cause, refusal: Option<Refusal>, keep_alive: bool, he
 fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
         408 => "Request Timeout",
+        413 => "Content Too Large",
         414 => "URI Too Long",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        508 => "Loop Detected",
         _ => "Internal Server Error",
     }
 }

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -74,6 +75,23 @@ impl Stream {
             Kind::Tls(_) => true,
             Kind::Client(stream) => stream.is_tls(),
         }
+    }
+
+    /// The version of TLS that it runs under, for logs.
+    pub(super) fn tls_version(&self) -> Option<&'static str> {
+        match &self.0 {
+            Kind::Plain(_) => None,
+            Kind::Tls(tls) => Some(match tls.session().protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "1.2",
+                _ => "1.3",
+            }),
+            Kind::Client(stream) => stream.tls_version(),
+        }
+    }
+
+    /// Whether it is a stream of HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.0, Kind::Client(_))
     }
 
     /// The TLS connection, where there is one.

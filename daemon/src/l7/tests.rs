@@ -1,13 +1,17 @@
 //! The parts of the relay that need no socket: what is held, what is granted, what is replied.
 
+use poise_core::http::onward::IdField;
 use poise_ipc::cause::Cause;
 use proptest::prelude::*;
 
 use super::download::Appetite;
 use super::exchange::body_patience_ms;
 use super::held::Held;
-use super::reply::reply;
+use super::reply::{Telling, reply};
 use super::{REQUESTS_PER_RETRY, RETRIES_BURST_MAX, SPARE_LEN_MAX, SPARE_MAX, WorkerState};
+
+/// The id of a request.
+const ID: IdField<'_> = IdField { name: "X-Request-Id", value: b"8f2c01d4-00-0000000001" };
 
 proptest! {
     #[test]
@@ -80,15 +84,20 @@ fn little_is_read_for_a_client_until_it_has_shown_that_it_takes_more() {
 fn replies_name_their_cause_and_have_the_status_of_their_cause() {
     for cause in Cause::ALL {
         let Some(status) = cause.status() else {
-            assert_eq!(reply(cause, None, true, false), None);
+            assert_eq!(reply(Telling::of(cause, true, false), ID), None);
             continue;
         };
-        let text = String::from_utf8(reply(cause, None, false, false).expect("it has a status")).expect("text");
+        let text =
+            String::from_utf8(reply(Telling::of(cause, false, false), ID).expect("it has a status")).expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && head.ends_with("Connection: close"), "{head}");
         assert!(head.contains(&format!("X-Poise-Cause: {cause}\r\n")), "{head}");
+        assert!(head.contains("X-Request-Id: 8f2c01d4-00-0000000001\r\n"), "{head}");
+        assert!(body.contains("request 8f2c01d4-00-0000000001\n"), "{body}");
+        assert_eq!(body.contains("in phase "), cause.phase().is_some(), "{body}");
+        assert!(status != 504 || cause.phase().is_some(), "{cause} names no phase");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
-        let head_only = reply(cause, None, true, true).expect("it has a status");
+        let head_only = reply(Telling::of(cause, true, true), ID).expect("it has a status");
         assert!(head_only.ends_with(b"\r\n\r\n") && !head_only.windows(6).any(|w| w == b"close\r"));
     }
 }

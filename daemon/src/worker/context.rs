@@ -24,8 +24,10 @@ use super::clock::Clock;
 use super::pacer::Pacer;
 use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
+use crate::access_log::Bell;
 use crate::loops::{Dials, Loops};
 use crate::published::Published;
+use crate::records::lines::LineSender;
 use crate::records::{Record, RecordSender};
 use crate::{l4, l7, tls, udp, wall};
 
@@ -46,6 +48,8 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// Connections of poised to itself.
     pub(crate) loops: Loops,
+    /// Its part of the access log.
+    pub(crate) logbook: l7::Logbook,
     /// The HTTP relay's own state on this worker.
     pub l7: l7::WorkerState,
     /// The TCP relay's.
@@ -83,6 +87,18 @@ pub(super) struct Shared {
     pub(super) accept_log: Throttle,
     /// What they have opened to poised itself.
     pub(super) dials: Arc<Dials>,
+    /// Wakes the writer of the access log.
+    pub(super) bell: Bell,
+    /// Begins the ids of requests of this process.
+    pub(super) process: u32,
+}
+
+/// The worker's ends of its rings.
+pub(super) struct Rings {
+    /// Records of work that ended badly.
+    pub(super) records: RecordSender,
+    /// Lines of the access log.
+    pub(super) lines: LineSender,
 }
 
 /// Where a worker is in its life.
@@ -109,13 +125,14 @@ pub enum Alarm {
 
 impl WorkerContext {
     /// The context of worker `index`.
-    pub(super) fn new(index: usize, records: RecordSender, shared: &Shared) -> Self {
+    pub(super) fn new(index: usize, rings: Rings, shared: &Shared) -> Self {
         Self {
             index,
             published: Arc::clone(&shared.published),
             scratch: Scratch::new(),
             clock: Clock::new(shared.start),
             loops: Loops::new(Arc::clone(&shared.dials)),
+            logbook: l7::Logbook::new(index, shared.process, rings.lines, shared.bell.clone()),
             l7: l7::WorkerState::default(),
             l4: l4::WorkerState::new(shared.budget.pipes_max),
             udp: udp::WorkerState::default(),
@@ -128,7 +145,7 @@ impl WorkerContext {
             budget: shared.budget,
             accept_log: shared.accept_log.clone(),
             phase: Cell::new(Phase::Serving),
-            records: RefCell::new(records),
+            records: RefCell::new(rings.records),
         }
     }
 

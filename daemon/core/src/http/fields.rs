@@ -93,9 +93,10 @@ impl Class {
     }
 }
 
-fn is_dashed(name: &[u8], other: &str) -> bool {
+/// Whether a name is another but for case and for `_` in place of `-`.
+pub(super) fn is_dashed(name: &[u8], other: &str) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    name.iter().map(|&byte| fold(byte)).eq(other.bytes())
+    name.len() == other.len() && name.iter().map(|&byte| fold(byte)).eq(other.bytes().map(fold))
 }
 
 /// Whether a byte may stand in a field name or method (RFC 9110 §5.6.2).

@@ -24,6 +24,25 @@ pub struct Forwarded<'a> {
     pub mode: ForwardedFor,
     /// Cookie whose values the backend gets back without the tokens before them.
     pub restores: Option<&'a str>,
+    /// The id of the request, when backends are told one.
+    pub id: Option<IdField<'a>>,
+}
+
+/// The field that tells a backend the id of a request; it replaces what the client sent under that
+/// name.
+#[derive(Clone, Copy, Debug)]
+pub struct IdField<'a> {
+    /// Its name, checked with the configuration.
+    pub name: &'a str,
+    /// The id.
+    pub value: &'a [u8],
+}
+
+impl IdField<'_> {
+    /// Whether a backend may take a field of this name for it.
+    fn is(&self, name: &str) -> bool {
+        super::fields::is_dashed(name.as_bytes(), self.name)
+    }
 }
 
 /// The address of a peer as text: made once per connection, written into every request.
@@ -89,6 +108,7 @@ impl RequestHead<'_, '_> {
             field(out, b"Host", host);
         }
         self.fields.write(out, |class, header| match class {
+            Class::Plain if forwarded.id.is_some_and(|id| id.is(header.name)) => false,
             Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name.as_bytes()),
             Class::Cookie => !holds_marks(header.value, forwarded.restores),
             Class::CacheControl => true,
@@ -99,6 +119,9 @@ impl RequestHead<'_, '_> {
         write_framing(self.framing, out);
         self.write_restored(forwarded.restores, out);
         self.write_forwarded(forwarded, out);
+        if let Some(id) = forwarded.id {
+            field(out, id.name.as_bytes(), id.value);
+        }
         self.write_connection(out);
         out.extend_from_slice(b"\r\n");
     }

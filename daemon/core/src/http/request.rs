@@ -105,6 +105,12 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         self.fields.values(Class::Te).any(|value| value.eq_ignore_ascii_case(b"trailers"))
     }
 
+    /// The first value of a field.
+    pub fn value(&self, name: &str) -> Option<&'b [u8]> {
+        let mut named = self.fields.iter().filter(|(_, header)| header.name.eq_ignore_ascii_case(name));
+        named.next().map(|(_, header)| header.value)
+    }
+
     /// The values of a cookie, from all `Cookie` fields.
     pub fn cookies(&self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
         self.fields.values(Class::Cookie).flat_map(move |field| cookie::values(field, name))

@@ -7,9 +7,11 @@
 
 use std::io::Write as _;
 
+use poise_ipc::persistence::PersistenceVerdict;
+
 use super::escape::{self, Out};
 use super::termination::{Stage, state};
-use super::{Bond, Entry, time};
+use super::{Entry, time};
 
 pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
     // A `Vec` takes all that is written to it.
@@ -69,12 +71,13 @@ fn counts(entry: &Entry<'_>, out: &mut Vec<u8>) {
 /// What the client's cookie was, and what the response did with it.
 fn cookie(entry: &Entry<'_>) -> [char; 2] {
     let came = match entry.bond {
-        Bond::Off => return ['-', '-'],
-        Bond::New => 'N',
-        Bond::Kept => 'V',
-        Bond::Invalid => 'I',
-        Bond::Expired => 'E',
-        Bond::Moved | Bond::Refused => 'D',
+        None => return ['-', '-'],
+        Some(PersistenceVerdict::New) => 'N',
+        Some(PersistenceVerdict::Kept) => 'V',
+        Some(PersistenceVerdict::Forged | PersistenceVerdict::Unknown) => 'I',
+        Some(PersistenceVerdict::IdleExpired) => 'E',
+        Some(PersistenceVerdict::LifeExpired) => 'O',
+        Some(PersistenceVerdict::Moved | PersistenceVerdict::Refused) => 'D',
     };
     [came, if entry.binds { 'I' } else { 'N' }]
 }

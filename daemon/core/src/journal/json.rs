@@ -4,6 +4,8 @@
 
 use std::io::Write as _;
 
+use poise_ipc::persistence::PersistenceVerdict;
+
 use super::escape::{self, Out};
 use super::{Entry, time};
 
@@ -24,7 +26,8 @@ pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
     outcome(entry, out);
     times(entry, out);
     out.text(",\"retries\":").number(entry.retries.into());
-    out.text(",\"persistence\":\"").text(entry.bond.word()).text("\"");
+    let bond = entry.bond.map_or("off", PersistenceVerdict::word);
+    out.text(",\"persistence\":\"").text(bond).text("\"");
     if entry.binds {
         out.text(",\"binds\":true");
     }

@@ -27,7 +27,7 @@ fn entry<'a>() -> Entry<'a> {
         bytes_out: 2_750,
         times: Times { queue_us: Some(0), connect_us: Some(30_100), first_byte_us: Some(99_400), total_us: 109_000 },
         retries: 1,
-        bond: Bond::Kept,
+        bond: Some(PersistenceVerdict::Kept),
         binds: false,
         tls: Some("1.3"),
         load: Load { listener: 7, backend: 3, queued: 2 },
@@ -80,7 +80,7 @@ fn a_request_that_could_not_be_read_has_a_line_too() {
         cause: Some(Cause::BadRequest),
         stage: Stage::Request,
         times: Times { total_us: 5_000, ..Times::default() },
-        bond: Bond::Off,
+        bond: None,
         tls: None,
         ..entry()
     };

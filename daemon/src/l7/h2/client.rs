@@ -28,7 +28,8 @@ pub(in super::super) struct ClientStream {
     request: Incoming,
     response: Response,
     asked: Asked,
-    is_tls: bool,
+    /// The version of TLS that its connection runs under.
+    tls: Option<&'static str>,
 }
 
 /// How far the response is.
@@ -52,14 +53,24 @@ impl std::fmt::Debug for Response {
 
 impl ClientStream {
     /// A stream whose request has this head; `body` is absent when nothing follows it.
-    pub(super) fn new(request: Incoming, respond: SendResponse<Bytes>, head_only: bool, is_tls: bool) -> Self {
+    pub(super) fn new(
+        request: Incoming,
+        respond: SendResponse<Bytes>,
+        head_only: bool,
+        tls: Option<&'static str>,
+    ) -> Self {
         let response = Response::Head(respond, Vec::new(), Scanner::default());
-        Self { request, response, asked: Asked { head: head_only, ..Asked::default() }, is_tls }
+        Self { request, response, asked: Asked { head: head_only, ..Asked::default() }, tls }
     }
 
     /// Whether its connection runs under TLS.
     pub(in super::super) fn is_tls(&self) -> bool {
-        self.is_tls
+        self.tls.is_some()
+    }
+
+    /// The version of TLS that its connection runs under.
+    pub(in super::super) fn tls_version(&self) -> Option<&'static str> {
+        self.tls
     }
 
     /// Reads what there is of the request. After its end there is nothing, until the response is

@@ -47,7 +47,7 @@ struct Edge {
     /// Number of the plan that the listener was taken from.
     generation: u64,
     peer: SocketAddr,
-    is_tls: bool,
+    tls: Option<&'static str>,
     watch: Watch,
     streams: Rc<Streams>,
     verdict: Rc<Cell<Verdict>>,
@@ -74,7 +74,7 @@ pub(in super::super) async fn serve(
     ahead: Held,
 ) {
     let watch = ctx.watch(listener.settings.head_timeout_ms);
-    let is_tls = stream.is_tls();
+    let tls = stream.tls_version();
     let (io, verdict) = Io::new(&ctx, stream, ahead);
     let streams = Rc::new(Streams::default());
     streams.rests_since_ms.set(ctx.clock.now_ms());
@@ -83,7 +83,7 @@ pub(in super::super) async fn serve(
         ctx,
         listener,
         peer,
-        is_tls,
+        tls,
         watch,
         streams,
         verdict,
@@ -235,7 +235,7 @@ impl Edge {
         }
         let chunked = !asked.headers.contains_key(header::CONTENT_LENGTH);
         let request = Incoming::new(head, (!is_whole).then_some(body), chunked);
-        let stream = ClientStream::new(request, respond, asked.method == Method::HEAD, self.is_tls);
+        let stream = ClientStream::new(request, respond, asked.method == Method::HEAD, self.tls);
         let open = OpenStream::new(self);
         let mut relay = Relay::new(Rc::clone(&self.ctx), Arc::clone(&self.listener), stream.into(), self.peer);
         // It ends with the connection: then it reads and writes nothing but errors.

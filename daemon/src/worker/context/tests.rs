@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::published::Publisher;
-use crate::records::ring;
+use crate::records::{lines, ring};
 
 fn context() -> Rc<WorkerContext> {
     context_within(Budget::of(1_024, 1))
@@ -12,7 +12,7 @@ fn context() -> Rc<WorkerContext> {
 
 /// A context of an empty plan, with no thread around it.
 pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
-    let (records, _) = ring(1);
+    let rings = Rings { records: ring(1).0, lines: lines::ring(1).0 };
     let published = Publisher::new().published();
     let shared = Shared {
         published,
@@ -22,8 +22,10 @@ pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
         budget,
         accept_log: Throttle::default(),
         dials: Arc::default(),
+        bell: Bell::default(),
+        process: 1,
     };
-    Rc::new(WorkerContext::new(0, records, &shared))
+    Rc::new(WorkerContext::new(0, rings, &shared))
 }
 
 async fn with_sweep<F: Future>(ctx: &Rc<WorkerContext>, work: F) -> F::Output {

@@ -17,7 +17,7 @@ fn forward(head: &str, mode: ForwardedFor) -> String {
     let mut out = Vec::new();
     let client: IpAddr = "::ffff:192.0.2.7".parse().expect("an address");
     let head = RequestHead::parse(head.as_bytes(), &mut store).expect("a good head");
-    head.write(Forwarded { client: &PeerText::new(client), mode, restores: Some("SID") }, &mut out);
+    head.write(Forwarded { client: &PeerText::new(client), mode, restores: Some("SID"), id: None }, &mut out);
     String::from_utf8(out).expect("text in, text out")
 }
 
