@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use poise_ipc::model::{Persistence, Protocol};
 
@@ -218,11 +219,7 @@ fn a_client_that_has_ended_its_side_still_gets_its_response() {
 
 #[test]
 fn an_old_client_gets_its_response_until_close_or_kept_alive() {
-    let backend = Scripted::new(|mut stream| {
-        let (head, _) = read_message(&mut stream).expect("a request");
-        assert!(head.starts_with("GET / HTTP/1.0\r\n") && field(&head, "connection") == Some("close"), "{head}");
-        send(&mut stream, &ok("a"));
-    });
+    let backend = Named::new("a");
     let rig = http(&[backend.address]);
     let mut client = rig.connect();
     for _ in 0..2 {
@@ -232,6 +229,46 @@ fn an_old_client_gets_its_response_until_close_or_kept_alive() {
     let (head, _) = ask(&mut client, "GET / HTTP/1.0\r\n\r\n");
     assert_eq!(field(&head, "connection"), Some("close"));
     assert_eq!(read_to_end(&mut client).expect("an orderly end"), b"");
+    let lone = backend.requests().pop().expect("a request");
+    assert!(lone.starts_with("GET / HTTP/1.0\r\n") && field(&lone, "connection") == Some("keep-alive"), "{lone}");
+}
+
+#[test]
+fn old_clients_share_connections_to_the_backend_and_get_no_chunks() {
+    let backend = Scripted::new(|mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
+            assert!(head.starts_with("GET / HTTP/1.1\r\n") && field(&head, "connection").is_none(), "{head}");
+            send(&mut stream, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            for piece in ["5\r\nhello\r", "\n6\r\n wor", "ld\r\n0\r\nA: b\r\n\r\n"] {
+                std::thread::sleep(Duration::from_millis(1));
+                send(&mut stream, piece);
+            }
+        }
+    });
+    let rig = http(&[backend.address]);
+    for request in ["GET / HTTP/1.0\r\nHost: h\r\n\r\n", "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"]
+    {
+        let mut client = rig.connect();
+        send(&mut client, request);
+        let head = read_head(&mut client).expect("a response");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert_eq!((field(&head, "transfer-encoding"), field(&head, "connection")), (None, Some("close")));
+        assert_eq!(read_to_end(&mut client).expect("an orderly end"), b"hello world");
+    }
+    assert_eq!(backend.connections(), 1);
+}
+
+#[test]
+fn an_old_client_is_not_told_that_a_broken_response_is_whole() {
+    let backend = Scripted::new(|mut stream| {
+        let _ = read_message(&mut stream);
+        send(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    });
+    let rig = http(&[backend.address]);
+    let mut client = rig.connect();
+    send(&mut client, "GET / HTTP/1.0\r\nHost: h\r\n\r\n");
+    assert!(read_head(&mut client).expect("a response").starts_with("HTTP/1.1 200"));
+    assert!(read_to_end(&mut client).is_err(), "cut short is a reset");
 }
 
 #[test]
@@ -315,6 +352,7 @@ fn shares_are_exact_over_keep_alive_clients() {
 mod garbage;
 mod hostile;
 mod load;
+mod patience;
 mod refusals;
 mod sequences;
 mod troubles;

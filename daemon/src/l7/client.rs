@@ -266,8 +266,14 @@ impl Relay {
             journal.begins(&self.listener.group.name, visit.as_ref(), pick.as_ref().ok());
         }
         let course = Course {
-            asked: Asked { head: head.is_head(), switch: head.switches, http10: !head.is_http11 },
+            asked: Asked {
+                head: head.is_head(),
+                switch: head.switches,
+                http10: !head.is_http11,
+                as_http10: !head.goes_as_http11(),
+            },
             keep_alive: head.keep_alive,
+            expects_continue: head.expects_continue,
             is_idempotent: head.is_idempotent(),
             mark: visit.map(|visit| visit.mark).unwrap_or_default(),
             begun,

@@ -72,6 +72,7 @@ pub(super) struct Download {
 
 enum Stage {
     Head,
+    /// The body as it comes, and its framing for the client.
     Body(Body, Framing),
 }
 
@@ -139,10 +140,9 @@ impl Download {
         matches!(self.stage, Stage::Body(..))
     }
 
-    /// Grows with everything that comes, but for parts of heads: a head that drips is not waited for
-    /// any longer than one that does not come.
-    pub(super) fn progress(&self) -> u64 {
-        if self.has_head() { self.received_bytes } else { self.interim_count.into() }
+    /// Whether an interim head has arrived.
+    pub(super) fn has_interim(&self) -> bool {
+        self.interim_count > 0
     }
 
     /// Whether all of it has reached the client's socket.
@@ -206,10 +206,9 @@ impl Download {
             self.received_bytes += count as u64;
             scratch[HEAD_ROOM..kept].copy_from_slice(self.part.bytes());
             let end = kept + count;
-            if let Stage::Body(body, _) = &mut self.stage {
-                let used = body.push(&scratch[kept..end])?;
-                self.has_excess = used < count;
-                return self.send(cx, sides, &scratch[kept..kept + used], steer.closes());
+            if self.has_head() {
+                let len = self.follow(&mut scratch[kept..end])?;
+                return self.send(cx, sides, &scratch[kept..kept + len], steer.closes());
             }
             let mut out = ctx.l7.buffer();
             let outcome = self.read_heads(&mut scratch[..end], &mut out, steer);
@@ -237,7 +236,6 @@ impl Download {
         steer: &mut impl Steer,
     ) -> Result<std::ops::Range<usize>, Loss> {
         let mut at = HEAD_ROOM;
-        let mut body_len = 0;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
             let Some(len) = self.scanner.scan(&scratch[at..])? else {
@@ -252,20 +250,29 @@ impl Download {
             self.scanner = Scanner::default();
             self.part = Held::default();
         }
-        if let Stage::Body(body, _) = &mut self.stage {
-            match body.push(&scratch[at..]) {
-                Ok(len) => body_len = len,
-                Err(refusal) => {
-                    // Nothing of this head has left: the client can still be told what is wrong.
-                    self.stage = Stage::Head;
-                    return Err(Loss::Refused(refusal));
-                }
+        let body_len = match self.follow(&mut scratch[at..]) {
+            Ok(len) => len,
+            Err(refusal) => {
+                // Nothing of this head has left: the client can still be told what is wrong.
+                self.stage = Stage::Head;
+                return Err(refusal.into());
             }
-            self.has_excess = at + body_len < scratch.len();
-        }
+        };
         let start = at.checked_sub(out.len()).ok_or(Cause::Internal)?;
         scratch[start..at].copy_from_slice(out);
         Ok(start..at + body_len)
+    }
+
+    /// Follows the body over what was read; returns how much of it, from the beginning, goes on.
+    fn follow(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
+        let len = bytes.len();
+        let Stage::Body(body, framing) = &mut self.stage else { return Ok(0) };
+        let (used, kept) = match framing {
+            Framing::UntilClose => body.push_bare(bytes)?,
+            _ => body.push(bytes).map(|used| (used, used))?,
+        };
+        self.has_excess = used < len;
+        Ok(kept)
     }
 
     fn read_head(&mut self, bytes: &[u8], out: &mut Vec<u8>, steer: &mut impl Steer) -> Result<(), Loss> {
@@ -284,7 +291,7 @@ impl Download {
         }
         let returned = steer.final_head(&head);
         head.write(returned, out);
-        self.stage = Stage::Body(Body::new(head.framing), head.framing);
+        self.stage = Stage::Body(Body::new(head.framing), head.framing_onward());
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use super::client::Relay;
 use super::download::{self, Download, Loss, Steer};
 use super::journal::Journal;
 use super::outbound::Link;
+use super::stream::End;
 use super::upload::{self, Upload};
 use crate::wall;
 use crate::worker::{Alarm, Phase, WorkerContext};
@@ -35,6 +36,8 @@ pub(super) struct Course {
     pub(super) asked: Asked,
     /// The client lets its connection live on.
     pub(super) keep_alive: bool,
+    /// The client may wait for 100 (Continue) before it sends the body.
+    pub(super) expects_continue: bool,
     /// Sending it twice does what sending it once does.
     pub(super) is_idempotent: bool,
     /// What the request's cookie said.
@@ -51,14 +54,30 @@ pub(super) struct Course {
     pub(super) is_tunnel: bool,
 }
 
+/// How long a client that has ended its side may wait for its response, in milliseconds. TCP tells
+/// nobody whether it still reads or has gone, and most have gone.
+const HALF_CLOSED_MS: u32 = 5_000;
+
 /// What an exchange waits for when nothing moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     Nothing,
     Body,
     Backend,
+    /// The same, for a client that may have gone.
+    BackendAlone,
     Client,
     Tunnel,
+}
+
+/// What is known of a client that waits for its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Silently,
+    /// It has sent what belongs to later requests, behind which no end is seen.
+    Impatiently,
+    /// It has ended its side.
+    HalfClosed,
 }
 
 /// One request and its response under way.
@@ -68,13 +87,15 @@ pub(super) struct Exchange<'r> {
     pub(super) course: &'r mut Course,
     pub(super) download: Download,
     wait: Wait,
+    waiting: Waiting,
     is_finished: bool,
 }
 
 impl<'r> Exchange<'r> {
     /// A request that is sent over this connection.
     pub(super) fn new(link: Link, upload: &'r mut Upload, course: &'r mut Course) -> Self {
-        Self { link, upload, course, download: Download::new(), wait: Wait::Nothing, is_finished: false }
+        let (wait, waiting) = (Wait::Nothing, Waiting::Silently);
+        Self { link, upload, course, download: Download::new(), wait, waiting, is_finished: false }
     }
 
     /// Moves what can be moved; ready when the response is complete.
@@ -82,7 +103,7 @@ impl<'r> Exchange<'r> {
     /// # Errors
     /// [`Loss`] when it will never be.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Poll<Result<(), Loss>> {
-        let moved_before = self.moved_bytes();
+        let moved_before = self.progress();
         match self.link.leaving() {
             Leaving::Reset => return Poll::Ready(Err(Loss::Because(Cause::Drained))),
             Leaving::Close if self.course.is_tunnel => return Poll::Ready(Err(Loss::Because(Cause::Drained))),
@@ -95,8 +116,9 @@ impl<'r> Exchange<'r> {
         if relay.client.is_reset(cx) {
             return Poll::Ready(Err(Loss::Because(Cause::ClientClosed)));
         }
-        let wait = self.waits_for();
-        if wait != self.wait || moved_before != self.moved_bytes() || relay.paces.are_waiting() {
+        self.look_at_client(cx, relay)?;
+        let wait = self.waits_for(&relay.listener);
+        if wait != self.wait || moved_before != self.progress() || relay.paces.are_waiting() {
             self.wait = wait;
             relay.watch.rearm(self.patience_ms(&relay.listener));
         }
@@ -152,8 +174,25 @@ impl<'r> Exchange<'r> {
         self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite, pace }, &mut steering)
     }
 
-    fn moved_bytes(&self) -> u64 {
-        self.upload.sent_bytes + self.upload.body_bytes + self.download.progress() + self.download.sent_bytes
+    /// Grows with whatever moves. A head that drips in is no progress until it is complete.
+    fn progress(&self) -> u64 {
+        let received_bytes = if self.download.has_head() { self.download.received_bytes } else { 0 };
+        self.upload.sent_bytes + self.upload.body_bytes + received_bytes + self.download.sent_bytes
+    }
+
+    /// Looks whether the client is still there while its response has not begun: the backend need
+    /// not work for one that is gone.
+    fn look_at_client(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
+        if self.waiting != Waiting::Silently || self.download.has_head() || !self.upload.is_received() {
+            return Ok(());
+        }
+        match relay.client.poll_end(cx) {
+            Poll::Pending => {}
+            Poll::Ready(End::Failed) => return Err(Loss::Because(Cause::ClientClosed)),
+            Poll::Ready(End::Ended) => self.waiting = Waiting::HalfClosed,
+            Poll::Ready(End::Speaks) => self.waiting = Waiting::Impatiently,
+        }
+        Ok(())
     }
 
     /// Whether nothing is left to do. In a tunnel each side ends alone, as in TCP.
@@ -167,22 +206,34 @@ impl<'r> Exchange<'r> {
         self.is_finished && self.upload.is_over()
     }
 
-    fn waits_for(&self) -> Wait {
+    fn waits_for(&self, listener: &ListenerPlan) -> Wait {
+        let has_head = self.download.has_head();
         if self.course.is_tunnel {
             Wait::Tunnel
         } else if self.download.awaits_client() {
             Wait::Client
-        } else if self.upload.awaits_client() && !self.download.has_head() {
+        } else if self.upload.awaits_client() && !has_head && !self.awaits_continue() {
             Wait::Body
+        } else if self.waiting == Waiting::HalfClosed
+            && !has_head
+            && listener.settings.response_timeout_ms > HALF_CLOSED_MS
+        {
+            Wait::BackendAlone
         } else {
             Wait::Backend
         }
+    }
+
+    /// Whether the client waits for the backend's word before it sends the body.
+    fn awaits_continue(&self) -> bool {
+        self.course.expects_continue && self.upload.body_bytes == 0 && !self.download.has_interim()
     }
 
     /// How long it may wait, in milliseconds.
     fn patience_ms(&self, listener: &ListenerPlan) -> u32 {
         match self.wait {
             Wait::Backend | Wait::Nothing => listener.settings.response_timeout_ms,
+            Wait::BackendAlone => HALF_CLOSED_MS,
             Wait::Client | Wait::Tunnel => listener.settings.idle_timeout_ms,
             Wait::Body => {
                 let spent_ms = u64::try_from(self.course.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -196,6 +247,7 @@ impl<'r> Exchange<'r> {
         match self.wait {
             Wait::Body => Cause::RequestTimeout,
             Wait::Backend | Wait::Nothing => Cause::ResponseTimeout,
+            Wait::BackendAlone => Cause::ClientClosed,
             Wait::Client | Wait::Tunnel => Cause::IdleTimeout,
         }
     }
@@ -251,10 +303,10 @@ impl Steer for Steering<'_> {
         self.count(head);
         let course = &mut *self.course;
         course.is_tunnel = head.switches();
-        course.reuses = head.keep_alive && !course.asked.http10;
+        course.reuses = head.keep_alive;
         course.closes = self.is_final
             || !course.keep_alive
-            || head.framing == Framing::UntilClose
+            || head.framing_onward() == Framing::UntilClose
             || self.ctx.phase() != Phase::Serving
             || is_gone(self.ctx, self.listener.id, self.generation);
         let connection = match (course.closes, course.asked.http10) {

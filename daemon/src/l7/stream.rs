@@ -38,6 +38,17 @@ enum Kind {
     Client(Box<ClientStream>),
 }
 
+/// What is found where nobody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Bytes.
+    Speaks,
+    /// The end of the stream: the peer will say nothing more, and may have gone.
+    Ended,
+    /// A connection that was reset or broke.
+    Failed,
+}
+
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Self {
         Self(Kind::Plain(socket))
@@ -170,6 +181,21 @@ impl Stream {
         }
     }
 
+    /// Ready when the peer has ended or said something, without taking it. As long as the runtime
+    /// knows of no event this makes no system call.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        match &mut self.0 {
+            Kind::Plain(socket) => socket.poll_peek(cx, &mut ReadBuf::new(&mut [0; 1])).map(|peeked| match peeked {
+                Ok(0) => End::Ended,
+                Ok(_) => End::Speaks,
+                Err(_) => End::Failed,
+            }),
+            Kind::Tls(tls) => tls.poll_end(cx),
+            // It is asked whether it was reset.
+            Kind::Client(_) => Poll::Pending,
+        }
+    }
+
     /// Whether nothing has arrived that somebody would have to read: neither the end of the stream
     /// nor bytes that nobody asked for. As long as the runtime knows of no event this makes no
     /// system call.
@@ -191,7 +217,8 @@ impl Stream {
     pub(super) fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
             Kind::Client(stream) => stream.poll_gone(cx).is_ready(),
-            Kind::Plain(_) | Kind::Tls(_) => self.socket().is_some_and(|socket| has_left(cx, socket)),
+            Kind::Plain(socket) => has_left(cx, socket),
+            Kind::Tls(tls) => matches!(tls.poll_end(cx), Poll::Ready(End::Ended | End::Failed)),
         }
     }
 

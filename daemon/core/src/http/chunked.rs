@@ -76,6 +76,31 @@ impl Chunks {
         Ok(at)
     }
 
+    /// As [`Chunks::push`], for a reader that knows no chunks: moves the data among the bytes to
+    /// their beginning. Returns how many bytes were taken, and how many of data there are.
+    ///
+    /// # Errors
+    /// As [`Chunks::push`].
+    pub fn push_bare(&mut self, bytes: &mut [u8]) -> Result<(usize, usize), Refusal> {
+        let (mut at, mut kept) = (0, 0);
+        while at < bytes.len() && self.step != Step::Complete {
+            let run = self.run(&bytes[at..]);
+            at += match run {
+                Ok(Run::Data(len)) => {
+                    bytes.copy_within(at..at + len, kept);
+                    kept += len;
+                    len
+                }
+                Ok(Run::Framing(len) | Run::Trailers(len)) => len,
+                Err(refusal) => {
+                    self.left += at as u64;
+                    return Err(refusal);
+                }
+            };
+        }
+        Ok((at, kept))
+    }
+
     /// Which of the bytes pushed last broke the coding, counted from 0.
     pub fn broken_at(&self) -> u64 {
         self.left
@@ -96,7 +121,7 @@ impl Chunks {
             if (self.step == Step::Trailers) != in_trailers {
                 break;
             }
-            self.byte(bytes[at])?;
+            self.byte(bytes[at]).inspect_err(|_| self.left = at as u64)?;
             at += 1;
         }
         Ok(if in_trailers { Run::Trailers(at) } else { Run::Framing(at) })

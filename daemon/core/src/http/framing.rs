@@ -79,6 +79,20 @@ impl Body {
         }
     }
 
+    /// As [`Body::push`], for a reader that knows no chunks: what the body carries is moved to the
+    /// beginning of `bytes`. Returns how many bytes were taken, and how many of them are left.
+    ///
+    /// # Errors
+    /// As [`Body::push`].
+    pub fn push_bare(&mut self, bytes: &mut [u8]) -> Result<(usize, usize), Refusal> {
+        let State::Chunked(chunks) = &mut self.0 else { return self.push(bytes).map(|used| (used, used)) };
+        let pushed = chunks.push_bare(bytes)?;
+        if chunks.is_complete() {
+            self.0 = State::Complete;
+        }
+        Ok(pushed)
+    }
+
     /// Whether the whole body has been pushed.
     #[inline]
     pub fn is_complete(&self) -> bool {

@@ -130,8 +130,7 @@ impl RequestHead<'_, '_> {
         out.extend_from_slice(self.method);
         out.extend_from_slice(if self.target.needs_slash { b" /" } else { b" " });
         out.extend_from_slice(self.target.path);
-        // HTTP/1.0 stays HTTP/1.0, so that the backend will not answer in chunks.
-        out.extend_from_slice(if self.is_http11 { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
+        out.extend_from_slice(if self.goes_as_http11() { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" });
     }
 
     /// Cookies that carry a token of ours in the backend's own value.
@@ -161,7 +160,8 @@ impl RequestHead<'_, '_> {
 
     fn write_connection(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(match (self.is_http11, self.switches, self.takes_trailers()) {
-            (false, ..) => b"Connection: close\r\n".as_slice(),
+            (false, ..) if self.goes_as_http11() => b"".as_slice(),
+            (false, ..) => b"Connection: keep-alive\r\n",
             (true, true, _) => b"Connection: upgrade\r\nUpgrade: websocket\r\n",
             (true, false, true) => b"Connection: TE\r\nTE: trailers\r\n",
             (true, false, false) => b"",
@@ -180,11 +180,12 @@ impl ResponseHead<'_, '_> {
         out.extend_from_slice(b"\r\n");
         self.fields.write(out, |class, header| match class {
             Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
+            Class::TransferEncoding if self.is_bare => false,
             Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
             Class::SetCookie if returned.binding.takes(header.value) => false,
             _ => !self.fields.is_listed(header.name.as_bytes()),
         });
-        write_framing(self.framing, out);
+        write_framing(self.framing_onward(), out);
         self.write_binding(returned.binding, out);
         out.extend_from_slice(match returned.connection {
             _ if self.switches() => b"Connection: upgrade\r\nUpgrade: websocket\r\n".as_slice(),

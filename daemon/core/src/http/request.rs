@@ -80,6 +80,12 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         matches!(self.method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE")
     }
 
+    /// Whether the backend is asked as HTTP/1.1. An HTTP/1.0 client is no reason not to, since that
+    /// would cost a connection for each of its requests; only a host has to be known.
+    pub fn goes_as_http11(&self) -> bool {
+        self.is_http11 || self.host.is_some()
+    }
+
     /// Whether the response will have no body whatever its fields say.
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"

@@ -10,13 +10,16 @@ use super::refusal::Refusal;
 
 /// What of a request bears on the reading of its response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one request")]
 pub struct Asked {
     /// The method was HEAD: there is no body.
     pub head: bool,
     /// The request asked for a WebSocket: 101 is an answer.
     pub switch: bool,
-    /// The request was HTTP/1.0: the client cannot read chunks.
+    /// The client speaks HTTP/1.0: it can read neither chunks nor interim responses.
     pub http10: bool,
+    /// The backend was asked as HTTP/1.0: it must not answer in chunks.
+    pub as_http10: bool,
 }
 
 /// One response head. Borrows the bytes it was read from.
@@ -27,6 +30,8 @@ pub struct ResponseHead<'h, 'b> {
     pub framing: Framing,
     /// Whether the backend lets the connection live on.
     pub keep_alive: bool,
+    /// The client cannot read chunks: a body in chunks goes to it bare, until the connection ends.
+    pub is_bare: bool,
     pub(super) reason: &'b [u8],
     pub(super) fields: Fields<'h, 'b>,
 }
@@ -60,7 +65,13 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
         let is_http11 = version == 1;
         let framing = framing(&fields, status, is_http11, asked)?;
         let keep_alive = is_http11 && !fields.options.close && framing != Framing::UntilClose;
-        Ok(Self { status, framing, keep_alive, reason: reason.as_bytes(), fields })
+        let is_bare = asked.http10;
+        Ok(Self { status, framing, keep_alive, is_bare, reason: reason.as_bytes(), fields })
+    }
+
+    /// How its body is framed for the client.
+    pub fn framing_onward(&self) -> Framing {
+        if self.is_bare && self.framing == Framing::Chunked { Framing::UntilClose } else { self.framing }
     }
 
     /// A 1xx other than 101: another head follows.
@@ -105,7 +116,7 @@ fn framing(fields: &Fields<'_, '_>, status: u16, is_http11: bool, asked: Asked) 
         204 if chunked || fields.length.is_some_and(|length| length > 0) => Err(Refusal::BodyForbidden),
         100..=199 | 204 | 304 => Ok(Framing::None),
         _ if asked.head => Ok(Framing::None),
-        _ if chunked && asked.http10 => Err(Refusal::Coding),
+        _ if chunked && asked.as_http10 => Err(Refusal::Coding),
         _ if chunked => Ok(Framing::Chunked),
         _ => Ok(fields.length_framing().unwrap_or(Framing::UntilClose)),
     }

@@ -5,7 +5,7 @@
 //! certificate. Called by `stream`.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice, Read as _, Write as _};
+use std::io::{self, BufRead as _, IoSlice, Read as _, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::{is_silent, poll_read};
+use super::{End, is_silent, poll_read};
 use crate::worker::Source as _;
 
 /// Bytes that are read from a socket at once, when there is room for what they hold: four full
@@ -238,6 +238,23 @@ impl Tls {
             }
         }
         false
+    }
+
+    /// Finds the end as [`super::Stream::poll_end`] does; what is for TLS alone is dealt with.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..QUIET_READS_MAX {
+            if !self.session.wants_read() {
+                let speaks = self.session.reader().fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+                return Poll::Ready(if speaks { End::Speaks } else { End::Ended });
+            }
+            match self.session.read_tls(&mut Polled { cx, socket: &mut self.socket }) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Ok(0) => return Poll::Ready(End::Ended),
+                Ok(_) if self.process(cx).is_ok() => {}
+                _ => return Poll::Ready(End::Failed),
+            }
+        }
+        Poll::Ready(End::Speaks)
     }
 
     /// Ready when there is something to read, be it within rustls.

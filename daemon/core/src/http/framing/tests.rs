@@ -50,7 +50,35 @@ fn mangled() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Takes a body out of its chunks in pieces of `step`.
+fn bare(bytes: &[u8], step: usize) -> Result<(usize, Vec<u8>), Refusal> {
+    let mut body = Body::new(Framing::Chunked);
+    let (mut taken, mut out) = (0, Vec::new());
+    for piece in bytes.chunks(step) {
+        let mut piece = piece.to_vec();
+        let (used, kept) = body.push_bare(&mut piece)?;
+        out.extend_from_slice(&piece[..kept]);
+        taken += used;
+    }
+    Ok((taken, out))
+}
+
 proptest! {
+    #[test]
+    fn a_bare_body_is_what_its_chunks_carry(
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..6),
+        step in 1usize..50,
+    ) {
+        let bytes = coded(&chunks, "A: b\r\n");
+        prop_assert_eq!(bare(&bytes, step), Ok((bytes.len(), chunks.concat())));
+    }
+
+    #[test]
+    fn a_bare_body_ends_where_the_other_does(bytes in mangled(), step in 1usize..50) {
+        let (taken, bare) = (follow(Framing::Chunked, &bytes, step), bare(&bytes, step));
+        prop_assert_eq!(bare.map(|(taken, _)| taken), taken.map(|(taken, _)| taken));
+    }
+
     #[test]
     fn any_split_gives_the_same_result(bytes in mangled(), step in 1usize..50, length in 0u64..60) {
         prop_assert_eq!(follow(Framing::Chunked, &bytes, step), chunked(&bytes));

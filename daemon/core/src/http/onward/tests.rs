@@ -79,7 +79,7 @@ fn the_client_cannot_lie_about_itself() {
 fn an_old_client_makes_an_old_request() {
     let sent =
         forward("GET / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\n", ForwardedFor::Replace);
-    assert_eq!(sent, format!("GET / HTTP/1.0\r\n{CLIENT}Connection: close\r\n\r\n"));
+    assert_eq!(sent, format!("GET / HTTP/1.0\r\n{CLIENT}Connection: keep-alive\r\n\r\n"));
 }
 
 #[test]

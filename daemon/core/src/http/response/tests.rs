@@ -59,8 +59,11 @@ fn the_framing_follows_status_method_and_fields() {
     assert_eq!(answer(103, "Content-Length: 1\r\n"), Err(Refusal::BodyForbidden));
     let head = Asked { head: true, ..Asked::default() };
     assert_eq!(parse("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", head), Ok((Framing::None, true)));
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let as_http10 = Asked { http10: true, as_http10: true, ..Asked::default() };
+    assert_eq!(parse(chunked, as_http10), Err(Refusal::Coding));
     let http10 = Asked { http10: true, ..Asked::default() };
-    assert_eq!(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", http10), Err(Refusal::Coding));
+    assert_eq!(parse(chunked, http10), Ok((Framing::Chunked, true)), "its connection lives on, the client's does not");
 }
 
 #[test]
