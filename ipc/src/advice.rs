@@ -1,10 +1,11 @@
 //! Findings: advice on a valid configuration, each with its code, subject and remedy.
 //!
-//! The rules stand in `groups`, `listeners`, `loops` and `ports`. A configuration of defaults with a backend of weight
+//! The rules stand in `cookies`, `groups`, `listeners`, `loops` and `ports`. A configuration of defaults with a backend of weight
 //! has no finding. What makes a configuration invalid is a fault (`validate`).
 
 mod balance;
 mod certificates;
+mod cookies;
 mod groups;
 mod listeners;
 mod loops;
@@ -39,6 +40,7 @@ pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
     for (name, listener) in &config.listeners {
         listeners::judge(&mut findings, config, name, listener);
         ports::judge(&mut findings, config, name, listener);
+        cookies::judge(&mut findings, config, (name, &format!("listeners.{name}")), listener);
     }
     loops::judge(&mut findings, config, site);
     findings.sort_by_key(|finding| Reverse(finding.severity));

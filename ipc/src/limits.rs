@@ -108,6 +108,8 @@ pub const COOKIE_TIMEOUT_MS_REFERENCE_MAX: u32 = 86_400_000;
 pub const COOKIE_NAME_DEFAULT: &str = "SERVERID";
 /// The whole host.
 pub const COOKIE_PATH_DEFAULT: &str = "/";
+/// Beginnings of names with which browsers keep only Secure cookies (RFC 6265bis section 4.1.3).
+pub const COOKIE_PREFIXES_SECURE: [&str; 2] = ["__Secure-", "__Host-"];
 /// Characters of a cookie name.
 pub const COOKIE_NAME_LEN_MAX: usize = 64;
 

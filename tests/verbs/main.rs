@@ -11,3 +11,4 @@ mod exits;
 mod files;
 mod listings;
 mod streams;
+mod trial;

@@ -1,5 +1,6 @@
 //! Advice on a listener: its persistence, its scheduler beside it, settings without effect.
 
+use super::cookies::PERSISTENCE_SHORT_MS;
 use super::groups::{outside, without_effect};
 use super::{Finding, Severity, balance};
 use crate::model::{
@@ -7,9 +8,6 @@ use crate::model::{
 };
 use crate::text::{Object, duration_text};
 use crate::{Config, Name, limits};
-
-/// Persistence shorter than this ends between two clicks (S-49), in milliseconds.
-const PERSISTENCE_SHORT_MS: u32 = 60_000;
 
 /// Adds what there is to say about a listener.
 pub(super) fn judge(findings: &mut Vec<Finding>, config: &Config, name: &Name, listener: &Listener) {
@@ -130,7 +128,7 @@ fn foreign_persistence(findings: &mut Vec<Finding>, path: &str, persistence: &Pe
         ("secure", "cookie-insert", inserts, persistence.secure != standard.secure),
         ("http_only", "cookie-insert", inserts, persistence.http_only != standard.http_only),
         ("same_site", "cookie-insert", inserts, persistence.same_site != standard.same_site),
-        ("cache_guard", "cookie-insert", inserts, persistence.cache_guard != standard.cache_guard),
+        ("cache_guard", "cookie-insert", by_cookie, persistence.cache_guard != standard.cache_guard),
     ];
     for (key, of, _, _) in given.iter().filter(|(_, _, fits, given)| *given && !*fits) {
         let why = format!("the kind of persistence is {}", persistence.kind);

@@ -36,7 +36,7 @@ macro_rules! section {
                     object.persistence.cookie,
                     Kind::Text(Alphabet::Cookie),
                     limits::COOKIE_NAME_DEFAULT.to_owned(),
-                    "`cookie-insert`, `cookie-rewrite`: the name of the cookie."
+                    "`cookie-insert`: the name of the cookie, which backends get and cannot set; `cookie-rewrite`: the backend's cookie, whose value clients hold behind a token and `~`."
                 ),
                 field!(
                     "prefix_v4",
@@ -64,7 +64,7 @@ macro_rules! section {
                     object.persistence.idle_ms,
                     Kind::Duration(limits::PERSISTENCE_TIMEOUT_MS),
                     None,
-                    "`cookie-insert`: longest time between two requests of a client, enforced by poised."
+                    "`cookie-insert`: longest time between two requests of a client, enforced by poised; its cookie is written again when a quarter of it has passed."
                 ),
                 field!(
                     "life",
@@ -113,7 +113,7 @@ macro_rules! section {
                     object.persistence.cache_guard,
                     Kind::Flag,
                     true,
-                    "`cookie-insert`: whether a response that sets the cookie tells shared caches to keep away."
+                    "`cookie-insert`, `cookie-rewrite`: whether a response that sets the cookie tells shared caches to keep away."
                 ),
             ],
         }

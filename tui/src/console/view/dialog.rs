@@ -1,6 +1,7 @@
 //! Dialogs over a screen: what would be committed and what it does, what overlaps, what is wrong.
 
 use poise_ipc::model::AdminState;
+use poise_ipc::persistence::PersistenceCounters;
 
 use super::canvas::Canvas;
 use super::number::percent;
@@ -11,6 +12,7 @@ use crate::console::layout::Area;
 use crate::console::state::State;
 use crate::console::state::draft::{Overlap, Staged, Values};
 use crate::console::state::effect::{self, Level, Line};
+use crate::console::state::model::Model;
 use crate::console::state::overlay::{Ask, Overlay, Question, Sheet};
 
 /// Widest dialog.
@@ -39,14 +41,14 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
         Overlay::Settings { sheets, top } => {
             let titles: Vec<_> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();
             let title = if titles.is_empty() { "asking the daemon...".to_owned() } else { titles.join(" and ") };
-            let (lines, keys) = (settings_lines(sheets), "Esc closes; poise set changes one");
+            let (lines, keys) = (settings_lines(sheets, state.model.as_ref()), "Esc closes; poise set changes one");
             paper(canvas, screen, &Paper { title: &title, note: "", lines, top: *top, keys });
         }
     }
 }
 
-/// Settings, those at their default muted.
-fn settings_lines(sheets: &[Sheet]) -> Vec<(String, Role)> {
+/// Settings, those at their default muted; under those of a listener what its cookies have come to.
+fn settings_lines(sheets: &[Sheet], model: Option<&Model>) -> Vec<(String, Role)> {
     let mut lines = Vec::new();
     for sheet in sheets {
         if !lines.is_empty() {
@@ -58,8 +60,30 @@ fn settings_lines(sheets: &[Sheet]) -> Vec<(String, Role)> {
             let text = format!("  {:<30} {value}", setting.key);
             lines.push((text, if setting.is_default { Role::Muted } else { Role::Plain }));
         }
+        let name = sheet.path.strip_prefix("listeners.");
+        let listeners = model.map(|model| model.status().listeners.as_slice()).unwrap_or_default();
+        let listener = listeners.iter().find(|listener| name == Some(listener.name.as_str()));
+        lines.extend(listener.into_iter().flat_map(|listener| cookie_lines(&listener.counters.persistence)));
     }
     lines
+}
+
+/// Requests by what their cookie said, where there are any.
+fn cookie_lines(counted: &PersistenceCounters) -> Vec<(String, Role)> {
+    let told = [
+        ("kept by cookie", counted.kept_total, Role::Plain),
+        ("new", counted.new_total, Role::Plain),
+        ("moved, backend unusable", counted.redispatched_total, Role::Warn),
+        ("refused, may not move", counted.refused_total, Role::Fail),
+        ("idle for too long", counted.idle_expired_total, Role::Plain),
+        ("bound for too long", counted.life_expired_total, Role::Plain),
+        ("token of no backend", counted.unknown_total, Role::Plain),
+        ("forged", counted.forged_total, Role::Warn),
+        ("cookies set", counted.set_total, Role::Plain),
+        ("cookies left, too long", counted.too_long_total, Role::Warn),
+    ];
+    let told = told.into_iter().filter(|(_, number, _)| *number > 0);
+    told.map(|(word, number, role)| (format!("  {word:<30} {number}"), role)).collect()
 }
 
 fn draw_ask(state: &State, ask: &Ask, canvas: &mut Canvas<'_>, screen: Area) {

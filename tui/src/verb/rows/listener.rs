@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use poise_ipc::model::{Bind, PersistenceKind, Protocol};
 use poise_ipc::name::Name;
+use poise_ipc::persistence::PersistenceCounters;
 use poise_ipc::status::{ListenerStatus, RuleHits, SourceCounters};
 use serde::Serialize;
 
@@ -24,6 +25,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("ERRORS", |l| l.counters.errors_total().to_string()),
     Cell::text("PERSISTENCE", |l| l.persistence.kind.to_string()).wide(),
     Cell::number("REMEMBERED", |l| l.remembered.map_or_else(|| "-".to_owned(), |r| r.entries.to_string())).wide(),
+    Cell::number("MOVED", |l| l.counters.persistence.redispatched_total.to_string()).wide(),
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
     Cell::text("CAUSES", causes).wide(),
@@ -48,6 +50,8 @@ pub(in crate::verb) struct ListenerRow<'a> {
     counters: ListenerNumbers,
     access: &'a [RuleHits],
     remembered: Option<SourceCounters>,
+    /// What persistence by cookie has counted, where the listener or a route goes by one.
+    cookies: Option<&'a PersistenceCounters>,
     untracked_total: u64,
 }
 
@@ -93,6 +97,7 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
         },
         access: &listener.access,
         remembered: listener.remembered,
+        cookies: Some(&listener.counters.persistence).filter(|counted| !counted.is_empty()),
         untracked_total: listener.untracked_total,
     }
 }
