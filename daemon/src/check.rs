@@ -1,7 +1,7 @@
 //! `poised --check FILE`: every fault of a configuration file with its line, then its findings.
 //!
-//! Faults make the file invalid and the exit code 7; findings are advice on a valid file. Nothing
-//! is bound, stored or started.
+//! Faults make the file invalid and the exit code 7, those of the certificates that it names
+//! included; findings are advice on a valid file. Nothing is bound, stored or started.
 
 use std::io::{self, Write, stderr, stdout};
 use std::path::Path;
@@ -12,6 +12,7 @@ use poise_ipc::{Config, advice, text};
 
 use crate::control::file;
 use crate::program::INVALID;
+use crate::tls;
 
 /// Checks a file and prints what was found.
 pub(crate) fn check(path: &Path) -> ExitCode {
@@ -24,7 +25,10 @@ pub(crate) fn check(path: &Path) -> ExitCode {
     };
     let mut out = stdout().lock();
     let (printed, code) = match text::parse(&read) {
-        Ok(config) => (print_findings(&mut out, path, &config), ExitCode::SUCCESS),
+        Ok(config) => match tls::faults(&config) {
+            faults if faults.is_empty() => (print_findings(&mut out, path, &config), ExitCode::SUCCESS),
+            faults => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
+        },
         Err(faults) => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
     };
     // A reader that has gone away has read enough.

@@ -1,5 +1,5 @@
-//! Signals: SIGHUP reloads, SIGUSR1 opens the access logs again, SIGTERM and SIGINT stop with a
-//! drain, a second one ends at once.
+//! Signals: SIGHUP reloads the operator's file and the certificates, SIGUSR1 opens the access logs
+//! again, SIGTERM and SIGINT stop with a drain, a second one ends at once.
 //!
 //! While connections drain, control goes on deciding about health. What is stopped after the
 //! workers is `lib.rs`'s to say.
@@ -43,7 +43,10 @@ impl Signals {
     pub(crate) async fn conduct(mut self, workers: Workers, inbox: &Inbox, drain: Duration) {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => reload(inbox).await,
+                _ = self.hangup.recv() => {
+                    reload(inbox).await;
+                    reload_certificates(inbox).await;
+                }
                 _ = self.user.recv() => {
                     info!("the access logs are opened again");
                     workers.bell().reopen();
@@ -97,6 +100,16 @@ async fn reload(inbox: &Inbox) {
         Ok(Ok(Reply::Applied(applied))) if !applied.changed => info!("the configuration file brings no change"),
         Ok(Ok(_)) | Err(_) => {}
         Ok(Err(error)) => refused(&error),
+    }
+}
+
+/// Reads the certificates again; what is wrong with them is in the log by then.
+async fn reload_certificates(inbox: &Inbox) {
+    let (reply, answer) = oneshot::channel();
+    let verb = Verb::CertificatesReload { name: None };
+    if inbox.send(Command::Request { verb, author: daemon(), role: Role::Admin, reply }).await.is_ok() {
+        // Nobody else waits for what came of it.
+        let _ = answer.await;
     }
 }
 

@@ -16,6 +16,8 @@ mod process;
 mod rig;
 #[path = "../support/script.rs"]
 mod script;
+#[path = "../support/secured.rs"]
+mod secured;
 
 mod access_log;
 mod descriptors;
@@ -31,6 +33,7 @@ mod queue;
 mod scenarios;
 mod socket;
 mod tcp;
+mod tls;
 mod udp;
 mod udp_probe;
 mod unix;

@@ -9,8 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    Apply, Commit, Drained, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage, Subscribe, Topic,
-    Transition, Verb,
+    Apply, CertificateNews, Commit, Drained, ErrorReply, Event, EventBody, LogFilter, Reply, Request, ServerMessage,
+    Subscribe, Topic, Transition, Verb,
 };
 use poise_ipc::status::Status;
 use rustix::process::{Pid, Signal, kill_process};
@@ -200,6 +200,15 @@ impl Events {
         }
     }
 
+    /// The next news of a certificate.
+    pub fn certificate(&mut self) -> CertificateNews {
+        loop {
+            if let ServerMessage::Event(Event { body: EventBody::Certificate(news), .. }) = self.next() {
+                return news;
+            }
+        }
+    }
+
     /// The next commit.
     pub fn committed(&mut self) -> Commit {
         loop {
@@ -230,7 +239,12 @@ pub fn send(stream: &mut UnixStream, verb: Verb) {
 
 /// A change of one value.
 pub fn set(path: &str, value: &str) -> Verb {
-    let edits = vec![Edit::set(path.to_owned(), value.to_owned())];
+    set_all(&[(path.to_owned(), value.to_owned())])
+}
+
+/// A change of several values, by path.
+pub fn set_all(values: &[(String, String)]) -> Verb {
+    let edits = values.iter().map(|(path, value)| Edit::set(path.clone(), value.clone())).collect();
     Verb::Apply(Apply { edits, if_revision: None, dry_run: false, reason: None })
 }
 

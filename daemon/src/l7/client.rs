@@ -33,6 +33,7 @@ use super::pick::{self, Pick, Unpicked};
 use super::reply::{Telling, reply};
 use super::stream::Stream;
 use super::upload::{READ_AHEAD_MAX, Upload};
+use crate::tls;
 use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
 
 /// How long a client that was told goodbye may go on sending, in milliseconds. Closing at once
@@ -259,7 +260,11 @@ impl Relay {
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
         let visit = pick::visit(&self.ctx, &self.listener, &head);
-        let pick = pick::first(&self.listener, self.peer.ip(), visit.as_ref());
+        let pick = if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
+            Err(Unpicked::Nobody(Cause::Misdirected))
+        } else {
+            pick::first(&self.listener, self.peer.ip(), visit.as_ref())
+        };
         if let Some(journal) = &mut journal {
             journal.moved(used as u64, 0);
             journal.came(self.peer.ip(), self.client.tls_version());

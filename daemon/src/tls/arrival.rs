@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
+use poise_ipc::model::{Protocol, UnknownName};
 use poise_ipc::status::TlsFailure;
 use rustls::HandshakeKind;
 use tokio::net::TcpStream;
@@ -73,6 +74,21 @@ pub(crate) async fn shake_hands(
     ctx.ended(listener, None, peer, Cause::TlsHandshake);
     debug!(listener = %listener.name, client = %peer, reason = %failure, "no TLS with a client");
     None
+}
+
+/// Whether a request has come by a connection that is not for its host (`host:port` or `host`). Asks
+/// for nothing where clients may come by any name.
+#[inline]
+pub(crate) fn misdirects(ctx: &WorkerContext, listener: &ListenerPlan, authority: Option<&[u8]>) -> bool {
+    let settings = &listener.settings;
+    if settings.protocol != Protocol::Https || settings.tls.unknown_name != UnknownName::Reject {
+        return false;
+    }
+    let Some(authority) = authority.and_then(|authority| std::str::from_utf8(authority).ok()) else { return false };
+    // An address in brackets is no name.
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let tls = ctx.tls.published.listener(listener.id);
+    !host.starts_with('[') && tls.is_some_and(|tls| tls.misdirects(host))
 }
 
 /// Why there is no connection.

@@ -104,7 +104,8 @@ impl BackendTlsError {
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. } => Reason::Expired,
-                CertificateError::UnknownIssuer => Reason::UnknownIssuer,
+                // An authority of the same name with another key has not signed it either.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Reason::UnknownIssuer,
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     Reason::WrongName
                 }

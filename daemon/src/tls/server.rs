@@ -4,6 +4,7 @@
 //! began with. The deadline of a handshake and its counters are the caller's.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poise_ipc::model::{Http2, ListenerTls, TlsVersion};
@@ -52,6 +53,13 @@ impl ServerTls {
         // A client that comes back takes the newest; more than one is work for nothing.
         config.send_tls13_tickets = 1;
         Ok(Self { config: Arc::new(config), names, timeout_ms: settings.handshake_timeout_ms })
+    }
+
+    /// Whether a request for this host should not have come by this connection: where clients are
+    /// turned away that ask for a name of which no certificate speaks, they are not let in by
+    /// another name either (RFC 9110 section 15.5.20).
+    pub(super) fn misdirects(&self, host: &str) -> bool {
+        self.names.rejects(Some(host)) && host.parse::<IpAddr>().is_err()
     }
 
     /// Shakes hands with a client.
