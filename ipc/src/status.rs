@@ -84,6 +84,9 @@ pub struct ListenerStatus {
     pub access: Vec<RuleHits>,
     /// `source` persistence: its table; absent with other persistence.
     pub remembered: Option<SourceCounters>,
+    /// `http`, `https`: its routes by name, and last, without a name, what none of them takes; empty
+    /// for a listener without routes.
+    pub routes: Vec<RouteStatus>,
     /// Connections that were let in without counting for their address, because the table for the
     /// limits per address was full of others that are busy.
     pub untracked_total: u64,
@@ -103,6 +106,7 @@ impl ListenerStatus {
             counters: ListenerCounters::default(),
             access: Vec::new(),
             remembered: None,
+            routes: Vec::new(),
             untracked_total: 0,
             latency: LatencyWindows::default(),
         }
@@ -112,6 +116,34 @@ impl ListenerStatus {
     pub fn group_word(&self) -> &str {
         self.group.as_ref().map_or("-", Name::as_str)
     }
+}
+
+/// A route and what it has done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// Its name; none for what stands for the listener itself.
+    pub name: Option<Name>,
+    /// The groups that its requests go to; none for a redirect.
+    pub groups: Vec<Name>,
+    /// Whether it sends clients elsewhere.
+    pub redirects: bool,
+    /// What it has counted.
+    pub counters: RouteCounters,
+}
+
+/// Counters of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteCounters {
+    /// Requests that it took.
+    pub requests_total: u64,
+    /// Bytes from clients.
+    pub bytes_in_total: u64,
+    /// Bytes to clients.
+    pub bytes_out_total: u64,
+    /// Responses of backends passed on, by class, 1xx to 5xx.
+    pub responses_total: [u64; 5],
+    /// Requests that ended badly, by cause; causes that never occurred are absent.
+    pub causes: Vec<(Cause, u64)>,
 }
 
 /// An entry of an access list with what it has decided.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod proxy;
 pub mod queue;
 pub mod ramp;
+pub mod route;
 mod schedule;
 #[cfg(test)]
 mod simulation;

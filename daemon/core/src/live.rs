@@ -8,6 +8,7 @@ mod inflight;
 mod latency;
 mod leaving;
 mod persistence;
+mod route;
 mod windows;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
 pub use persistence::PersistenceCells;
+pub use route::{RouteCells, RouteLive};
 pub use windows::{STEP_MS, Windows};
 
 use self::inflight::Gate;
@@ -170,10 +172,25 @@ impl Default for Causes {
     }
 }
 
+impl Causes {
+    fn count(&self, cause: Cause) {
+        self.0[cause as usize].add(1);
+    }
+
+    /// The sums over several; causes that never occurred are left out.
+    fn totals<'c>(all: impl Iterator<Item = &'c Self> + Clone) -> Vec<(Cause, u64)> {
+        let totals = Cause::ALL.into_iter().map(|cause| {
+            let total = all.clone().map(|causes| causes.0[cause as usize].get()).sum::<u64>();
+            (cause, total)
+        });
+        totals.filter(|(_, total)| *total > 0).collect()
+    }
+}
+
 impl ListenerCells {
     /// Counts an end by its cause.
     pub fn ended(&self, cause: Cause) {
-        self.causes.0[cause as usize].add(1);
+        self.causes.count(cause);
     }
 
     /// Counts a handshake that failed.
@@ -220,10 +237,6 @@ impl ListenerLive {
     /// The sums over all workers.
     pub fn totals(&self) -> ListenerCounters {
         let sum = |cell: fn(&ListenerCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
-        let causes = Cause::ALL.into_iter().filter_map(|cause| {
-            let n = self.workers.iter().map(|w| w.causes.0[cause as usize].get()).sum::<u64>();
-            (n > 0).then_some((cause, n))
-        });
         let failures = TlsFailure::ALL.into_iter().filter_map(|failure| {
             let n = self.workers.iter().map(|w| w.handshake_failures[failure as usize].get()).sum::<u64>();
             (n > 0).then_some((failure, n))
@@ -234,7 +247,7 @@ impl ListenerLive {
             requests_total: sum(|w| &w.requests),
             bytes_in_total: sum(|w| &w.bytes_in),
             bytes_out_total: sum(|w| &w.bytes_out),
-            causes: causes.collect(),
+            causes: Causes::totals(self.workers.iter().map(|worker| &worker.causes)),
             responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
             datagrams_in_total: sum(|w| &w.datagrams_in),
             datagrams_out_total: sum(|w| &w.datagrams_out),

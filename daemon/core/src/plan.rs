@@ -6,6 +6,7 @@
 mod compile;
 mod group;
 mod identity;
+mod routes;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::limit::Limiter;
 use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
 use crate::queue::Queue;
+use crate::route::Routes;
 use crate::schedule::{Loads, Rendezvous, Shares, Turn, Walk};
 
 /// The immutable runtime form of the configuration.
@@ -76,6 +78,8 @@ pub struct ListenerPlan {
     pub group: Arc<GroupPlan>,
     /// How it remembers its clients.
     pub persistence: PersistencePlan,
+    /// `http`, `https`: what its routes and it itself do with requests.
+    pub routes: Arc<Routes>,
     /// Who may use it.
     pub access: Arc<AccessPlan>,
     /// What is counted for its limits.

@@ -135,6 +135,18 @@ pub struct HeaderMatch {
     pub value: Option<String>,
 }
 
+impl HeaderMatch {
+    /// Whether this is such a field: of the name in any case, and of the value, as a whole or as one of
+    /// a list.
+    pub fn fits(&self, name: &[u8], value: &[u8]) -> bool {
+        let is = |wanted: &str| {
+            let mut members = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            value == wanted.as_bytes() || members.any(|member| member == wanted.as_bytes())
+        };
+        name.eq_ignore_ascii_case(self.name.as_bytes()) && self.value.as_deref().is_none_or(is)
+    }
+}
+
 /// A change of a field: `set X-A: b`, `add X-A: b`, `remove X-A`. Travels as its text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

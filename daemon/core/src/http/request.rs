@@ -3,11 +3,14 @@
 //! It takes the scanned bytes of one head and refuses whatever two readers could read differently.
 //! It forwards nothing (`onward` writes the head for the backend). Called by the relay.
 
+use poise_ipc::model::HeaderMatch;
+
 use super::fields::{Class, FieldStore, Fields, refusal};
 use super::framing::Framing;
 use super::refusal::Refusal;
 use super::scan::METHOD_LEN_MAX;
 use super::{cookie, host};
+use crate::route::Asking;
 
 /// One request head. Borrows the bytes it was read from.
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked for alone")]
@@ -120,6 +123,24 @@ impl<'h, 'b> RequestHead<'h, 'b> {
     /// The values of a cookie, from all `Cookie` fields.
     pub fn cookies(&self, name: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
         self.fields.values(Class::Cookie).flat_map(move |field| cookie::values(field, name))
+    }
+}
+
+impl Asking for RequestHead<'_, '_> {
+    fn method(&self) -> &[u8] {
+        self.method
+    }
+
+    fn host(&self) -> Option<&[u8]> {
+        self.host
+    }
+
+    fn target(&self) -> &[u8] {
+        if self.target.needs_slash && !self.target.path.starts_with(b"/") { b"/" } else { self.target.path }
+    }
+
+    fn has(&self, field: &HeaderMatch) -> bool {
+        self.fields.iter().any(|(_, header)| field.fits(header.name.as_bytes(), header.value))
     }
 }
 

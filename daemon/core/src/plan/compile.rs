@@ -14,6 +14,7 @@ use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
 use super::group::Groups;
+use super::routes::RouteCompiler;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan, TlsStamp};
 use crate::access::AccessPlan;
 use crate::limit::Limiter;
@@ -65,7 +66,7 @@ pub fn compile(input: &Compile<'_>, previous: Option<&Plan>) -> Plan {
             ),
         };
         if let Some(group) = group {
-            let listener = input.listener((id, name), listener, &group, before);
+            let listener = input.listener((id, name), listener, (&plan, &group), before);
             plan.listeners.insert(id, listener);
         }
     }
@@ -77,19 +78,23 @@ impl Compile<'_> {
         &self,
         (id, name): (ListenerId, &Name),
         listener: &Listener,
-        group: &Arc<GroupPlan>,
+        (plan, group): (&Plan, &Arc<GroupPlan>),
         before: Option<&Arc<ListenerPlan>>,
     ) -> Arc<ListenerPlan> {
+        let persistence = self.persistence(
+            (&listener.persistence, listener.protocol),
+            std::slice::from_ref(group),
+            before.map(|before| &before.persistence),
+        );
+        let routes = RouteCompiler { input: self, plan, listener, before: before.map(|before| &before.routes) };
+        let routes = routes.compile(group, &persistence);
         let fresh = ListenerPlan {
             id,
             name: name.clone(),
             settings: listener.clone(),
             group: Arc::clone(group),
-            persistence: self.persistence(
-                (&listener.persistence, listener.protocol),
-                std::slice::from_ref(group),
-                before.map(|before| &before.persistence),
-            ),
+            persistence,
+            routes,
             access: access(&listener.access, before),
             limiter: before.map_or_else(|| Arc::new(Limiter::new(self.key)), |before| Arc::clone(&before.limiter)),
             live: before.map_or_else(|| Arc::new(ListenerLive::new(self.workers)), |before| Arc::clone(&before.live)),
@@ -101,7 +106,7 @@ impl Compile<'_> {
     }
 
     /// What a listener or route that leads to these groups remembers its clients by.
-    fn persistence(
+    pub(super) fn persistence(
         &self,
         (wanted, protocol): (&Persistence, Protocol),
         groups: &[Arc<GroupPlan>],
@@ -139,5 +144,6 @@ impl ListenerPlan {
             && self.settings == other.settings
             && Arc::ptr_eq(&self.group, &other.group)
             && self.persistence.same(&other.persistence)
+            && Arc::ptr_eq(&self.routes, &other.routes)
     }
 }

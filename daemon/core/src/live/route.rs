@@ -1,0 +1,63 @@
+//! What the workers count of one route.
+
+use crossbeam_utils::CachePadded;
+use poise_ipc::cause::Cause;
+use poise_ipc::status::RouteCounters;
+
+use super::{Causes, Cell, Latency, LatencySnapshot};
+
+/// What one worker counts of one route. Field meanings are those of [`RouteCounters`].
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are those of RouteCounters, documented there")]
+pub struct RouteCells {
+    pub requests: Cell,
+    pub bytes_in: Cell,
+    pub bytes_out: Cell,
+    pub responses: [Cell; 5],
+    /// Time to the first byte of a response.
+    pub latency: Latency,
+    causes: Causes,
+}
+
+impl RouteCells {
+    /// Counts an end by its cause.
+    pub fn ended(&self, cause: Cause) {
+        self.causes.count(cause);
+    }
+}
+
+/// What all workers count of one route.
+#[derive(Debug)]
+pub struct RouteLive {
+    workers: Box<[CachePadded<RouteCells>]>,
+}
+
+impl RouteLive {
+    /// Cells for so many workers.
+    pub fn new(workers: usize) -> Self {
+        Self { workers: (0..workers).map(|_| CachePadded::default()).collect() }
+    }
+
+    /// The cells of a worker.
+    #[inline]
+    pub fn worker(&self, worker: usize) -> &RouteCells {
+        &self.workers[worker]
+    }
+
+    /// The latency counts of all workers.
+    pub fn latency(&self) -> LatencySnapshot {
+        LatencySnapshot::of(self.workers.iter().map(|worker| &worker.latency))
+    }
+
+    /// The sums over all workers.
+    pub fn totals(&self) -> RouteCounters {
+        let sum = |cell: fn(&RouteCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
+        RouteCounters {
+            requests_total: sum(|w| &w.requests),
+            bytes_in_total: sum(|w| &w.bytes_in),
+            bytes_out_total: sum(|w| &w.bytes_out),
+            responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
+            causes: Causes::totals(self.workers.iter().map(|worker| &worker.causes)),
+        }
+    }
+}
