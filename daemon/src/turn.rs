@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use poise_core::live::Inflight;
-use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
+use poise_core::plan::{BackendId, BackendPlan, GroupPlan};
 use poise_core::queue::Ticket;
 use poise_ipc::cause::Cause;
 use tokio::io::ReadBuf;
@@ -33,7 +33,7 @@ impl Turn {
     }
 }
 
-/// Waits in the queue of a listener's group, for `wants` alone if there is one, for as long as the
+/// Waits in the queue of a group, for `wants` alone if there is one, for as long as the
 /// group allows. Whether the client has left says `left`, which is asked whenever its task is woken.
 ///
 /// # Errors
@@ -43,30 +43,30 @@ impl Turn {
 /// Dropping it is leaving the queue.
 pub(crate) async fn wait(
     ctx: &WorkerContext,
-    listener: &ListenerPlan,
+    group: &Arc<GroupPlan>,
     wants: Option<BackendId>,
     watch: &Watch,
     mut left: impl FnMut(&mut Context<'_>) -> bool,
 ) -> Result<Turn, Cause> {
-    watch.rearm(listener.group.settings.queue_timeout_ms);
+    watch.rearm(group.settings.queue_timeout_ms);
     // Ends: the deadline is that of all rounds together, and a round is lost only when the backend
     // is removed in the moment in which it is given.
     loop {
-        let group = current(ctx, listener);
-        let places_max = group.settings.queue_max.0;
-        let ticket = group.queue.join(wants, places_max, wall::now_ms()).ok_or(Cause::QueueFull)?;
-        group.offer();
+        let now = current(ctx, group);
+        let places_max = now.settings.queue_max.0;
+        let ticket = now.queue.join(wants, places_max, wall::now_ms()).ok_or(Cause::QueueFull)?;
+        now.offer();
         let slot = poll_fn(|cx| poll_turn(cx, &ticket, watch, &mut left)).await?;
-        if let Some(backend) = current(ctx, listener).backend(slot.backend()) {
+        if let Some(backend) = current(ctx, group).backend(slot.backend()) {
             return Ok(Turn::at(backend, slot));
         }
     }
 }
 
 /// The group as it is now.
-fn current(ctx: &WorkerContext, listener: &ListenerPlan) -> Arc<GroupPlan> {
+fn current(ctx: &WorkerContext, group: &Arc<GroupPlan>) -> Arc<GroupPlan> {
     let plan = ctx.published.load();
-    Arc::clone(plan.group(&listener.group.name).unwrap_or(&listener.group))
+    Arc::clone(plan.group(&group.name).unwrap_or(group))
 }
 
 fn poll_turn(

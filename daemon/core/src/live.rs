@@ -178,9 +178,9 @@ impl Causes {
     }
 
     /// The sums over several; causes that never occurred are left out.
-    fn totals<'c>(all: impl Iterator<Item = &'c Self> + Clone) -> Vec<(Cause, u64)> {
+    fn totals<'c, I: Iterator<Item = &'c Self>>(all: impl Fn() -> I) -> Vec<(Cause, u64)> {
         let totals = Cause::ALL.into_iter().map(|cause| {
-            let total = all.clone().map(|causes| causes.0[cause as usize].get()).sum::<u64>();
+            let total = all().map(|causes| causes.0[cause as usize].get()).sum::<u64>();
             (cause, total)
         });
         totals.filter(|(_, total)| *total > 0).collect()
@@ -247,7 +247,7 @@ impl ListenerLive {
             requests_total: sum(|w| &w.requests),
             bytes_in_total: sum(|w| &w.bytes_in),
             bytes_out_total: sum(|w| &w.bytes_out),
-            causes: Causes::totals(self.workers.iter().map(|worker| &worker.causes)),
+            causes: Causes::totals(|| self.workers.iter().map(|worker| &worker.causes)),
             responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
             datagrams_in_total: sum(|w| &w.datagrams_in),
             datagrams_out_total: sum(|w| &w.datagrams_out),

@@ -6,6 +6,7 @@
 //! writes no reply.
 
 mod normal;
+mod place;
 mod split;
 mod table;
 
@@ -15,6 +16,7 @@ use poise_ipc::Name;
 use poise_ipc::model::{HeaderMatch, Route};
 
 pub use self::normal::{Host, normal_path};
+pub use self::place::Place;
 use self::split::Split;
 pub use self::table::{Condition, Judged, Routes};
 use crate::live::RouteLive;

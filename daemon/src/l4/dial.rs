@@ -147,7 +147,7 @@ impl Caller<'_> {
 
     async fn wait(&self, wants: Option<BackendId>) -> Result<Turn, Cause> {
         // On the heap, so that a connection that need not wait does not hold the room for it.
-        Box::pin(wait(self.ctx, self.listener, wants, self.watch, |cx| has_left(cx, self.client))).await
+        Box::pin(wait(self.ctx, &self.listener.group, wants, self.watch, |cx| has_left(cx, self.client))).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! bytes itself (`exchange`). Called by `client`.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Context;
 
 use poise_core::live::{BackendCells, Leaving};
@@ -60,6 +61,10 @@ impl Relay {
             Ok(pick) => Ok(pick),
             Err(Unpicked::Nobody(cause)) => Err(cause),
             Err(Unpicked::Full(wants)) => self.wait(wants, &mut course).await,
+            Err(Unpicked::Elsewhere(place)) => {
+                let keep_alive = keep_alive && upload.is_received();
+                return Box::pin(self.redirect(&place, (keep_alive, head_only), course.journal.take())).await;
+            }
         };
         let pick = match pick {
             Ok(pick) => pick,
@@ -94,16 +99,16 @@ impl Relay {
 
     /// Waits for a backend that has room, before anything is sent.
     async fn wait(&mut self, wants: Option<BackendId>, course: &mut Course) -> Result<Pick, Cause> {
-        let Self { ctx, listener, watch, client, .. } = self;
-        let group = &listener.group.name;
+        let group = Arc::clone(self.group());
+        let Self { ctx, watch, client, .. } = self;
         if let Some(journal) = &mut course.journal {
-            journal.waits(group);
+            journal.waits(&group.name);
         }
         let left = |cx: &mut Context<'_>| client.has_left(cx);
-        let turn = Box::pin(turn::wait(ctx, listener, wants, watch, left)).await?;
+        let turn = Box::pin(turn::wait(ctx, &group, wants, watch, left)).await?;
         let pinned = wants == Some(turn.backend.id);
         if let Some(journal) = &mut course.journal {
-            journal.picked(group, &turn.backend, true);
+            journal.picked(&group.name, &turn.backend, true);
         }
         Ok(Pick::new(turn, pinned))
     }
@@ -226,19 +231,19 @@ impl Relay {
     /// Picks a backend that was not tried, if there is one and the bound allows it.
     async fn turn_to_another(&mut self, attempt: &mut Attempt) -> Option<()> {
         attempt.tried.push(attempt.pick.backend.id);
-        let is_bound = attempt.pick.pinned && self.listener.persistence.cookie().is_some_and(CookieRule::binds);
+        let is_bound = attempt.pick.pinned && self.route().persistence.cookie().is_some_and(CookieRule::binds);
         if attempt.tried.len() >= BACKENDS_MAX || is_bound {
             return None;
         }
-        let next = match pick::another(&self.listener.group, self.peer.ip(), &attempt.tried) {
+        let next = match pick::another(self.group(), self.peer.ip(), &attempt.tried) {
             Ok(pick) => {
                 if let Some(journal) = &mut attempt.course.journal {
-                    journal.picked(&self.listener.group.name, &pick.backend, false);
+                    journal.picked(&self.group().name, &pick.backend, false);
                 }
                 pick
             }
             Err(Unpicked::Full(wants)) => self.wait(wants, &mut attempt.course).await.ok()?,
-            Err(Unpicked::Nobody(_)) => return None,
+            Err(Unpicked::Nobody(_) | Unpicked::Elsewhere(_)) => return None,
         };
         let before = std::mem::replace(&mut attempt.pick, next);
         if attempt.course.mark.is_kept() {

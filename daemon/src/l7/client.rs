@@ -19,8 +19,9 @@ use poise_core::http::response::Asked;
 use poise_core::http::scan::Scanner;
 use poise_core::journal::Version;
 use poise_core::live::ListenerCells;
-use poise_core::persistence::CookieRule;
-use poise_core::plan::{BackendId, ListenerPlan};
+use poise_core::persistence::{CookieRule, Mark};
+use poise_core::plan::{BackendId, GroupPlan, ListenerPlan};
+use poise_core::route::{Place, RoutePlan};
 use poise_ipc::cause::Cause;
 use tracing::debug;
 
@@ -30,7 +31,7 @@ use super::h2;
 use super::held::Held;
 use super::journal::{Journal, Told, id_of};
 use super::pick::{self, Pick, Unpicked};
-use super::reply::{Telling, reply};
+use super::reply::{Telling, redirect, reply};
 use super::stream::Stream;
 use super::upload::{READ_AHEAD_MAX, Upload};
 use crate::tls;
@@ -61,6 +62,10 @@ pub(super) struct Relay {
     pub(super) leaves: bool,
     /// Number of the plan that `listener` was taken from.
     pub(super) generation: u64,
+    /// Position of the route that took the request under way.
+    pub(super) route: usize,
+    /// Position of its group among the route's.
+    group: usize,
     scanner: Scanner,
 }
 
@@ -120,6 +125,8 @@ impl Relay {
             leaves: false,
             scanner: Scanner::default(),
             generation: 0,
+            route: usize::MAX,
+            group: 0,
         }
     }
 
@@ -169,8 +176,37 @@ impl Relay {
         self.listener.live.worker(self.ctx.index)
     }
 
+    /// Counts bytes of a request's body.
+    pub(super) fn received(&self, bytes: u64) {
+        self.cells().bytes_in.add(bytes);
+        if let Some(live) = &self.route().live {
+            live.worker(self.ctx.index).bytes_in.add(bytes);
+        }
+    }
+
+    /// Counts bytes that went to the client.
+    pub(super) fn sent(&self, bytes: u64) {
+        self.cells().bytes_out.add(bytes);
+        if let Some(live) = &self.route().live {
+            live.worker(self.ctx.index).bytes_out.add(bytes);
+        }
+    }
+
+    /// The route that took the request under way.
+    pub(super) fn route(&self) -> &Arc<RoutePlan> {
+        self.listener.routes.at(self.route)
+    }
+
+    /// The group that the request under way goes to.
+    pub(super) fn group(&self) -> &Arc<GroupPlan> {
+        self.route().groups.get(self.group).unwrap_or(&self.listener.group)
+    }
+
     /// Counts a request that ended badly.
     pub(super) fn ended(&self, backend: Option<BackendId>, cause: Cause) {
+        if let Some(live) = &self.route().live {
+            live.worker(self.ctx.index).ended(cause);
+        }
         self.ctx.ended(&self.listener, backend, self.peer, cause);
     }
 
@@ -244,6 +280,7 @@ impl Relay {
         self.refresh();
         let mut store = FieldStore::default();
         let head = RequestHead::parse(&bytes[..len], &mut store)?;
+        self.route = self.listener.routes.find(&head);
         let mut body = Body::new(head.framing);
         let used = len + body.push(&bytes[len..])?;
         let begun = Instant::now();
@@ -253,23 +290,25 @@ impl Relay {
             client: &self.peer_text,
             mode: self.listener.settings.forwarded_for,
             id: journal.as_deref().map(Journal::id_field),
-            restores: self.listener.persistence.cookie().and_then(CookieRule::restores),
+            restores: self.route().persistence.cookie().and_then(CookieRule::restores),
         };
         head.write(forwarded, &mut first);
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
         self.cells().bytes_in.add(used as u64);
-        let visit = pick::visit(&self.ctx, &self.listener, &head);
-        let pick = if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
-            Err(Unpicked::Nobody(Cause::Misdirected))
-        } else {
-            pick::first(&self.listener, self.peer.ip(), visit.as_ref())
-        };
+        if let Some(live) = &self.route().live {
+            let cells = live.worker(self.ctx.index);
+            cells.requests.add(1);
+            cells.bytes_in.add(used as u64);
+        }
         if let Some(journal) = &mut journal {
             journal.moved(used as u64, 0);
             journal.came(self.peer.ip(), self.client.tls_version());
-            journal.begins(&self.listener.group.name, visit.as_ref(), pick.as_ref().ok());
+            if let Some(route) = &self.route().name {
+                journal.routed(route);
+            }
         }
+        let (pick, mark) = self.pick(&head, journal.as_deref_mut());
         let course = Course {
             asked: Asked {
                 head: head.is_head(),
@@ -280,7 +319,8 @@ impl Relay {
             keep_alive: head.keep_alive,
             expects_continue: head.expects_continue,
             is_idempotent: head.is_idempotent(),
-            mark: visit.map(|visit| visit.mark).unwrap_or_default(),
+            mark,
+            response_timeout_ms: self.route().settings.response_timeout_ms,
             begun,
             journal,
             closes: false,
@@ -310,6 +350,30 @@ impl Relay {
         }
     }
 
+    /// Where a request goes: elsewhere, or to a backend of its route.
+    fn pick(&mut self, head: &RequestHead<'_, '_>, journal: Option<&mut Journal>) -> (Result<Pick, Unpicked>, Mark) {
+        if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
+            return (Err(Unpicked::Nobody(Cause::Misdirected)), Mark::default());
+        }
+        let route = self.listener.routes.at(self.route);
+        if route.settings.redirect.is_on() {
+            let place = Place::of(&route.settings.redirect, self.client.is_tls(), head);
+            let unpicked = place.map_or(Unpicked::Nobody(Cause::BadRequest), Unpicked::Elsewhere);
+            return (Err(unpicked), Mark::default());
+        }
+        let visit = pick::visit(&self.ctx, (&self.listener, route), head);
+        let mark = visit.map(|visit| visit.mark).unwrap_or_default();
+        let Some(group) = pick::group(route, visit.as_ref()) else {
+            return (Err(Unpicked::Nobody(Cause::NoBackend)), mark);
+        };
+        let pick = pick::first(&route.groups[group], self.peer.ip(), visit.as_ref());
+        if let Some(journal) = journal {
+            journal.begins(&route.groups[group].name, visit.as_ref(), pick.as_ref().ok());
+        }
+        self.group = group;
+        (pick, mark)
+    }
+
     /// Follows the plan. A request that comes after its listener is gone is still served as it was,
     /// and is the last one.
     fn refresh(&mut self) {
@@ -334,6 +398,26 @@ impl Relay {
         if self.tell(Telling { cause, refusal, keep_alive: false, head_only: false }, journal).await {
             self.linger().await;
         }
+    }
+
+    /// Sends the client elsewhere; true when the connection may live on.
+    pub(super) async fn redirect(
+        &mut self,
+        place: &Place,
+        (keep_alive, head_only): (bool, bool),
+        journal: Option<Box<Journal>>,
+    ) -> bool {
+        let keep_alive = keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
+        let reply = redirect(place, keep_alive, head_only);
+        if let Some(mut journal) = journal {
+            journal.replied(place.status);
+            journal.moved(0, reply.len() as u64);
+        }
+        let sent = self.write(reply).await;
+        if sent && !keep_alive {
+            self.linger().await;
+        }
+        sent && keep_alive
     }
 
     /// Answers for poise itself; true when the connection may live on.

@@ -13,6 +13,7 @@ use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::live::{BackendCells, Leaving};
 use poise_core::persistence::{Binding, Mark};
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
+use poise_core::route::RoutePlan;
 use poise_ipc::cause::Cause;
 
 use super::client::Relay;
@@ -42,6 +43,8 @@ pub(super) struct Course {
     pub(super) is_idempotent: bool,
     /// What the request's cookie said.
     pub(super) mark: Mark,
+    /// How long the backend may be silent, in milliseconds, if the route says so.
+    pub(super) response_timeout_ms: Option<u32>,
     /// When its head was complete.
     pub(super) begun: Instant,
     /// What the access log tells of it, if there is one.
@@ -136,7 +139,7 @@ impl<'r> Exchange<'r> {
         let was_tunnel = self.course.is_tunnel;
         let outcome = self.give_back(cx, relay);
         self.link.cells().bytes_in.add(self.download.received_bytes - received_before);
-        relay.cells().bytes_out.add(self.download.sent_bytes - sent_before);
+        relay.sent(self.download.sent_bytes - sent_before);
         outcome?;
         if self.download.received_bytes > 0 && self.upload.is_repeatable() {
             self.upload.forget(&relay.ctx);
@@ -158,18 +161,19 @@ impl<'r> Exchange<'r> {
         let mut sides = upload::Sides { ctx, client, backend, carry, pace };
         let outcome = self.upload.advance(cx, &mut sides);
         self.link.cells().bytes_out.add(self.upload.sent_bytes - sent);
-        relay.cells().bytes_in.add(self.upload.body_bytes - body);
+        relay.received(self.upload.body_bytes - body);
         outcome
     }
 
     fn give_back(&mut self, cx: &mut Context<'_>, relay: &mut Relay) -> Result<(), Loss> {
         let is_final = !self.upload.is_received() || relay.leaves;
-        let Relay { ctx, client, listener, appetite, paces, generation, .. } = relay;
+        let Relay { ctx, client, listener, appetite, paces, generation, route, .. } = relay;
         let (id, is_final) = (self.link.backend, is_final || self.link.leaving().is_cut());
         let (backend, cells) = self.link.parts();
         let course = &mut *self.course;
         let generation = *generation;
-        let mut steering = Steering { course, ctx, listener, generation, backend: id, cells, is_final };
+        let route = listener.routes.at(*route);
+        let mut steering = Steering { course, ctx, listener, route, generation, backend: id, cells, is_final };
         let pace = &mut paces.down;
         self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite, pace }, &mut steering)
     }
@@ -232,7 +236,9 @@ impl<'r> Exchange<'r> {
     /// How long it may wait, in milliseconds.
     fn patience_ms(&self, listener: &ListenerPlan) -> u32 {
         match self.wait {
-            Wait::Backend | Wait::Nothing => listener.settings.response_timeout_ms,
+            Wait::Backend | Wait::Nothing => {
+                self.course.response_timeout_ms.unwrap_or(listener.settings.response_timeout_ms)
+            }
             Wait::BackendAlone => HALF_CLOSED_MS,
             Wait::Client | Wait::Tunnel => listener.settings.idle_timeout_ms,
             Wait::Body => {
@@ -282,6 +288,7 @@ struct Steering<'a> {
     course: &'a mut Course,
     ctx: &'a WorkerContext,
     listener: &'a Arc<ListenerPlan>,
+    route: &'a RoutePlan,
     /// Number of the plan that the listener was taken from.
     generation: u64,
     backend: BackendId,
@@ -333,6 +340,11 @@ impl Steering<'_> {
         let us = u64::try_from(self.course.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.cells.latency.record(us);
         listener.latency.record(us);
+        if let Some(live) = &self.route.live {
+            let cells = live.worker(self.ctx.index);
+            cells.responses[class].add(1);
+            cells.latency.record(us);
+        }
         if let Some(journal) = &mut self.course.journal {
             journal.answered(head.status, us);
         }
@@ -340,7 +352,7 @@ impl Steering<'_> {
 
     /// What becomes of the persistence cookie; counted here.
     fn binding(&self, head: &ResponseHead<'_, '_>) -> Binding<'_> {
-        let Some(rule) = self.listener.persistence.cookie().filter(|_| !self.course.is_tunnel) else {
+        let Some(rule) = self.route.persistence.cookie().filter(|_| !self.course.is_tunnel) else {
             return Binding::Off;
         };
         let binding = rule.bind(self.course.mark, self.backend, wall::now_s);

@@ -171,7 +171,6 @@ impl Journal {
     }
 
     /// The route that takes it.
-    #[expect(dead_code, reason = "routes tell it as soon as there are any")]
     pub(crate) fn routed(&mut self, route: &Name) {
         self.route = Some(self.keep(route.as_str().as_bytes()));
     }
@@ -237,7 +236,6 @@ impl Journal {
         }
     }
 
-    #[expect(dead_code, reason = "redirects tell it as soon as there are any")]
     /// poise itself answered, and nothing was wrong: a redirect.
     pub(crate) fn replied(&mut self, status: u16) {
         self.status = Some(status);

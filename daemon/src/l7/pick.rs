@@ -11,6 +11,7 @@ use poise_core::live::Inflight;
 use poise_core::persistence::{Recall, Visit};
 use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
 use poise_core::queue::Start;
+use poise_core::route::{Place, RoutePlan};
 use poise_ipc::cause::Cause;
 use poise_ipc::persistence::PersistenceVerdict;
 use tracing::debug;
@@ -36,6 +37,8 @@ pub(super) enum Unpicked {
     Full(Option<BackendId>),
     /// There is none, because of this.
     Nobody(Cause),
+    /// None is asked: the client is sent to this place.
+    Elsewhere(Place),
 }
 
 impl Pick {
@@ -45,15 +48,14 @@ impl Pick {
     }
 }
 
-/// Where the cookie of a request leads, as far as the listener goes by cookies. Counted here.
+/// Where the cookie of a request leads, as far as its route goes by cookies. Counted here.
 pub(super) fn visit<'p>(
     ctx: &WorkerContext,
-    listener: &'p ListenerPlan,
+    (listener, route): (&ListenerPlan, &'p RoutePlan),
     head: &RequestHead<'_, '_>,
 ) -> Option<Visit<'p>> {
-    let rule = listener.persistence.cookie()?;
-    let groups = std::slice::from_ref(&listener.group);
-    let visit = rule.visit(groups, head.cookies(rule.name.as_bytes()), wall::now_s);
+    let rule = route.persistence.cookie()?;
+    let visit = rule.visit(&route.groups, head.cookies(rule.name.as_bytes()), wall::now_s);
     listener.live.worker(ctx.index).persistence.judged(visit.mark.verdict);
     if let (PersistenceVerdict::Moved, Some(group)) = (visit.mark.verdict, visit.group) {
         debug!(listener = %listener.name, group = %group.name, "client moves, its backend cannot be used");
@@ -61,13 +63,20 @@ pub(super) fn visit<'p>(
     Some(visit)
 }
 
+/// The position of the group that a request goes to: the one where its client was before, as far as
+/// cookies tell, else the route's choice.
+pub(super) fn group(route: &RoutePlan, visit: Option<&Visit<'_>>) -> Option<usize> {
+    let known = visit.and_then(|visit| visit.group);
+    let known = known.and_then(|known| route.groups.iter().position(|group| Arc::ptr_eq(group, known)));
+    known.or_else(|| route.choose())
+}
+
 /// The backend for a request of `client`: the one that its cookie leads to, else the scheduler's
 /// choice.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn first(listener: &ListenerPlan, client: IpAddr, visit: Option<&Visit<'_>>) -> Result<Pick, Unpicked> {
-    let group = visit.and_then(|visit| visit.group).unwrap_or(&listener.group);
+pub(super) fn first(group: &GroupPlan, client: IpAddr, visit: Option<&Visit<'_>>) -> Result<Pick, Unpicked> {
     match visit.map(|visit| visit.recall) {
         Some(Recall::Backend(backend)) => {
             let slot = group.start_pinned(backend).ok_or(Unpicked::Full(Some(backend.id)))?;

@@ -5,6 +5,7 @@
 
 use poise_core::http::onward::IdField;
 use poise_core::http::refusal::Refusal;
+use poise_core::route::Place;
 use poise_ipc::cause::Cause;
 
 /// What a client is told, and how.
@@ -47,8 +48,27 @@ pub(super) fn reply(telling: Telling, id: IdField<'_>) -> Option<Vec<u8>> {
     Some(reply.into_bytes())
 }
 
+/// The reply that sends a client elsewhere, head and body.
+pub(super) fn redirect(place: &Place, keep_alive: bool, head_only: bool) -> Vec<u8> {
+    let reason = reason(place.status);
+    let connection = if keep_alive { "" } else { "Connection: close\r\n" };
+    let body = format!("{} {reason}\n", place.status);
+    let mut reply = format!("HTTP/1.1 {} {reason}\r\nLocation: ", place.status).into_bytes();
+    reply.extend_from_slice(&place.location);
+    let rest = format!("\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
+    reply.extend_from_slice(rest.as_bytes());
+    if !head_only {
+        reply.extend_from_slice(body.as_bytes());
+    }
+    reply
+}
+
 fn reason(status: u16) -> &'static str {
     match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",

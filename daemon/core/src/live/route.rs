@@ -57,7 +57,7 @@ impl RouteLive {
             bytes_in_total: sum(|w| &w.bytes_in),
             bytes_out_total: sum(|w| &w.bytes_out),
             responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
-            causes: Causes::totals(self.workers.iter().map(|worker| &worker.causes)),
+            causes: Causes::totals(|| self.workers.iter().map(|worker| &worker.causes)),
         }
     }
 }

@@ -19,10 +19,11 @@ use super::{Asking, Host, RoutePlan, normal_path};
 /// also be slow.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-/// The routes of a listener by name; the last stands for the listener itself.
+/// The routes of a listener by name, and what stands for the listener itself.
 #[derive(Debug)]
 pub struct Routes {
     plans: Box<[Arc<RoutePlan>]>,
+    own: Arc<RoutePlan>,
     /// Absent where there is nothing to find.
     index: Option<Box<Index>>,
 }
@@ -107,15 +108,14 @@ pub(crate) fn anchored(pattern: &str) -> String {
 
 impl Routes {
     /// A table of these routes and of the listener's own.
-    pub fn new(mut routes: Vec<Arc<RoutePlan>>, own: Arc<RoutePlan>) -> Self {
+    pub fn new(routes: Vec<Arc<RoutePlan>>, own: Arc<RoutePlan>) -> Self {
         let index = (!routes.is_empty()).then(|| Box::new(Index::new(&routes)));
-        routes.push(own);
-        Self { plans: routes.into(), index }
+        Self { plans: routes.into(), own, index }
     }
 
     /// Every route, the listener's own last.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<RoutePlan>> {
-        self.plans.iter()
+        self.plans.iter().chain([&self.own])
     }
 
     /// Whether there are rules besides the listener itself.
@@ -126,12 +126,12 @@ impl Routes {
     /// The route at a position; the listener's own for one that is none.
     #[inline]
     pub fn at(&self, position: usize) -> &Arc<RoutePlan> {
-        self.plans.get(position).unwrap_or_else(|| self.own())
+        self.plans.get(position).unwrap_or(&self.own)
     }
 
     /// What stands for the listener itself.
-    pub fn own(&self) -> &Arc<RoutePlan> {
-        self.plans.last().expect("the listener's own is always there")
+    pub const fn own(&self) -> &Arc<RoutePlan> {
+        &self.own
     }
 
     /// The route of a name.
@@ -142,19 +142,17 @@ impl Routes {
     /// The position of the first route that takes a request.
     #[inline]
     pub fn find(&self, request: &impl Asking) -> usize {
-        let own = self.plans.len() - 1;
         match &self.index {
-            None => own,
-            Some(index) => self.search(index, request, own),
+            None => self.plans.len(),
+            Some(index) => self.search(index, request),
         }
     }
 
-    fn search(&self, index: &Index, request: &impl Asking, own: usize) -> usize {
+    fn search(&self, index: &Index, request: &impl Asking) -> usize {
         let path = normal_path(request.target());
         let mut best = index.rules.len();
-        let route = |at: usize| index.rules.get(at).map_or(own, |rule| rule.route);
-        let mut look =
-            |paths: &Paths| paths.earliest(&path, &mut best, |at| takes_rest(&self.plans[route(at)], request));
+        let fits = |at: usize| takes_rest(&self.plans[index.rules[at].route], request);
+        let mut look = |paths: &Paths| paths.earliest(&path, &mut best, fits);
         if let Some(host) = request.host().and_then(Host::of) {
             if let Some(paths) = index.exact.get(host.as_bytes()) {
                 look(paths);
@@ -164,7 +162,7 @@ impl Routes {
             }
         }
         look(&index.any);
-        route(best)
+        index.rules.get(best).map_or(self.plans.len(), |rule| rule.route)
     }
 
     /// What each rule says to a request, in their order, up to and including the one that takes it.

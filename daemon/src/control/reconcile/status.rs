@@ -6,11 +6,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use poise_core::live::RouteLive;
 use poise_core::persistence::SourceTable;
 use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
+use poise_core::route::RoutePlan;
 use poise_ipc::Name;
 use poise_ipc::model::{Group, Listener};
-use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RuleHits, Status};
+use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RouteStatus, RuleHits, Status};
 
 use super::Reconcile;
 use crate::control::ports::Ports;
@@ -74,6 +76,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
             remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
             access: live.map(|listener| access(listener)).unwrap_or_default(),
+            routes: live.map(|listener| routes(listener)).unwrap_or_default(),
             untracked_total: live.map_or(0, |listener| listener.limiter.untracked_total()),
             latency: live.map(|l| self.latencies.listener(l.id, &l.live.latency())).unwrap_or_default(),
             ..status
@@ -126,6 +129,21 @@ impl<P: Ports + 'static> Reconcile<P> {
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }
     }
+}
+
+/// The routes of a listener, with what none of them takes; nothing where there are none.
+fn routes(listener: &ListenerPlan) -> Vec<RouteStatus> {
+    let counted = listener.routes.iter().filter_map(|route| Some((route, route.live.as_ref()?)));
+    let status = |(route, live): (&Arc<RoutePlan>, &Arc<RouteLive>)| RouteStatus {
+        name: route.name.clone(),
+        groups: match route.name {
+            Some(_) => route.settings.groups().cloned().collect(),
+            None => listener.settings.group.iter().cloned().collect(),
+        },
+        redirects: route.settings.redirect.is_on(),
+        counters: live.totals(),
+    };
+    counted.map(status).collect()
 }
 
 /// What each rule of a listener has decided, as the configuration words it.
