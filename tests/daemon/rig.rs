@@ -36,7 +36,7 @@ pub struct Plans {
 
 /// A running data plane.
 pub struct Rig {
-    plans: Plans,
+    pub plans: Plans,
     workers: Option<Workers>,
     binder: Binder,
     records: Vec<RecordReceiver>,

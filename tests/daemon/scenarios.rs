@@ -11,6 +11,7 @@ mod entries;
 mod limits;
 mod protocols;
 mod real_client;
+mod routes;
 mod source;
 mod standby;
 mod transparent;
