@@ -5,7 +5,6 @@
 //! when its input ends, so it never outlives that process. Nothing here is used by `poised` itself.
 
 mod backends;
-mod certificate;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -18,7 +17,6 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-pub use self::certificate::make_certificate;
 use crate::store::StateDir;
 
 /// Bytes of the line that names the listeners.

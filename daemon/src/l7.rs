@@ -31,6 +31,7 @@ use poise_core::plan::ListenerPlan;
 use poise_ipc::model::Http2;
 
 use self::client::Relay;
+use self::h2::Sessions;
 pub(crate) use self::journal::Logbook;
 use self::outbound::Pool;
 pub use self::stream::Stream;
@@ -53,6 +54,7 @@ const REQUESTS_PER_RETRY: u32 = 5;
 /// What the relay keeps on a worker between connections.
 pub struct WorkerState {
     pool: RefCell<Pool>,
+    sessions: RefCell<Sessions>,
     spare: RefCell<Vec<Vec<u8>>>,
     /// Credit for second tries, counted in requests.
     credit: Cell<u32>,
@@ -62,6 +64,7 @@ impl Default for WorkerState {
     fn default() -> Self {
         Self {
             pool: RefCell::default(),
+            sessions: RefCell::default(),
             spare: RefCell::default(),
             credit: Cell::new(RETRIES_BURST_MAX * REQUESTS_PER_RETRY),
         }

@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use poise_ipc::Name;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{Address, AdminState, Backend, ClientAddress, Group, Listener, Protocol, Scheduler};
+use poise_ipc::model::{
+    Address, AdminState, Backend, BackendProtocol, ClientAddress, Group, Listener, Protocol, Scheduler,
+};
 use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
@@ -140,6 +142,8 @@ pub struct BackendPlan {
     pub accepts_pinned: bool,
     /// What the probes say.
     pub health: Health,
+    /// What it speaks.
+    pub protocol: BackendProtocol,
     /// What connections to it go by, where they are TLS.
     pub tls: Option<TlsStamp>,
     /// Its counters.

@@ -13,12 +13,14 @@ use poise_core::live::{BackendCells, Leaving};
 use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
+use poise_ipc::model::BackendProtocol;
 use tracing::debug;
 
 use super::client::{Relay, Request};
 use super::dial::dial;
 use super::download::Loss;
 use super::exchange::{Course, Exchange};
+use super::h2;
 use super::outbound::{self, Link};
 use super::pick::{self, Pick, Unpicked};
 use super::reply::Telling;
@@ -122,6 +124,7 @@ impl Relay {
         let still_sends = !attempt.upload.is_received() || !self.carry.is_empty();
         // The backend has done its work: it is not in flight while the client lingers.
         drop(attempt);
+        self.client.conclude();
         if still_sends && !is_tunnel {
             Box::pin(self.linger()).await;
         }
@@ -149,8 +152,9 @@ impl Relay {
                     return Err(self.lost(&mut exchange, refusal.of_response()));
                 }
                 Err(Loss::Silent) => {
+                    let untouched = exchange.link.stream.is_untouched();
                     drop(exchange);
-                    self.begin_again(attempt, reused).await.map_err(Failure::Told)?;
+                    self.begin_again(attempt, reused, untouched).await.map_err(Failure::Told)?;
                 }
             }
         }
@@ -177,15 +181,13 @@ impl Relay {
 
     /// A connection for the request; the flag says that it served others before.
     async fn reach(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
-        let connect_timeout_ms = self.listener.settings.connect_timeout_ms;
         // Ends: each turn but the last tries another backend, and those are bounded.
         loop {
             let pooled = self.pooled(attempt);
             let reused = pooled.is_some();
-            let errand = Errand { listener: self.listener.id, client: self.client.socket(), manner: WITH_DATA };
             let link = match pooled {
                 Some(link) => Ok(link),
-                None => Box::pin(dial(&self.ctx, errand, &attempt.pick.backend, &self.watch, connect_timeout_ms)).await,
+                None => self.dial(&attempt.pick.backend).await,
             };
             match link {
                 Ok(link) => {
@@ -204,7 +206,20 @@ impl Relay {
         }
     }
 
+    async fn dial(&self, backend: &BackendPlan) -> Result<Link, Cause> {
+        let errand = Errand { listener: self.listener.id, client: self.client.socket(), manner: WITH_DATA };
+        let timeout_ms = self.listener.settings.connect_timeout_ms;
+        // On the heap, so that a request that finds a connection does not hold the room for it.
+        match backend.protocol {
+            BackendProtocol::Http1 => Box::pin(dial(&self.ctx, errand, backend, &self.watch, timeout_ms)).await,
+            BackendProtocol::Http2 => Box::pin(h2::dial(&self.ctx, errand, backend, &self.watch, timeout_ms)).await,
+        }
+    }
+
     fn pooled(&self, attempt: &Attempt) -> Option<Link> {
+        if attempt.pick.backend.protocol == BackendProtocol::Http2 {
+            return attempt.may_reuse.then(|| h2::stream(&self.ctx, &attempt.pick.backend)).flatten();
+        }
         let mut pool = self.ctx.l7.pool.borrow_mut();
         let mut links = std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend)).flatten());
         // A request that cannot be sent twice pays for one more look at the connection.
@@ -212,9 +227,9 @@ impl Relay {
     }
 
     /// The backend closed without a byte of response: sends the request again where that is safe.
-    async fn begin_again(&mut self, attempt: &mut Attempt, reused: bool) -> Result<(), Cause> {
+    async fn begin_again(&mut self, attempt: &mut Attempt, reused: bool, untouched: bool) -> Result<(), Cause> {
         let unsent = attempt.upload.sent_bytes == 0;
-        let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent);
+        let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent || untouched);
         if !reused {
             attempt.pick.backend.live.worker(self.ctx.index).failures.add(1);
         }

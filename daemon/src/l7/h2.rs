@@ -8,15 +8,19 @@
 //! with an upload while a client does not read, nor let us say why a connection ends.
 
 mod ask;
+mod backend;
 mod client;
 mod edge;
 mod frames;
 mod incoming;
 mod io;
 mod reply;
+mod sessions;
 
+pub(super) use self::backend::BackendStream;
 pub(super) use self::client::ClientStream;
 pub(super) use self::edge::{PREFACE, serve};
+pub(super) use self::sessions::{Sessions, dial, stream};
 
 /// Bytes of one DATA frame, in either direction.
 const FRAME_BYTES_MAX: u32 = 16 << 10;

@@ -40,25 +40,44 @@ pub(super) struct Link {
     live: Arc<BackendLive>,
     worker: usize,
     idle_since_ms: u64,
+    held: Option<Held>,
+}
+
+/// What a connection holds while it is open: its place in the counters, and what makes it known
+/// again where it leads back to poised.
+pub(super) struct Held {
+    live: Arc<BackendLive>,
+    worker: usize,
     _passing: Option<Box<Passing>>,
 }
 
 impl Link {
     /// Counts and keeps a connection that was just opened.
     pub(super) fn new(stream: Stream, passing: Option<Box<Passing>>, backend: &BackendPlan, worker: usize) -> Self {
-        let live = Arc::clone(&backend.live);
-        live.worker(worker).connections.add(1);
-        live.worker(worker).connections_open.add(1);
+        let cells = backend.live.worker(worker);
+        cells.connections.add(1);
+        cells.connections_open.add(1);
+        let held = Held { live: Arc::clone(&backend.live), worker, _passing: passing };
+        Self { held: Some(held), ..Self::over(stream, backend, worker) }
+    }
+
+    /// A stream of a connection that is counted and kept elsewhere.
+    pub(super) fn over(stream: Stream, backend: &BackendPlan, worker: usize) -> Self {
         Self {
             stream,
             backend: backend.id,
             target: backend.target.clone(),
             tls: backend.tls,
-            live,
+            live: Arc::clone(&backend.live),
             worker,
             idle_since_ms: 0,
-            _passing: passing,
+            held: None,
         }
+    }
+
+    /// The connection, for somebody who keeps it, and what is held while it is open.
+    pub(super) fn into_parts(self) -> (Stream, Option<Held>) {
+        (self.stream, self.held)
     }
 
     /// This worker's counters of the backend.
@@ -89,9 +108,9 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Held {
     fn drop(&mut self) {
-        self.cells().connections_open.sub(1);
+        self.live.worker(self.worker).connections_open.sub(1);
     }
 }
 
@@ -192,7 +211,7 @@ fn wanted(plan: &Plan) -> HashSet<(BackendId, Target, Option<TlsStamp>)> {
 
 /// Keeps a connection for its next request, and has somebody look after the idle ones.
 pub(super) fn keep(ctx: &Rc<WorkerContext>, link: Link) {
-    if ctx.phase() != Phase::Serving || link.leaving() != Leaving::No {
+    if ctx.phase() != Phase::Serving || link.leaving() != Leaving::No || link.held.is_none() {
         return;
     }
     let mut pool = ctx.l7.pool.borrow_mut();

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use self::tls::Tls;
-use super::h2::ClientStream;
+use super::h2::{BackendStream, ClientStream};
 use crate::turn::has_left;
 use crate::worker::Source;
 
@@ -36,6 +36,7 @@ enum Kind {
     Plain(TcpStream),
     Tls(Box<Tls>),
     Client(Box<ClientStream>),
+    Backend(Box<BackendStream>),
 }
 
 /// What is found where nobody reads.
@@ -68,6 +69,12 @@ impl From<ClientStream> for Stream {
     }
 }
 
+impl From<BackendStream> for Stream {
+    fn from(stream: BackendStream) -> Self {
+        Self(Kind::Backend(Box::new(stream)))
+    }
+}
+
 impl Stream {
     /// The socket below, for its options and for waiting, where it has one for itself. Whoever reads
     /// or writes it breaks TLS.
@@ -75,14 +82,14 @@ impl Stream {
         match &self.0 {
             Kind::Plain(socket) => Some(socket),
             Kind::Tls(tls) => Some(tls.socket()),
-            Kind::Client(_) => None,
+            Kind::Client(_) | Kind::Backend(_) => None,
         }
     }
 
     /// Whether it runs under TLS.
     pub fn is_tls(&self) -> bool {
         match &self.0 {
-            Kind::Plain(_) => false,
+            Kind::Plain(_) | Kind::Backend(_) => false,
             Kind::Tls(_) => true,
             Kind::Client(stream) => stream.is_tls(),
         }
@@ -91,7 +98,7 @@ impl Stream {
     /// The version of TLS that it runs under, for logs.
     pub(super) fn tls_version(&self) -> Option<&'static str> {
         match &self.0 {
-            Kind::Plain(_) => None,
+            Kind::Plain(_) | Kind::Backend(_) => None,
             Kind::Tls(tls) => Some(match tls.session().protocol_version() {
                 Some(ProtocolVersion::TLSv1_2) => "1.2",
                 _ => "1.3",
@@ -108,7 +115,7 @@ impl Stream {
     /// The TLS connection, where there is one.
     pub fn session(&self) -> Option<&rustls::Connection> {
         match &self.0 {
-            Kind::Plain(_) | Kind::Client(_) => None,
+            Kind::Plain(_) | Kind::Client(_) | Kind::Backend(_) => None,
             Kind::Tls(tls) => Some(tls.session()),
         }
     }
@@ -124,6 +131,7 @@ impl Stream {
             Kind::Plain(socket) => poll_read(cx, socket, into),
             Kind::Tls(tls) => tls.poll_read(cx, into),
             Kind::Client(stream) => stream.poll_read(cx, into),
+            Kind::Backend(stream) => stream.poll_read(cx, into),
         }
     }
 
@@ -138,6 +146,7 @@ impl Stream {
             Kind::Plain(socket) => write(cx, socket, bytes),
             Kind::Tls(tls) => tls.write(cx, bytes),
             Kind::Client(stream) => stream.write(cx, bytes),
+            Kind::Backend(stream) => stream.write(cx, bytes),
         }
     }
 
@@ -151,6 +160,7 @@ impl Stream {
             Kind::Plain(socket) => write_last(cx, socket, bytes),
             Kind::Tls(tls) => tls.write_last(cx, bytes),
             Kind::Client(stream) => stream.write(cx, bytes),
+            Kind::Backend(stream) => stream.write(cx, bytes),
         }
     }
 
@@ -168,6 +178,16 @@ impl Stream {
                 stream.finish();
                 true
             }
+            // A request ends where its framing says.
+            Kind::Backend(_) => true,
+        }
+    }
+
+    /// A message is complete that ends with the stream. The end of a socket comes by itself; a
+    /// stream of HTTP/2 would be reset.
+    pub(super) fn conclude(&mut self) {
+        if let Kind::Client(stream) = &mut self.0 {
+            stream.finish();
         }
     }
 
@@ -192,7 +212,7 @@ impl Stream {
             }),
             Kind::Tls(tls) => tls.poll_end(cx),
             // It is asked whether it was reset.
-            Kind::Client(_) => Poll::Pending,
+            Kind::Client(_) | Kind::Backend(_) => Poll::Pending,
         }
     }
 
@@ -203,7 +223,7 @@ impl Stream {
         match &mut self.0 {
             Kind::Plain(socket) => is_silent(socket.try_read(&mut [0; 1])),
             Kind::Tls(tls) => tls.is_quiet(),
-            Kind::Client(_) => false,
+            Kind::Client(_) | Kind::Backend(_) => false,
         }
     }
 
@@ -219,6 +239,8 @@ impl Stream {
             Kind::Client(stream) => stream.poll_gone(cx).is_ready(),
             Kind::Plain(socket) => has_left(cx, socket),
             Kind::Tls(tls) => matches!(tls.poll_end(cx), Poll::Ready(End::Ended | End::Failed)),
+            // Whether a backend has gone, reading tells.
+            Kind::Backend(_) => false,
         }
     }
 
@@ -226,8 +248,13 @@ impl Stream {
     pub(super) fn is_reset(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
             Kind::Client(stream) => stream.poll_gone(cx).is_ready(),
-            Kind::Plain(_) | Kind::Tls(_) => false,
+            Kind::Plain(_) | Kind::Tls(_) | Kind::Backend(_) => false,
         }
+    }
+
+    /// Whether the peer has said that it did nothing with what it was sent.
+    pub(super) fn is_untouched(&self) -> bool {
+        matches!(&self.0, Kind::Backend(stream) if stream.is_untouched())
     }
 }
 
@@ -237,7 +264,7 @@ impl Source for Stream {
             Kind::Plain(socket) => socket.poll_readable(cx),
             Kind::Tls(tls) => tls.poll_readable(cx),
             // It knows when it is read.
-            Kind::Client(_) => Poll::Ready(()),
+            Kind::Client(_) | Kind::Backend(_) => Poll::Ready(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Group, Scheduler};
+use poise_ipc::model::{AdminState, Backend, BackendProtocol, CheckProtocol, FailOpen, Group, Scheduler};
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
@@ -36,6 +36,7 @@ struct Known<'a> {
     target: Target,
     ramp_permille: Option<u16>,
     health: Health,
+    protocol: BackendProtocol,
     tls: Option<TlsStamp>,
 }
 
@@ -67,7 +68,8 @@ impl<'a> Groups<'a> {
             let health = health_of(group, id, self.input.health);
             let target = Target::of(&backend.address, self.input.resolved.get(&id).copied());
             let ramp_permille = self.input.ramps.get(&id).copied();
-            known.push(Known { id, name, backend, target, ramp_permille, health, tls });
+            let protocol = group.backend_protocol;
+            known.push(Known { id, name, backend, target, ramp_permille, health, protocol, tls });
         }
         known
     }
@@ -159,6 +161,7 @@ impl Known<'_> {
             ramp_permille: self.ramp_permille,
             accepts_pinned: self.accepts_pinned(outlook),
             health: self.health,
+            protocol: self.protocol,
             tls: self.tls,
             live: before.map_or_else(|| Arc::new(BackendLive::new(workers, queue)), |before| Arc::clone(&before.live)),
         })
@@ -259,6 +262,7 @@ impl BackendPlan {
             && self.ramp_permille == known.ramp_permille
             && self.accepts_pinned == known.accepts_pinned(outlook)
             && self.health == known.health
+            && self.protocol == known.protocol
             && self.tls == known.tls
     }
 }

@@ -1,12 +1,17 @@
-//! What a stream asks, as the head of HTTP/1.1 that asks the same.
+//! What a stream asks, as the head of HTTP/1.1 that asks the same, and back again.
 //!
 //! It writes what it is given and decides only what HTTP/1 cannot express; whether the result is a
 //! request that is served, the scan and the parser of `poise_core::http` say, as for every client.
-//! Called by `edge` for requests of clients.
+//! Called by `edge` for requests of clients, and by `backend` for what goes to backends.
 
-use http::Method;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::Scheme;
+use http::{Method, Request};
+use poise_core::http::fields::Class;
+use poise_core::http::request::RequestHead;
+
+use super::reply;
 
 /// A request that is malformed as HTTP/2 already (RFC 9113 §8.1.1): its stream is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +97,33 @@ fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), Malformed> 
 fn is_of_connection(name: &HeaderName) -> bool {
     [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE].contains(name)
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// The request that `head`, parsed from `bytes`, asks of a backend that has this scheme and is to
+/// be called `name` where the client named no host.
+///
+/// # Errors
+/// [`Unsayable`](reply::Unsayable), for a target that HTTP/2 has no form for.
+pub(super) fn read(
+    head: &RequestHead<'_, '_>,
+    bytes: &[u8],
+    (scheme, name): (Scheme, &str),
+) -> Result<Request<()>, reply::Unsayable> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(scheme);
+    let authority = head.authority().unwrap_or(name.as_bytes());
+    parts.authority = Some(authority.try_into().map_err(|_| reply::Unsayable)?);
+    parts.path_and_query = Some(head.path().try_into().map_err(|_| reply::Unsayable)?);
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(head.method).map_err(|_| reply::Unsayable)?;
+    *request.uri_mut() = http::Uri::from_parts(parts).map_err(|_| reply::Unsayable)?;
+    *request.version_mut() = http::Version::HTTP_2;
+    let fields = head.fields().filter(|(class, ..)| reply::passes(*class) && *class != Class::Host);
+    *request.headers_mut() = reply::read_fields(fields.map(|(_, name, value)| (name, value)), bytes)?;
+    if head.takes_trailers() {
+        request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    Ok(request)
 }
 
 /// Appends one field.

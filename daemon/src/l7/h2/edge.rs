@@ -51,6 +51,8 @@ struct Edge {
     watch: Watch,
     streams: Rc<Streams>,
     verdict: Rc<Cell<Verdict>>,
+    /// It has not asked for anything yet.
+    is_new: bool,
     /// It was told goodbye.
     is_parting: bool,
     /// The goodbye was a final one.
@@ -87,6 +89,7 @@ pub(in super::super) async fn serve(
         watch,
         streams,
         verdict,
+        is_new: true,
         is_parting: false,
         is_cut: false,
     };
@@ -210,7 +213,8 @@ impl Edge {
 
     /// How long it may be without a stream.
     fn rest_ms_max(&self) -> u32 {
-        self.listener.settings.idle_timeout_ms
+        let settings = &self.listener.settings;
+        if self.is_new { settings.idle_timeout_ms.min(settings.head_timeout_ms) } else { settings.idle_timeout_ms }
     }
 
     fn look_ms(&self) -> u32 {
@@ -223,7 +227,8 @@ impl Edge {
     }
 
     /// Begins a stream: a relay of its own, for one request.
-    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        self.is_new = false;
         let (asked, body) = request.into_parts();
         let mut head = self.ctx.l7.buffer();
         let is_whole = body.is_end_stream();

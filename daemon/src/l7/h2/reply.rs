@@ -1,13 +1,15 @@
-//! The head of a response of HTTP/1.1 as a stream sends it.
+//! The head of a response of HTTP/1.1 as a stream sends it, and back again.
 //!
-//! Fields of the connection stay behind: a stream has none. It frames nothing. Called by `client`
-//! for what goes to clients.
+//! Fields of the connection stay behind: a stream has none. Called by `client` for what goes to
+//! clients, and by `backend` for what comes from backends.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use poise_core::http::fields::Class;
 use poise_core::http::response::ResponseHead;
+
+use super::ask::write_field;
 
 /// A head that cannot be said in HTTP/2. Our own writer makes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +46,23 @@ pub(super) fn read_fields<'b>(
     Ok(map)
 }
 
+/// Appends the head that says what `response` says, up to what frames its body.
+pub(super) fn write(response: &Response<()>, out: &mut Vec<u8>) {
+    let status = response.status();
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in response.headers() {
+        write_field(name, value.as_bytes(), out);
+    }
+}
+
 /// Room for the fields of a usual response.
 const FIELDS_USUAL: usize = 12;
 
-fn passes(class: Class) -> bool {
+/// Whether fields of this class pass as they are.
+pub(super) fn passes(class: Class) -> bool {
     !matches!(class, Class::Connection | Class::Hop | Class::Te | Class::Upgrade | Class::TransferEncoding)
 }

@@ -20,7 +20,7 @@ impl AsyncRead for Stream {
                 into.advance(count);
                 Poll::Ready(Ok(()))
             }
-            Kind::Client(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Kind::Client(_) | Kind::Backend(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 }
@@ -30,7 +30,7 @@ impl AsyncWrite for Stream {
         match &mut self.0 {
             Kind::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Kind::Tls(tls) => tls.poll_encrypt(cx, bytes),
-            Kind::Client(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Kind::Client(_) | Kind::Backend(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 
@@ -44,7 +44,7 @@ impl AsyncWrite for Stream {
                     Poll::Pending
                 }
             }
-            Kind::Client(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Kind::Client(_) | Kind::Backend(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 
