@@ -9,6 +9,8 @@ mod backends;
 mod browser;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
+#[path = "../support/multiplexed.rs"]
+mod multiplexed;
 #[path = "../support/netns.rs"]
 mod netns;
 #[path = "../support/process.rs"]
@@ -24,6 +26,7 @@ mod descriptors;
 mod durability;
 mod edits;
 mod failover;
+mod h2;
 mod http;
 mod journey;
 mod probe;

@@ -26,6 +26,11 @@ pub struct Scripted {
 }
 
 impl Scripted {
+    /// Where its connections are counted.
+    pub fn counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.accepted)
+    }
+
     /// Starts it on loopback.
     pub fn new(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind(ANY_PORT).expect("a free port"), script)
