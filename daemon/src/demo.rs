@@ -5,6 +5,7 @@
 //! when its input ends, so it never outlives that process. Nothing here is used by `poised` itself.
 
 mod backends;
+mod certificate;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+pub use self::certificate::make_certificate;
 use crate::store::StateDir;
 
 /// Bytes of the line that names the listeners.

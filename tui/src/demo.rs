@@ -19,7 +19,7 @@ use anyhow::Context;
 use poise_ipc::client::Client;
 use poise_ipc::message::{Reply, Verb};
 use poise_ipc::status::Status;
-use poised::demo::{Backends, DIRECTORY_PREFIX, Listeners, STATE};
+use poised::demo::{Backends, DIRECTORY_PREFIX, Listeners, STATE, make_certificate};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 

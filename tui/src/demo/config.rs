@@ -1,7 +1,9 @@
-//! The demo's configuration: `assets/demo.toml` with the ports that the backends really have.
+//! The demo's configuration: `assets/demo.toml` with the ports that the backends really have and the
+//! files that the certificate really lies in.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use poise_ipc::BackendPath;
@@ -16,8 +18,17 @@ pub(super) const HTTP_LISTENER: &str = "web";
 /// Its listener of protocol `tcp`.
 pub(super) const TCP_LISTENER: &str = "raw";
 
-/// The template with the address of each backend, named `group/backend`, put in.
-pub(super) fn text(addresses: &BTreeMap<String, SocketAddr>) -> anyhow::Result<String> {
+/// Where the template has the files of its certificate.
+const FILES: &str = "/demo";
+
+/// The files of the certificate, chain and key, in the demo's directory.
+pub(super) fn certificate(directory: &Path) -> [PathBuf; 2] {
+    ["site.pem", "site.key"].map(|file| directory.join(file))
+}
+
+/// The template with the address of each backend, named `group/backend`, and the demo's directory
+/// put in.
+pub(super) fn text(addresses: &BTreeMap<String, SocketAddr>, directory: &Path) -> anyhow::Result<String> {
     let config = poise_ipc::text::parse(TEMPLATE).map_err(|faults| anyhow::anyhow!("the template: {faults:?}"))?;
     let mut text = TEMPLATE.to_owned();
     for (name, address) in addresses {
@@ -26,5 +37,5 @@ pub(super) fn text(addresses: &BTreeMap<String, SocketAddr>) -> anyhow::Result<S
         let stated = backend.with_context(|| format!("the template has no backend {path}"))?.address.clone();
         text = text.replace(&format!("\"{stated}\""), &format!("\"{address}\""));
     }
-    Ok(text)
+    Ok(text.replace(&format!("\"{FILES}/"), &format!("\"{}/", directory.display())))
 }

@@ -22,7 +22,7 @@ use poise_ipc::message::{Reply, Verb};
 use poise_ipc::status::Status;
 
 use self::directory::Directory;
-use super::{Backends, DAEMON_VERB, Listeners, STATE, WORLD_VERB, config};
+use super::{Backends, DAEMON_VERB, Listeners, STATE, WORLD_VERB, config, make_certificate};
 
 /// Time in which the world and the daemon come up.
 const UP_MAX: Duration = Duration::from_secs(20);
@@ -52,7 +52,9 @@ impl Stage {
         let mut world = Leashed::start([OsStr::new(WORLD_VERB), directory.path().as_os_str()], Stdio::null())
             .context("start the demo's backends")?;
         let backends = world.backends()?;
-        fs::write(directory.path().join("poise.toml"), config::text(&backends.addresses)?)
+        let [chain, key] = config::certificate(directory.path());
+        make_certificate(&chain, &key).context("make the demo's certificate")?;
+        fs::write(directory.path().join("poise.toml"), config::text(&backends.addresses, directory.path())?)
             .context("write the demo's configuration")?;
         let daemon = start_daemon(directory.path(), workers)?;
         Ok(Self { daemon, world, directory })

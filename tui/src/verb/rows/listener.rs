@@ -29,6 +29,8 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
     Cell::text("CAUSES", causes).wide(),
+    Cell::number("HANDSHAKES", |l| l.counters.tls.handshakes_total.to_string()).wide(),
+    Cell::number("RESUMED", |l| l.counters.tls.resumed_total.to_string()).wide(),
     Cell::number("DATAGRAMS IN", |l| l.counters.datagrams_in_total.to_string()).wide(),
     Cell::number("DATAGRAMS OUT", |l| l.counters.datagrams_out_total.to_string()).wide(),
     Cell::number("DROPPED", |l| l.counters.datagrams_dropped_total.to_string()).wide(),
@@ -70,6 +72,15 @@ struct ListenerNumbers {
     datagrams_dropped_total: u64,
     flows_moved_total: u64,
     causes: BTreeMap<&'static str, u64>,
+    tls: TlsNumbers,
+}
+
+/// Handshakes of a listener in JSON: the reasons of those that failed as an object.
+#[derive(Serialize)]
+struct TlsNumbers {
+    handshakes_total: u64,
+    resumed_total: u64,
+    failures_total: BTreeMap<&'static str, u64>,
 }
 
 /// The JSON row of a listener.
@@ -94,6 +105,11 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             datagrams_dropped_total: counters.datagrams_dropped_total,
             flows_moved_total: counters.flows_moved_total,
             causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
+            tls: TlsNumbers {
+                handshakes_total: counters.tls.handshakes_total,
+                resumed_total: counters.tls.resumed_total,
+                failures_total: counters.tls.failures_total.iter().map(|&(why, number)| (why.word(), number)).collect(),
+            },
         },
         access: &listener.access,
         remembered: listener.remembered,
