@@ -190,8 +190,14 @@ pub const ID_HEADER_DEFAULT: &str = "X-Request-Id";
 
 /// Items of one list of a route: hosts, methods, headers, shares, edits.
 pub const ROUTE_ITEMS_MAX: usize = 100;
+/// Bytes that a route adds to a head, in all: a head is rewritten in place, with this room to grow.
+pub const HEADER_EDITS_LEN_MAX: usize = 2_048;
 /// Characters of a path that routes match.
 pub const ROUTE_PATH_LEN_MAX: usize = 1_024;
+/// Bytes that the compiled expression of a route may take: one that needs more would also be slow.
+pub const REGEX_BYTES_MAX: usize = 1 << 20;
+/// The same of all routes of a listener together.
+pub const REGEX_SET_BYTES_MAX: usize = 16 << 20;
 /// Order of a route among others.
 pub const ROUTE_PRIORITY: RangeInclusive<u16> = 0..=1_000;
 /// Part of a group in a split.

@@ -291,6 +291,7 @@ impl Relay {
             mode: self.listener.settings.forwarded_for,
             id: journal.as_deref().map(Journal::id_field),
             restores: self.route().persistence.cookie().and_then(CookieRule::restores),
+            edits: &self.route().settings.request_headers,
         };
         head.write(forwarded, &mut first);
         first.extend_from_slice(&bytes[len..used]);

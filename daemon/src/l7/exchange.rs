@@ -321,7 +321,8 @@ impl Steer for Steering<'_> {
             (false, true) => Connection::KeepAlive,
             (false, false) => Connection::Persist,
         };
-        Returned { connection, binding: self.binding(head) }
+        let edits = if self.course.is_tunnel { &[] } else { &self.route.settings.response_headers[..] };
+        Returned { connection, binding: self.binding(head), edits }
     }
 }
 

@@ -17,10 +17,11 @@ use crate::limits;
 use crate::model::{HeaderEdit, HeaderMatch, HostPattern, MethodName, ReplyRule, Share};
 
 /// Fields that carry the framing of a message or belong to one hop: poised writes them itself.
-const OWN_FIELDS: [&str; 12] = [
+const OWN_FIELDS: [&str; 16] = [
     "connection",
     "content-length",
     "expect",
+    "forwarded",
     "host",
     "keep-alive",
     "proxy-authenticate",
@@ -30,6 +31,9 @@ const OWN_FIELDS: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
     "via",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 impl Item for HostPattern {

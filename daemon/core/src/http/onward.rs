@@ -6,10 +6,10 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use poise_ipc::model::ForwardedFor;
+use poise_ipc::model::{ForwardedFor, HeaderEdit};
 
 use super::cookie::{self, Set};
-use super::fields::Class;
+use super::fields::{Class, is_dashed};
 use super::framing::Framing;
 use super::request::RequestHead;
 use super::response::ResponseHead;
@@ -26,6 +26,8 @@ pub struct Forwarded<'a> {
     pub restores: Option<&'a str>,
     /// The id of the request, when backends are told one.
     pub id: Option<IdField<'a>>,
+    /// What the route changes.
+    pub edits: &'a [HeaderEdit],
 }
 
 /// The field that tells a backend the id of a request; it replaces what the client sent under that
@@ -41,7 +43,7 @@ pub struct IdField<'a> {
 impl IdField<'_> {
     /// Whether a backend may take a field of this name for it.
     fn is(&self, name: &str) -> bool {
-        super::fields::is_dashed(name.as_bytes(), self.name)
+        is_dashed(name.as_bytes(), self.name)
     }
 }
 
@@ -82,11 +84,13 @@ pub struct Returned<'a> {
     pub connection: Connection,
     /// What becomes of the cookie that binds the client to the backend.
     pub binding: Binding<'a>,
+    /// What the route changes.
+    pub edits: &'a [HeaderEdit],
 }
 
 impl Returned<'_> {
     /// What an interim response is given.
-    pub const INTERIM: Self = Self { connection: Connection::Persist, binding: Binding::Off };
+    pub const INTERIM: Self = Self { connection: Connection::Persist, binding: Binding::Off, edits: &[] };
 }
 
 /// What the client is told about the connection.
@@ -108,6 +112,7 @@ impl RequestHead<'_, '_> {
             field(out, b"Host", host);
         }
         self.fields.write(out, |class, header| match class {
+            _ if replaces(forwarded.edits, header.name) => false,
             Class::Plain if forwarded.id.is_some_and(|id| id.is(header.name)) => false,
             Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name.as_bytes()),
             Class::Cookie => !holds_marks(header.value, forwarded.restores),
@@ -122,6 +127,7 @@ impl RequestHead<'_, '_> {
         if let Some(id) = forwarded.id {
             field(out, id.name.as_bytes(), id.value);
         }
+        write_edits(forwarded.edits, out);
         self.write_connection(out);
         out.extend_from_slice(b"\r\n");
     }
@@ -180,12 +186,14 @@ impl ResponseHead<'_, '_> {
         out.extend_from_slice(b"\r\n");
         self.fields.write(out, |class, header| match class {
             Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
+            _ if replaces(returned.edits, header.name) => false,
             Class::TransferEncoding if self.is_bare => false,
             Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
             Class::SetCookie if returned.binding.takes(header.value) => false,
             _ => !self.fields.is_listed(header.name.as_bytes()),
         });
         write_framing(self.framing_onward(), out);
+        write_edits(returned.edits, out);
         self.write_binding(returned.binding, out);
         out.extend_from_slice(match returned.connection {
             _ if self.switches() => b"Connection: upgrade\r\nUpgrade: websocket\r\n".as_slice(),
@@ -221,6 +229,26 @@ impl ResponseHead<'_, '_> {
         };
         if guards && !self.is_private() {
             out.extend_from_slice(b"Cache-Control: private\r\n");
+        }
+    }
+}
+
+/// Whether a field of this name does not pass as it came.
+fn replaces(edits: &[HeaderEdit], name: &str) -> bool {
+    edits.iter().any(|edit| match edit {
+        HeaderEdit::Set(edited, _) | HeaderEdit::Remove(edited) => is_dashed(name.as_bytes(), edited),
+        HeaderEdit::Add(..) => false,
+    })
+}
+
+/// The fields that a route gives a message.
+fn write_edits(edits: &[HeaderEdit], out: &mut Vec<u8>) {
+    for edit in edits {
+        match edit {
+            HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
+                field(out, name.as_bytes(), value.as_bytes())
+            }
+            HeaderEdit::Remove(_) => {}
         }
     }
 }

@@ -88,7 +88,10 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     let head = RequestHead::parse(&bytes[..head_len], &mut store).ok()?;
     let mut onward = Vec::new();
     let client = PeerText::new([192, 0, 2, 7].into());
-    head.write(Forwarded { client: &client, mode: ForwardedFor::Append, restores: Some("S"), id: None }, &mut onward);
+    head.write(
+        Forwarded { client: &client, mode: ForwardedFor::Append, restores: Some("S"), id: None, edits: &[] },
+        &mut onward,
+    );
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;
     onward.extend_from_slice(&bytes[head_len..len]);
     Some((len, onward))
@@ -103,7 +106,7 @@ fn our_response(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
         return None;
     }
     let mut onward = Vec::new();
-    head.write(Returned { connection: Connection::Persist, binding: Binding::Off }, &mut onward);
+    head.write(Returned { connection: Connection::Persist, binding: Binding::Off, edits: &[] }, &mut onward);
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;
     onward.extend_from_slice(&bytes[head_len..len]);
     Some((len, onward))

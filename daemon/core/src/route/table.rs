@@ -10,14 +10,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use poise_ipc::Name;
+use poise_ipc::limits::{REGEX_BYTES_MAX, REGEX_SET_BYTES_MAX};
 use poise_ipc::model::{HostPattern, Route};
 use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::{Asking, Host, RoutePlan, normal_path};
-
-/// Bytes that the compiled expressions of one host's routes may take: a rule that needs more would
-/// also be slow.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// The routes of a listener by name, and what stands for the listener itself.
 #[derive(Debug)]
@@ -281,7 +278,7 @@ impl Paths {
 
     fn expressions<'r>(&self, settings: impl Fn(u32) -> &'r Route) -> RegexSet {
         let patterns = self.regexes.iter().filter_map(|&at| settings(at).path_regex.as_deref());
-        let built = RegexSetBuilder::new(patterns.map(anchored)).unicode(false).size_limit(REGEX_BYTES_MAX).build();
+        let built = RegexSetBuilder::new(patterns.map(anchored)).unicode(false).size_limit(REGEX_SET_BYTES_MAX).build();
         // Validation has refused what does not compile.
         built.unwrap_or_default()
     }

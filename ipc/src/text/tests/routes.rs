@@ -150,6 +150,16 @@ fn a_route_takes_one_path_and_leads_to_one_place() {
 }
 
 #[test]
+fn expressions_compile_and_fields_fit_before_anything_is_committed() {
+    let regex = |pattern| changed("listeners.web.routes.shop.path_regex", pattern);
+    assert_eq!(regex("/(a|b)/.*"), [""; 0]);
+    assert!(regex("/(a").concat().contains("is no regular expression: unclosed group"), "{:?}", regex("/(a"));
+    assert!(regex("/(a{1000}){1000}").concat().contains("too large"));
+    let long = format!("[\"set X-A: {}\", \"set X-B: {}\"]", "a".repeat(1_020), "b".repeat(1_024));
+    assert!(changed("listeners.web.routes.shop.response_headers", &long).concat().contains("2058 bytes of fields"));
+}
+
+#[test]
 fn https_needs_certificates_that_are_there() {
     assert_eq!(
         changed("listeners.web.tls.certificates", "[]"),

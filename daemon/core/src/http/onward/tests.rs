@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use poise_ipc::model::{ForwardedFor, Persistence, PersistenceKind};
+use poise_ipc::model::{ForwardedFor, HeaderEdit, Persistence, PersistenceKind};
 
 use super::{Connection, Forwarded, PeerText, Returned};
 use crate::http::fields::FieldStore;
@@ -17,7 +17,10 @@ fn forward(head: &str, mode: ForwardedFor) -> String {
     let mut out = Vec::new();
     let client: IpAddr = "::ffff:192.0.2.7".parse().expect("an address");
     let head = RequestHead::parse(head.as_bytes(), &mut store).expect("a good head");
-    head.write(Forwarded { client: &PeerText::new(client), mode, restores: Some("SID"), id: None }, &mut out);
+    head.write(
+        Forwarded { client: &PeerText::new(client), mode, restores: Some("SID"), id: None, edits: &[] },
+        &mut out,
+    );
     String::from_utf8(out).expect("text in, text out")
 }
 
@@ -25,7 +28,7 @@ fn give_back(head: &str, asked: Asked, connection: Connection, binding: Binding<
     let mut store = FieldStore::default();
     let mut out = Vec::new();
     let head = ResponseHead::parse(head.as_bytes(), &mut store, asked).expect("a good head");
-    head.write(Returned { connection, binding }, &mut out);
+    head.write(Returned { connection, binding, edits: &[] }, &mut out);
     String::from_utf8(out).expect("text in, text out")
 }
 
@@ -183,4 +186,25 @@ fn lengths_are_written_as_they_were_read() {
         let head = format!("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: {length}\r\n\r\n");
         assert_eq!(give_back(&head, Asked::default(), Connection::Persist, Binding::Off), head);
     }
+}
+
+#[test]
+fn a_route_sets_adds_and_removes_fields_both_ways() {
+    let edits = ["set X-A: new", "add X-B: more", "remove X-C"];
+    let edits: Vec<HeaderEdit> = edits.iter().map(|text| text.parse().expect("a change")).collect();
+    let (mut store, mut out) = (FieldStore::default(), Vec::new());
+    let sent = "GET / HTTP/1.1\r\nHost: h\r\nx-a: 1\r\nX_A: 2\r\nX-B: 3\r\nX-C: 4\r\nX-D: 5\r\n\r\n";
+    let head = RequestHead::parse(sent.as_bytes(), &mut store).expect("a good head");
+    let client = PeerText::new(IpAddr::from([192, 0, 2, 7]));
+    let mode = ForwardedFor::Off;
+    head.write(Forwarded { client: &client, mode, restores: None, id: None, edits: &edits }, &mut out);
+    let expected = "GET / HTTP/1.1\r\nHost: h\r\nX-B: 3\r\nX-D: 5\r\nX-A: new\r\nX-B: more\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), expected);
+
+    let (mut store, mut out) = (FieldStore::default(), Vec::new());
+    let sent = "HTTP/1.1 200 OK\r\nX-A: 1\r\nx-c: 2\r\nContent-Length: 0\r\n\r\n";
+    let head = ResponseHead::parse(sent.as_bytes(), &mut store, Asked::default()).expect("a good head");
+    head.write(Returned { connection: Connection::Persist, binding: Binding::Off, edits: &edits }, &mut out);
+    let expected = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: new\r\nX-B: more\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), expected);
 }
