@@ -349,10 +349,12 @@ fn shares_are_exact_over_keep_alive_clients() {
     assert_eq!(backends.map(|backend| backend.requests().len()), [300, 100]);
 }
 
+mod corpus;
 mod garbage;
 mod hostile;
 mod load;
 mod patience;
+mod readings;
 mod refusals;
 mod sequences;
 mod troubles;
