@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Context;
 
-use poise_core::live::{BackendCells, Leaving};
+use poise_core::live::Leaving;
 use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
@@ -36,14 +36,20 @@ const BACKENDS_MAX: usize = 3;
 
 /// The way of one request through backends.
 struct Attempt {
-    upload: Upload,
-    course: Course,
+    transfer: Box<Transfer>,
     pick: Pick,
     tried: Vec<BackendId>,
     /// Connections of the pool may be used.
     may_reuse: bool,
     /// The pick is in the backend's counters.
     is_counted: bool,
+}
+
+/// What is moved for a request, and what is known of it. On the heap from the moment on in which it
+/// was read, so that it is not moved itself each time that it is handed on.
+pub(super) struct Transfer {
+    pub(super) upload: Upload,
+    pub(super) course: Course,
 }
 
 /// Why an attempt failed.
@@ -57,12 +63,13 @@ enum Failure {
 impl Relay {
     /// Carries a request to its end; true when the client's connection may live on.
     pub(super) async fn carry_out(&mut self, request: Request) -> bool {
-        let Request { upload, mut course, pick } = request;
+        let Request { mut transfer, pick } = request;
+        let Transfer { upload, course } = &mut *transfer;
         let (keep_alive, head_only) = (course.keep_alive && !course.asked.http10, course.asked.head);
         let pick = match pick {
             Ok(pick) => Ok(pick),
             Err(Unpicked::Nobody(cause)) => Err(cause),
-            Err(Unpicked::Full(wants)) => self.wait(wants, &mut course).await,
+            Err(Unpicked::Full(wants)) => Box::pin(self.wait(wants, course)).await,
             Err(Unpicked::Elsewhere(place)) => {
                 let keep_alive = keep_alive && upload.is_received();
                 return Box::pin(self.redirect(&place, (keep_alive, head_only), course.journal.take())).await;
@@ -77,21 +84,21 @@ impl Relay {
             }
         };
         if course.mark.is_kept() && !pick.pinned {
-            self.moves(&mut course, None);
+            self.moves(course, None);
         }
-        let mut attempt = Attempt { upload, course, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
+        let mut attempt = Attempt { transfer, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
         match self.attempt(&mut attempt).await {
             Ok(()) => self.part(attempt).await,
             Err(Failure::Told(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
-                let telling = Telling::of(cause, keep_alive && attempt.upload.is_received(), head_only);
-                let journal = attempt.course.journal.take();
+                let telling = Telling::of(cause, keep_alive && attempt.transfer.upload.is_received(), head_only);
+                let journal = attempt.transfer.course.journal.take();
                 drop(attempt);
                 Box::pin(self.answer(telling, journal)).await
             }
             Err(Failure::Cut(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
-                if let Some(journal) = &mut attempt.course.journal {
+                if let Some(journal) = &mut attempt.transfer.course.journal {
                     journal.failed(cause, false);
                 }
                 false
@@ -107,7 +114,7 @@ impl Relay {
             journal.waits(&group.name);
         }
         let left = |cx: &mut Context<'_>| client.has_left(cx);
-        let turn = Box::pin(turn::wait(ctx, &group, wants, watch, left)).await?;
+        let turn = turn::wait(ctx, &group, wants, watch, left).await?;
         let pinned = wants == Some(turn.backend.id);
         if let Some(journal) = &mut course.journal {
             journal.picked(&group.name, &turn.backend, true);
@@ -117,11 +124,11 @@ impl Relay {
 
     /// After a complete response: true when the client's connection lives on, else the goodbye.
     async fn part(&mut self, attempt: Attempt) -> bool {
-        let Course { closes, is_tunnel, .. } = attempt.course;
+        let Course { closes, is_tunnel, .. } = attempt.transfer.course;
         if !closes && !is_tunnel {
             return true;
         }
-        let still_sends = !attempt.upload.is_received() || !self.carry.is_empty();
+        let still_sends = !attempt.transfer.upload.is_received() || !self.carry.is_empty();
         // The backend has done its work: it is not in flight while the client lingers.
         drop(attempt);
         self.client.conclude();
@@ -135,7 +142,7 @@ impl Relay {
         // Ends: a connection of the pool fails at most once per backend, and backends are bounded.
         loop {
             let (link, reused) = self.reach(attempt).await.map_err(Failure::Told)?;
-            let mut exchange = Exchange::new(link, &mut attempt.upload, &mut attempt.course);
+            let mut exchange = Exchange::new(link, &mut attempt.transfer.upload, &mut attempt.transfer.course);
             let outcome = poll_fn(|cx| exchange.poll(cx, self)).await;
             exchange.tell();
             match outcome {
@@ -154,7 +161,7 @@ impl Relay {
                 Err(Loss::Silent) => {
                     let untouched = exchange.link.stream.is_untouched();
                     drop(exchange);
-                    self.begin_again(attempt, reused, untouched).await.map_err(Failure::Told)?;
+                    Box::pin(self.begin_again(attempt, reused, untouched)).await.map_err(Failure::Told)?;
                 }
             }
         }
@@ -181,27 +188,28 @@ impl Relay {
 
     /// A connection for the request; the flag says that it served others before.
     async fn reach(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
+        match self.pooled(attempt) {
+            Some(link) => Ok((link, true)),
+            // On the heap, so that a request that finds a connection does not hold the room for it.
+            None => Box::pin(self.open(attempt)).await,
+        }
+    }
+
+    /// The same, when the pool of the first backend has none.
+    async fn open(&mut self, attempt: &mut Attempt) -> Result<(Link, bool), Cause> {
         // Ends: each turn but the last tries another backend, and those are bounded.
         loop {
-            let pooled = self.pooled(attempt);
-            let reused = pooled.is_some();
-            let link = match pooled {
-                Some(link) => Ok(link),
-                None => self.dial(&attempt.pick.backend).await,
-            };
-            match link {
+            match self.dial(&attempt.pick.backend).await {
                 Ok(link) => {
-                    if !reused {
-                        link.stream.socket().inspect(|socket| watch_peer(socket, &self.listener.settings));
-                    }
-                    attempt.count(link.cells());
-                    if let Some(journal) = &mut attempt.course.journal {
-                        journal.connected(reused);
-                    }
-                    return Ok((link, reused));
+                    link.stream.socket().inspect(|socket| watch_peer(socket, &self.listener.settings));
+                    attempt.connected(&link, false);
+                    return Ok((link, false));
                 }
                 Err(Cause::Shutdown) => return Err(Cause::Shutdown),
                 Err(cause) => self.turn_to_another(attempt).await.ok_or(cause)?,
+            }
+            if let Some(link) = self.pooled(attempt) {
+                return Ok((link, true));
             }
         }
     }
@@ -209,27 +217,33 @@ impl Relay {
     async fn dial(&self, backend: &BackendPlan) -> Result<Link, Cause> {
         let errand = Errand { listener: self.listener.id, client: self.client.socket(), manner: WITH_DATA };
         let timeout_ms = self.listener.settings.connect_timeout_ms;
-        // On the heap, so that a request that finds a connection does not hold the room for it.
         match backend.protocol {
-            BackendProtocol::Http1 => Box::pin(dial(&self.ctx, errand, backend, &self.watch, timeout_ms)).await,
+            BackendProtocol::Http1 => dial(&self.ctx, errand, backend, &self.watch, timeout_ms).await,
             BackendProtocol::Http2 => Box::pin(h2::dial(&self.ctx, errand, backend, &self.watch, timeout_ms)).await,
         }
     }
 
-    fn pooled(&self, attempt: &Attempt) -> Option<Link> {
+    fn pooled(&self, attempt: &mut Attempt) -> Option<Link> {
+        let link = self.spare(attempt)?;
+        attempt.connected(&link, true);
+        Some(link)
+    }
+
+    fn spare(&self, attempt: &Attempt) -> Option<Link> {
         if attempt.pick.backend.protocol == BackendProtocol::Http2 {
             return attempt.may_reuse.then(|| h2::stream(&self.ctx, &attempt.pick.backend)).flatten();
         }
         let mut pool = self.ctx.l7.pool.borrow_mut();
         let mut links = std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend)).flatten());
         // A request that cannot be sent twice pays for one more look at the connection.
-        links.find(|link| attempt.course.is_idempotent || link.stream.is_quiet_now())
+        links.find(|link| attempt.transfer.course.is_idempotent || link.stream.is_quiet_now())
     }
 
     /// The backend closed without a byte of response: sends the request again where that is safe.
     async fn begin_again(&mut self, attempt: &mut Attempt, reused: bool, untouched: bool) -> Result<(), Cause> {
-        let unsent = attempt.upload.sent_bytes == 0;
-        let is_safe = attempt.upload.is_repeatable() && (attempt.course.is_idempotent || unsent || untouched);
+        let Transfer { upload, course } = &*attempt.transfer;
+        let unsent = upload.sent_bytes == 0;
+        let is_safe = upload.is_repeatable() && (course.is_idempotent || unsent || untouched);
         if !reused {
             attempt.pick.backend.live.worker(self.ctx.index).failures.add(1);
         }
@@ -239,7 +253,7 @@ impl Relay {
         } else if !is_safe || !self.ctx.l7.spend() || self.turn_to_another(attempt).await.is_none() {
             return Err(Cause::BackendClosed);
         }
-        attempt.upload.rewind();
+        attempt.transfer.upload.rewind();
         Ok(())
     }
 
@@ -252,17 +266,17 @@ impl Relay {
         }
         let next = match pick::another(self.group(), self.peer.ip(), &attempt.tried) {
             Ok(pick) => {
-                if let Some(journal) = &mut attempt.course.journal {
+                if let Some(journal) = &mut attempt.transfer.course.journal {
                     journal.picked(&self.group().name, &pick.backend, false);
                 }
                 pick
             }
-            Err(Unpicked::Full(wants)) => self.wait(wants, &mut attempt.course).await.ok()?,
+            Err(Unpicked::Full(wants)) => self.wait(wants, &mut attempt.transfer.course).await.ok()?,
             Err(Unpicked::Nobody(_) | Unpicked::Elsewhere(_)) => return None,
         };
         let before = std::mem::replace(&mut attempt.pick, next);
-        if attempt.course.mark.is_kept() {
-            self.moves(&mut attempt.course, Some(&before.backend));
+        if attempt.transfer.course.mark.is_kept() {
+            self.moves(&mut attempt.transfer.course, Some(&before.backend));
         }
         (attempt.may_reuse, attempt.is_counted) = (true, false);
         Some(())
@@ -288,11 +302,14 @@ fn is_of_backend(cause: Cause) -> bool {
 }
 
 impl Attempt {
-    /// Counts the pick once, when its backend is reached.
-    fn count(&mut self, cells: &BackendCells) {
+    /// Its backend is reached: counts the pick, once.
+    fn connected(&mut self, link: &Link, reused: bool) {
         if !std::mem::replace(&mut self.is_counted, true) {
-            cells.picks.add(1);
-            cells.pinned.add(u64::from(self.pick.pinned));
+            link.cells().picks.add(1);
+            link.cells().pinned.add(u64::from(self.pick.pinned));
+        }
+        if let Some(journal) = &mut self.transfer.course.journal {
+            journal.connected(reused);
         }
     }
 }

@@ -25,6 +25,7 @@ use poise_core::route::{Place, RoutePlan};
 use poise_ipc::cause::Cause;
 use tracing::debug;
 
+use super::attempt::Transfer;
 use super::download::Appetite;
 use super::exchange::Course;
 use super::h2;
@@ -91,8 +92,7 @@ impl Paces {
 
 /// One request, read as far as it had arrived.
 pub(super) struct Request {
-    pub(super) upload: Upload,
-    pub(super) course: Course,
+    pub(super) transfer: Box<Transfer>,
     /// Where it goes, or why nowhere yet.
     pub(super) pick: Result<Pick, Unpicked>,
 }
@@ -328,7 +328,7 @@ impl Relay {
             reuses: false,
             is_tunnel: false,
         };
-        Ok(Request { upload: Upload::new(first, body), course, pick })
+        Ok(Request { transfer: Box::new(Transfer { upload: Upload::new(first, body), course }), pick })
     }
 
     /// What the access log tells of a request.

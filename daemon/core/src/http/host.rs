@@ -52,10 +52,16 @@ fn split(value: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 /// the comma, which some parsers take for a list.
 fn is_name(host: &[u8]) -> bool {
     let mut rest = host;
+    // Nearly all are plain to the end.
+    while let [first, tail @ ..] = rest
+        && PLAIN[usize::from(*first)]
+    {
+        rest = tail;
+    }
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
             (b'%', [high, low, tail @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => tail,
-            (byte, tail) if byte.is_ascii_alphanumeric() || is_mark(*byte) => tail,
+            (byte, tail) if PLAIN[usize::from(*byte)] => tail,
             _ => return false,
         };
     }
@@ -66,8 +72,18 @@ fn is_ipv6(inner: &[u8]) -> bool {
     std::str::from_utf8(inner).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// The other characters of a name; a match, because every request asks.
-fn is_mark(byte: u8) -> bool {
+/// The characters of a name but `%`: a table, because every request asks.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || is_mark(byte);
+        byte += 1;
+    }
+    plain
+};
+
+const fn is_mark(byte: u8) -> bool {
     matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=')
 }
 
