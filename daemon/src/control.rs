@@ -8,6 +8,7 @@ pub mod bus;
 pub mod checks;
 pub mod command;
 mod elsewhere;
+pub mod errors;
 pub mod file;
 pub mod health;
 mod identities;

@@ -18,6 +18,7 @@ mod pick;
 mod reply;
 mod stream;
 mod upload;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use self::h2::Sessions;
 pub(crate) use self::journal::Logbook;
 use self::outbound::Pool;
 pub use self::stream::Stream;
+pub(crate) use self::witness::Witness;
 use crate::connect::watch_peer;
 use crate::worker::WorkerContext;
 

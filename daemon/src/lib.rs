@@ -48,6 +48,7 @@ use tracing::info;
 use access_log::Writer;
 use control::bus::Bus;
 use control::command::{Command, INBOX_MAX};
+use control::errors::Errors;
 use control::ipc::{Link, Server};
 use control::ports::{PortError, Ports, Want, Wanted};
 use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
@@ -120,6 +121,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
             records: Records::new(workers.take_records()),
+            errors: Errors::new(workers.take_evidence()),
             resolver: Resolver::system(),
             names: stored.names,
             entries: stored.entries,

@@ -2,8 +2,10 @@
 //!
 //! One producer (the worker's thread) and one consumer (control), so the data path never waits
 //! and never locks. What finds the ring full is dropped and counted. It does not decide what
-//! becomes of a record. Lines of the access log have rings of their own (`lines`).
+//! becomes of a record. Lines of the access log have rings of their own (`lines`), and so have
+//! refused messages (`evidence`).
 
+pub mod evidence;
 pub mod lines;
 
 use std::net::SocketAddr;

@@ -40,6 +40,7 @@ use self::throttle::Throttle;
 use crate::access_log::Bell;
 use crate::loops::{Dials, Own};
 use crate::published::Published;
+use crate::records::evidence::{self, EVIDENCE_MAX, EvidenceReceiver};
 use crate::records::lines::{self, LINES_BYTES_MAX, LineReceiver};
 use crate::records::{RECORDS_MAX, RecordReceiver, ring};
 use crate::tls;
@@ -128,6 +129,7 @@ pub struct Workers {
     senders: Vec<mpsc::Sender<WorkerCommand>>,
     records: Vec<RecordReceiver>,
     lines: Vec<LineReceiver>,
+    evidence: Vec<EvidenceReceiver>,
     bell: Bell,
     threads: Vec<JoinHandle<()>>,
     epoch: Instant,
@@ -157,7 +159,8 @@ impl Workers {
             let (sender, commands) = mpsc::channel(COMMANDS_MAX);
             let (records, record_receiver) = ring(RECORDS_MAX);
             let (lines, line_receiver) = lines::ring(LINES_BYTES_MAX);
-            let rings = Rings { records, lines };
+            let (evidence, evidence_receiver) = evidence::ring(EVIDENCE_MAX);
+            let rings = Rings { records, lines, evidence };
             let (started, start) = std::sync::mpsc::sync_channel(1);
             let shared = shared.clone();
             let body = move || run::run(|| WorkerContext::new(index, rings, &shared), commands, &started);
@@ -166,13 +169,15 @@ impl Workers {
             workers.senders.push(sender);
             workers.records.push(record_receiver);
             workers.lines.push(line_receiver);
+            workers.evidence.push(evidence_receiver);
         }
         Ok(workers)
     }
 
     fn none(shared: &Shared) -> Self {
         let (bell, epoch) = (shared.bell.clone(), shared.start);
-        Self { senders: Vec::new(), records: Vec::new(), lines: Vec::new(), bell, threads: Vec::new(), epoch }
+        let (records, lines, evidence) = Default::default();
+        Self { senders: Vec::new(), records, lines, evidence, bell, threads: Vec::new(), epoch }
     }
 
     /// When their time began.
@@ -193,6 +198,11 @@ impl Workers {
     /// The rings of lines of the access log, one per worker; empty the second time.
     pub fn take_lines(&mut self) -> Vec<LineReceiver> {
         std::mem::take(&mut self.lines)
+    }
+
+    /// The rings of refused messages, one per worker; empty the second time.
+    pub fn take_evidence(&mut self) -> Vec<EvidenceReceiver> {
+        std::mem::take(&mut self.evidence)
     }
 
     /// What wakes the one who takes the lines.

@@ -13,6 +13,7 @@ pub mod client;
 pub mod diff;
 pub mod edit;
 pub mod entries;
+pub mod errors;
 pub mod fault;
 pub mod frame;
 pub mod hello;

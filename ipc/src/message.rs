@@ -12,6 +12,7 @@ pub use event::{BackendMoved, CertificateEvent, CertificateNews, Counters, Drain
 
 use crate::edit::Edit;
 use crate::entries::{EntryPage, EntryQuery, EntryRemoval};
+use crate::errors::{ErrorPage, ErrorQuery};
 use crate::fault::Fault;
 use crate::model::Config;
 use crate::name::Name;
@@ -81,15 +82,19 @@ pub enum Verb {
         #[serde(default)]
         name: Option<Name>,
     },
+    /// The messages that were refused last; they hold what peers sent (operate).
+    Errors(ErrorQuery),
 }
 
 impl Verb {
     /// The least role that may ask it.
     pub const fn role(&self) -> Role {
         match self {
-            Self::Apply(_) | Self::Replace(_) | Self::EntriesRemove(_) | Self::CertificatesReload { .. } => {
-                Role::Operate
-            }
+            Self::Apply(_)
+            | Self::Replace(_)
+            | Self::EntriesRemove(_)
+            | Self::CertificatesReload { .. }
+            | Self::Errors(_) => Role::Operate,
             Self::Reload { .. } => Role::Admin,
             Self::Hello
             | Self::Status
@@ -342,6 +347,8 @@ pub enum Reply {
         /// How many of them are others than before.
         changed: u64,
     },
+    /// To `Errors`.
+    Errors(ErrorPage),
 }
 
 /// Who talks to whom.

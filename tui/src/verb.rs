@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod describe;
 mod entries;
+mod errors;
 mod failure;
 mod format;
 mod get;
@@ -83,6 +84,7 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Diff(apply::DiffArgs),
     Entries(entries::Args),
+    Errors(errors::Args),
     Certificates(certificates::Args),
     Logs(logs::Args),
     Watch(watch::Args),
@@ -160,6 +162,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Diff(args) => apply::diff(&args, context).await,
         Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
+        Command::Errors(args) => errors::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,
         Command::Wait(args) => wait::run(&args, context).await,

@@ -40,6 +40,7 @@ use tokio::time::Instant;
 use super::bus::Bus;
 use super::checks::CheckLog;
 use super::command::{Answer, Command};
+use super::errors::Errors;
 use super::health::Trackers;
 use super::latency::Latencies;
 use super::names::Names;
@@ -123,6 +124,8 @@ pub struct Parts<P> {
     pub facts: Facts,
     /// Records of the workers.
     pub records: Records,
+    /// Messages that they refused.
+    pub errors: Errors,
     /// Certificates, and what is published about TLS.
     pub tls: Keeper,
     /// Looks up host names.
@@ -279,6 +282,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.ticks += 1;
         let plan = self.parts.publisher.published().load_full();
         self.parts.records.drain(&plan, now_ms());
+        self.parts.errors.drain(&plan);
         if self.ticks.is_multiple_of(LATENCY_TICKS) {
             self.latencies.turn(&plan);
         }

@@ -3,6 +3,7 @@
 //! It reads heads and has `exchange` carry each request; it answers where no backend does. Bytes
 //! of later requests that came early wait in `carry`. Called by `l7::serve`.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
+use poise_core::http::locate::locate;
 use poise_core::http::onward::{Forwarded, IdField, PeerText};
 use poise_core::http::refusal::Refusal;
 use poise_core::http::request::RequestHead;
@@ -23,6 +25,7 @@ use poise_core::persistence::{CookieRule, Mark};
 use poise_core::plan::{BackendId, GroupPlan, ListenerPlan};
 use poise_core::route::{Place, RoutePlan};
 use poise_ipc::cause::Cause;
+use poise_ipc::errors::Side;
 use tracing::debug;
 
 use super::attempt::Transfer;
@@ -35,7 +38,9 @@ use super::pick::{self, Pick, Unpicked};
 use super::reply::{Telling, redirect, reply};
 use super::stream::Stream;
 use super::upload::{READ_AHEAD_MAX, Upload};
+use crate::records::evidence::Evidence;
 use crate::tls;
+use crate::wall;
 use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
 
 /// How long a client that was told goodbye may go on sending, in milliseconds. Closing at once
@@ -43,6 +48,9 @@ use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
 const LINGER_MS: u32 = 2_000;
 /// How much of that is read before the connection is closed after all, in bytes.
 const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// What is said of a head that does not come to its end.
+const TOO_SLOW: &str = "the head did not come to its end in time";
 
 /// A client connection.
 pub(super) struct Relay {
@@ -98,6 +106,7 @@ pub(super) struct Request {
 }
 
 /// What a client does next.
+#[expect(clippy::large_enum_variant, reason = "nearly always the large one, and moved once")]
 enum Next {
     Request(Request),
     /// It asks for something that is refused.
@@ -159,7 +168,10 @@ impl Relay {
             match poll_fn(|cx| self.poll_next(cx)).await {
                 Next::Gone => return,
                 Next::Refused(refusal) => return Box::pin(self.refuse(refusal.of_request(), Some(refusal))).await,
-                Next::Slow => return Box::pin(self.refuse(Cause::RequestTimeout, None)).await,
+                Next::Slow => {
+                    self.witness(&TOO_SLOW, self.carry.bytes(), self.carry.bytes().len());
+                    return Box::pin(self.refuse(Cause::RequestTimeout, None)).await;
+                }
                 Next::Request(request) => {
                     // On the heap, so that a connection at rest does not hold the room for it.
                     if !Box::pin(self.carry_out(request)).await {
@@ -208,6 +220,15 @@ impl Relay {
             live.worker(self.ctx.index).ended(cause);
         }
         self.ctx.ended(&self.listener, backend, self.peer, cause);
+        if let Some(seen) = self.ctx.witness.take() {
+            let (at_ms, listener, peer) = (wall::now_ms(), self.listener.id, self.peer);
+            self.ctx.witness.tell(Evidence { at_ms, listener, backend, peer, cause, seen });
+        }
+    }
+
+    /// Keeps what is seen of a request that is refused.
+    fn witness(&self, reason: &dyn Display, bytes: &[u8], offset: usize) {
+        self.ctx.witness.see(self.ctx.clock.now_ms(), Side::Request, reason, bytes, offset);
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
@@ -255,7 +276,10 @@ impl Relay {
     fn read_head(&mut self, bytes: &[u8]) -> Option<Next> {
         let begins = self.scanner.is_new();
         match self.scanner.scan(bytes) {
-            Err(refusal) => Some(Next::Refused(refusal)),
+            Err(refusal) => {
+                self.witness(&refusal, bytes, self.scanner.fault_at(refusal));
+                Some(Next::Refused(refusal))
+            }
             Ok(None) => {
                 self.carry.put(bytes);
                 if begins {
@@ -279,10 +303,12 @@ impl Relay {
         self.ctx.l7.earn();
         self.refresh();
         let mut store = FieldStore::default();
-        let head = RequestHead::parse(&bytes[..len], &mut store)?;
+        let parsed = RequestHead::parse(&bytes[..len], &mut store);
+        let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
         self.route = self.listener.routes.find(&head);
         let mut body = Body::new(head.framing);
-        let used = len + body.push(&bytes[len..])?;
+        let pushed = body.push(&bytes[len..]);
+        let used = len + pushed.inspect_err(|&refusal| self.witness(&refusal, bytes, len + body.broken_at()))?;
         let begun = Instant::now();
         let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));
         let mut first = self.ctx.l7.buffer();

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::{Body, Framing};
+use poise_core::http::locate::locate;
 use poise_core::http::onward::Returned;
 use poise_core::http::refusal::Refusal;
 use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::http::scan::Scanner;
 use poise_ipc::cause::Cause;
+use poise_ipc::errors::Side;
 
 use super::held::Held;
 use super::stream::{Stream, TURN_BYTES_MAX};
@@ -207,11 +209,11 @@ impl Download {
             scratch[HEAD_ROOM..kept].copy_from_slice(self.part.bytes());
             let end = kept + count;
             if self.has_head() {
-                let len = self.follow(&mut scratch[kept..end])?;
+                let len = self.follow(ctx, &mut scratch[kept..end])?;
                 return self.send(cx, sides, &scratch[kept..kept + len], steer.closes());
             }
             let mut out = ctx.l7.buffer();
-            let outcome = self.read_heads(&mut scratch[..end], &mut out, steer);
+            let outcome = self.read_heads(&mut scratch[..end], (ctx, &mut out), steer);
             let sent = outcome.and_then(|range| self.send(cx, sides, &scratch[range], steer.closes()));
             ctx.l7.reuse(out);
             sent
@@ -232,25 +234,29 @@ impl Download {
     fn read_heads(
         &mut self,
         scratch: &mut [u8],
-        out: &mut Vec<u8>,
+        (ctx, out): (&WorkerContext, &mut Vec<u8>),
         steer: &mut impl Steer,
     ) -> Result<std::ops::Range<usize>, Loss> {
         let mut at = HEAD_ROOM;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
-            let Some(len) = self.scanner.scan(&scratch[at..])? else {
+            let scanned = self.scanner.scan(&scratch[at..]);
+            let scanned =
+                scanned.inspect_err(|&refusal| see(ctx, &refusal, &scratch[at..], self.scanner.fault_at(refusal)))?;
+            let Some(len) = scanned else {
                 if !ResponseHead::may_begin(&scratch[at..]) {
+                    see(ctx, &Refusal::StartLine, &scratch[at..], 0);
                     return Err(Loss::Refused(Refusal::StartLine));
                 }
                 self.part = Held::new(scratch[at..].to_vec());
                 break;
             };
-            self.read_head(&scratch[at..at + len], out, steer)?;
+            self.read_head(&scratch[at..at + len], (ctx, out), steer)?;
             at += len;
             self.scanner = Scanner::default();
             self.part = Held::default();
         }
-        let body_len = match self.follow(&mut scratch[at..]) {
+        let body_len = match self.follow(ctx, &mut scratch[at..]) {
             Ok(len) => len,
             Err(refusal) => {
                 // Nothing of this head has left: the client can still be told what is wrong.
@@ -264,24 +270,34 @@ impl Download {
     }
 
     /// Follows the body over what was read; returns how much of it, from the beginning, goes on.
-    fn follow(&mut self, bytes: &mut [u8]) -> Result<usize, Refusal> {
+    fn follow(&mut self, ctx: &WorkerContext, bytes: &mut [u8]) -> Result<usize, Refusal> {
         let len = bytes.len();
         let Stage::Body(body, framing) = &mut self.stage else { return Ok(0) };
-        let (used, kept) = match framing {
-            Framing::UntilClose => body.push_bare(bytes)?,
-            _ => body.push(bytes).map(|used| (used, used))?,
+        let followed = match framing {
+            Framing::UntilClose => body.push_bare(bytes),
+            _ => body.push(bytes).map(|used| (used, used)),
         };
+        let (used, kept) = followed.inspect_err(|&refusal| see(ctx, &refusal, bytes, body.broken_at()))?;
         self.has_excess = used < len;
         Ok(kept)
     }
 
-    fn read_head(&mut self, bytes: &[u8], out: &mut Vec<u8>, steer: &mut impl Steer) -> Result<(), Loss> {
+    fn read_head(
+        &mut self,
+        bytes: &[u8],
+        (ctx, out): (&WorkerContext, &mut Vec<u8>),
+        steer: &mut impl Steer,
+    ) -> Result<(), Loss> {
         let mut store = FieldStore::default();
         let asked = steer.asked();
-        let head = ResponseHead::parse(bytes, &mut store, asked)?;
+        let parsed = ResponseHead::parse(bytes, &mut store, asked);
+        // What speaks something else is at fault from its first byte.
+        let fault = |refusal| if ResponseHead::may_begin(bytes) { locate(bytes, refusal) } else { 0 };
+        let head = parsed.inspect_err(|&refusal| see(ctx, &refusal, bytes, fault(refusal)))?;
         if head.is_interim() {
             self.interim_count += 1;
             if self.interim_count > INTERIM_MAX {
+                see(ctx, &"there are too many interim responses", bytes, 0);
                 return Err(Loss::Because(Cause::BadResponse));
             }
             if !asked.http10 {
@@ -304,4 +320,10 @@ impl Download {
         sides.appetite.took(sent, bytes.len());
         Ok(true)
     }
+}
+
+/// Keeps what is seen of a response that is refused.
+#[cold]
+fn see(ctx: &WorkerContext, reason: &dyn std::fmt::Display, bytes: &[u8], offset: usize) {
+    ctx.witness.see(ctx.clock.now_ms(), Side::Response, reason, bytes, offset);
 }

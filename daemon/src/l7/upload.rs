@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use poise_core::http::framing::{Body, Framing};
 use poise_core::http::refusal::Refusal;
 use poise_ipc::cause::Cause;
+use poise_ipc::errors::Side;
 
 use super::held::Held;
 use super::stream::{Stream, TURN_BYTES_MAX};
@@ -146,9 +147,16 @@ impl Upload {
         self.first.is_empty() && self.held.is_empty()
     }
 
+    /// The body breaks its framing in these bytes.
+    fn broken(&self, ctx: &WorkerContext, refusal: Refusal, bytes: &[u8]) -> Cause {
+        ctx.witness.see(ctx.clock.now_ms(), Side::Request, &refusal, bytes, self.body.broken_at());
+        refusal.of_request()
+    }
+
     fn take_carried(&mut self, sides: &mut Sides<'_>) -> Result<bool, Cause> {
         self.is_whole = false;
-        let used = self.body.push(sides.carry.bytes()).map_err(Refusal::of_request)?;
+        let pushed = self.body.push(sides.carry.bytes());
+        let used = pushed.map_err(|refusal| self.broken(sides.ctx, refusal, sides.carry.bytes()))?;
         self.held.put(&sides.carry.bytes()[..used]);
         sides.carry.consume(used);
         self.body_bytes += used as u64;
@@ -175,7 +183,8 @@ impl Upload {
             };
             pace.charge(count, ctx);
             self.is_whole = false;
-            let used = self.body.push(&scratch[..count]).map_err(Refusal::of_request)?;
+            let pushed = self.body.push(&scratch[..count]);
+            let used = pushed.map_err(|refusal| self.broken(ctx, refusal, &scratch[..count]))?;
             carry.put(&scratch[used..count]);
             self.body_bytes += used as u64;
             match backend.write(cx, &scratch[..used]) {

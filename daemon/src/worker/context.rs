@@ -27,6 +27,7 @@ use super::throttle::Throttle;
 use crate::access_log::Bell;
 use crate::loops::{Dials, Loops};
 use crate::published::Published;
+use crate::records::evidence::EvidenceSender;
 use crate::records::lines::LineSender;
 use crate::records::{Record, RecordSender};
 use crate::{l4, l7, tls, udp, wall};
@@ -48,6 +49,8 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// Connections of poised to itself.
     pub(crate) loops: Loops,
+    /// What it saw of refused messages.
+    pub(crate) witness: l7::Witness,
     /// Its part of the access log.
     pub(crate) logbook: l7::Logbook,
     /// The HTTP relay's own state on this worker.
@@ -99,6 +102,8 @@ pub(super) struct Rings {
     pub(super) records: RecordSender,
     /// Lines of the access log.
     pub(super) lines: LineSender,
+    /// Refused messages.
+    pub(super) evidence: EvidenceSender,
 }
 
 /// Where a worker is in its life.
@@ -133,6 +138,7 @@ impl WorkerContext {
             clock: Clock::new(shared.start),
             loops: Loops::new(Arc::clone(&shared.dials)),
             logbook: l7::Logbook::new(index, shared.process, rings.lines, shared.bell.clone()),
+            witness: l7::Witness::new(rings.evidence),
             l7: l7::WorkerState::default(),
             l4: l4::WorkerState::new(shared.budget.pipes_max),
             udp: udp::WorkerState::default(),

@@ -73,6 +73,11 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Config => Reply::Config { revision, config: self.state.config.clone() },
             Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
             Verb::Logs(query) => self.logs(&query),
+            Verb::Errors(query) => {
+                let plan = self.parts.publisher.published().load_full();
+                self.parts.errors.drain(&plan);
+                Reply::Errors(self.parts.errors.query(&query))
+            }
             Verb::Cookie(query) => {
                 Reply::Cookie { rows: cookies::rows(&self.parts.publisher.published().load(), &query) }
             }

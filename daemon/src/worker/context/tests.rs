@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::published::Publisher;
-use crate::records::{lines, ring};
+use crate::records::{evidence, lines, ring};
 
 fn context() -> Rc<WorkerContext> {
     context_within(Budget::of(1_024, 1))
@@ -12,7 +12,7 @@ fn context() -> Rc<WorkerContext> {
 
 /// A context of an empty plan, with no thread around it.
 pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
-    let rings = Rings { records: ring(1).0, lines: lines::ring(1).0 };
+    let rings = Rings { records: ring(1).0, lines: lines::ring(1).0, evidence: evidence::ring(1).0 };
     let published = Publisher::new().published();
     let shared = Shared {
         published,

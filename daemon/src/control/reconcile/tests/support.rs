@@ -137,6 +137,7 @@ impl Writer {
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, 1),
             records: Records::default(),
+            errors: Errors::default(),
             resolver: ports.names.resolver(),
             names: stored.names,
             entries: stored.entries,

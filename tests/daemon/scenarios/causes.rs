@@ -1,0 +1,192 @@
+//! Every cause that a request can end for, provoked for real: the reply, the line of the log, the
+//! counter and, where a message was refused, `poise errors` say the same word.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+use poise_ipc::cause::Cause;
+use poise_ipc::errors::{ErrorQuery, ErrorRow, Side};
+use poise_ipc::message::{Reply, Verb};
+use serde_json::Value;
+
+use crate::backends::{Deaf, Refusing, Scripted, patient, until};
+use crate::process::{Daemon, Place};
+use crate::script::{field, read_message, send};
+
+/// What is asked of a listener, and what comes of it.
+struct Case {
+    cause: Cause,
+    listener: &'static str,
+    request: &'static str,
+    /// What the offending byte and the ones after it are, where the message is refused.
+    at: Option<(Side, &'static [u8])>,
+}
+
+const fn case(cause: Cause, listener: &'static str, request: &'static str) -> Case {
+    Case { cause, listener, request, at: None }
+}
+
+const fn refused(
+    cause: Cause,
+    listener: &'static str,
+    request: &'static str,
+    (side, at): (Side, &'static [u8]),
+) -> Case {
+    Case { cause, listener, request, at: Some((side, at)) }
+}
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+
+const CASES: &[Case] = &[
+    refused(Cause::BadRequest, "web", "GET /x HTTP/1.1\r\nHost: a\r\nB: c\n\r\n", (Side::Request, b"\n\r\n")),
+    refused(Cause::BadRequest, "web", "GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n", (Side::Request, b"a/b")),
+    refused(
+        Cause::BadRequest,
+        "web",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x\r\n",
+        (Side::Request, b";x\r\n"),
+    ),
+    refused(Cause::RequestTimeout, "web", "GET /x HTTP/1.1\r\nHost", (Side::Request, b"")),
+    refused(
+        Cause::ExpectationFailed,
+        "web",
+        "GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n",
+        (Side::Request, b"more"),
+    ),
+    refused(Cause::NotImplemented, "web", "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", (Side::Request, b"CONNECT")),
+    case(Cause::NoRoute, "routed", GET),
+    case(Cause::NoBackend, "empty", GET),
+    case(Cause::ConnectFailed, "refusing", GET),
+    case(Cause::ConnectTimeout, "deaf", GET),
+    case(Cause::BackendClosed, "closing", GET),
+    case(Cause::ResponseTimeout, "silent", GET),
+    refused(Cause::BadResponse, "garbage", GET, (Side::Response, b"BANNER")),
+    refused(Cause::ResponseHeadTooLarge, "long", GET, (Side::Response, b"")),
+];
+
+/// A backend for each way to fail.
+struct Backends {
+    refusing: Refusing,
+    deaf: Deaf,
+    scripted: Vec<(&'static str, Scripted)>,
+}
+
+impl Backends {
+    fn new() -> Self {
+        let long = "HTTP/1.1 200 OK\r\nX: ".to_owned() + &"x".repeat(40 << 10);
+        let scripted = vec![
+            ("closing", Scripted::new(|mut stream| drop(read_message(&mut stream)))),
+            ("silent", Scripted::new(|mut stream| while read_message(&mut stream).is_ok() {})),
+            ("garbage", Scripted::new(|mut stream| send(&mut stream, "BANNER of something else\r\n\r\n"))),
+            (
+                "long",
+                Scripted::new(move |mut stream| {
+                    let _ = read_message(&mut stream);
+                    send(&mut stream, &long);
+                    let _ = read_message(&mut stream);
+                }),
+            ),
+        ];
+        Self { refusing: Refusing::new(), deaf: Deaf::new(), scripted }
+    }
+
+    fn config(&self, log: &Path) -> String {
+        let mut text = String::new();
+        let own = [("refusing", self.refusing.address), ("deaf", self.deaf.address)];
+        let groups = own.into_iter().chain(self.scripted.iter().map(|(name, backend)| (*name, backend.address)));
+        for (name, address) in groups {
+            text += &(listener(name, log, &format!("group = \"{name}\"\n")) + &group(name, address));
+        }
+        text += &listener("empty", log, "group = \"empty\"\n");
+        text += &listener("web", log, "group = \"empty\"\n");
+        text += &listener("routed", log, "[listeners.routed.routes.other]\nhosts = [\"b\"]\ngroup = \"empty\"\n");
+        text + "[groups.empty]\n"
+    }
+}
+
+fn listener(name: &str, log: &Path, more: &str) -> String {
+    format!(
+        "[listeners.{name}]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\nconnect_timeout = \"200ms\"\n\
+         response_timeout = \"1s\"\nhead_timeout = \"1s\"\naccess_log = {{ format = \"json\", path = \"{}\" }}\n{more}\n",
+        log.display()
+    )
+}
+
+fn group(name: &str, address: SocketAddr) -> String {
+    format!("[groups.{name}]\nhealth_check = \"off\"\n[groups.{name}.backends.b]\naddress = \"{address}\"\n")
+}
+
+fn counted(daemon: &Daemon, listener: &str, cause: Cause) -> u64 {
+    let status = daemon.status();
+    let found = status.listeners.iter().find(|found| found.name.as_str() == listener).expect("the listener");
+    found.counters.causes.iter().find(|(counted, _)| *counted == cause).map_or(0, |&(_, count)| count)
+}
+
+fn last_error(daemon: &Daemon, listener: &str) -> ErrorRow {
+    let query = ErrorQuery { listener: Some(listener.parse().expect("a name")), limit: 1 };
+    match daemon.ask(Verb::Errors(query)) {
+        Ok(Reply::Errors(page)) => page.rows.into_iter().next().unwrap_or_else(|| panic!("{listener} kept none")),
+        other => panic!("no errors: {other:?}"),
+    }
+}
+
+/// The line of a request by its id.
+fn line_of(log: &Path, id: &str) -> Value {
+    let find = || {
+        let text = fs::read_to_string(log).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+        lines.into_iter().find(|line| line["id"] == id)
+    };
+    until("the line is written", || find().is_some());
+    find().expect("it is there")
+}
+
+fn check(daemon: &Daemon, log: &Path, case: &Case) {
+    let Case { cause, listener, request, at } = case;
+    let before = counted(daemon, listener, *cause);
+    let found = daemon.status().listeners.into_iter().find(|found| found.name.as_str() == *listener);
+    let address = found.expect("the listener").bind.ip().expect("an address");
+    let mut client = patient(TcpStream::connect(address).expect("the listener accepts"));
+    send(&mut client, request);
+    let (head, body) = read_message(&mut client).unwrap_or_else(|_| panic!("{cause}: no reply"));
+    let status = cause.status().expect("a cause with a reply");
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{cause}: {head}");
+    assert_eq!(field(&head, "x-poise-cause"), Some(cause.word()), "{head}");
+    let id = field(&head, "x-request-id").unwrap_or_else(|| panic!("{cause}: no id in {head}"));
+    assert!(body.starts_with(&format!("{status} ")) && body.contains(cause.word()) && body.contains(id), "{body}");
+    assert!(status != 504 || body.contains(&format!("in phase {}", cause.phase().expect("a phase"))), "{body}");
+    let line = line_of(log, id);
+    assert_eq!(
+        (&line["cause"], &line["status"], &line["listener"]),
+        (&cause.word().into(), &status.into(), &(*listener).into())
+    );
+    assert_eq!(counted(daemon, listener, *cause), before + 1, "{cause} at {listener}");
+    if let Some((side, bytes)) = at {
+        let error = last_error(daemon, listener);
+        assert_eq!((error.cause, error.side, error.peer), (*cause, *side, client.local_addr().expect("an address")));
+        let excerpt = error.bytes();
+        let from = usize::try_from(error.offset - error.start).expect("small");
+        assert!(excerpt[from..].starts_with(bytes), "{cause}: {:?}", String::from_utf8_lossy(&excerpt[from..]));
+    }
+}
+
+#[test]
+fn s_63_every_cause_has_one_word_in_reply_log_counter_and_errors() {
+    let backends = Backends::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("access.log");
+    let place = Place::new(&backends.config(&log));
+    let daemon = place.start();
+    for case in CASES {
+        check(&daemon, &log, case);
+    }
+    let many = "x".repeat(20 << 10);
+    for (cause, request) in [
+        (Cause::TargetTooLong, format!("GET /{many} HTTP/1.1\r\nHost: a\r\n\r\n")),
+        (Cause::HeadTooLarge, format!("GET / HTTP/1.1\r\nHost: a\r\nA: {many}\r\nB: {many}\r\n\r\n")),
+    ] {
+        let request: &'static str = Box::leak(request.into_boxed_str());
+        check(&daemon, &log, &refused(cause, "web", request, (Side::Request, b"")));
+    }
+}
