@@ -34,6 +34,13 @@ impl TokenKey {
         self.0
     }
 
+    /// A secret word for a use of its own.
+    pub(crate) fn word(&self, domain: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(domain);
+        hasher.finish128().h1
+    }
+
     /// The token of a backend.
     pub fn token(&self, backend: BackendId) -> Token {
         let mut hasher = SipHasher24::new_with_key(&self.0);

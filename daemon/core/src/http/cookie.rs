@@ -32,10 +32,10 @@ fn unquoted(value: &[u8]) -> &[u8] {
     value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value)
 }
 
-/// The token in a rewritten value; `None` for a value that was never rewritten.
-pub fn marked(value: &[u8]) -> Option<Token> {
-    let (token, rest) = value.split_at_checked(TOKEN_LEN)?;
-    rest.starts_with(&[MARK]).then(|| Token::parse(token)).flatten()
+/// What looks like the token in a rewritten value; `None` for a value that was never rewritten.
+pub fn marked(value: &[u8]) -> Option<&[u8; TOKEN_LEN]> {
+    let (token, rest) = value.split_first_chunk()?;
+    (rest.starts_with(&[MARK]) && Token::parse(token).is_some()).then_some(token)
 }
 
 /// Where in a `Cookie` field the marks of rewritten cookies of this name stand: what is left without

@@ -3,6 +3,7 @@
 //! Fields of one hop are left out, framing and host are written from what was decided, never
 //! copied twice. It decides nothing about framing and reads no sockets. Called by the relay.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -111,18 +112,25 @@ impl RequestHead<'_, '_> {
         if let Some(host) = self.host {
             field(out, b"Host", host);
         }
+        let is_marked = Cell::new(false);
         self.fields.write(out, |class, header| match class {
             _ if replaces(forwarded.edits, header.name) => false,
             Class::Plain if forwarded.id.is_some_and(|id| id.is(header.name)) => false,
             Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name.as_bytes()),
-            Class::Cookie => !holds_marks(header.value, forwarded.restores),
+            Class::Cookie if holds_marks(header.value, forwarded.restores) => {
+                is_marked.set(true);
+                false
+            }
+            Class::Cookie => true,
             Class::CacheControl => true,
             Class::Expect => self.expects_continue,
             Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
             _ => false,
         });
         write_framing(self.framing, out);
-        self.write_restored(forwarded.restores, out);
+        if is_marked.get() {
+            self.write_restored(forwarded.restores, out);
+        }
         self.write_forwarded(forwarded, out);
         if let Some(id) = forwarded.id {
             field(out, id.name.as_bytes(), id.value);

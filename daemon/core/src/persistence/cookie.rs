@@ -193,8 +193,7 @@ impl CookieRule {
 
     /// The times that a value carries, if it is one that poise wrote.
     pub fn times(&self, value: &[u8]) -> Option<Times> {
-        let Form::Sealed(token, seal) = Form::of(value) else { return None };
-        value::open(seal, &self.key, self.tokens.backend(token)?)
+        self.read(value).ok()?.1
     }
 
     /// The backend that a value names, whether or not it may be used.
@@ -204,15 +203,17 @@ impl CookieRule {
 
     /// The backend that a value names and the times that it carries.
     fn read(&self, value: &[u8]) -> Result<(BackendId, Option<Times>), PersistenceVerdict> {
-        let (token, seal) = match (&self.kind, Form::of(value)) {
+        let form = match self.kind {
             // A value without a token is the backend's own, from before it was rewritten.
-            (Kind::Rewrite, _) => (marked(value).ok_or(PersistenceVerdict::New)?, None),
-            (Kind::Insert { .. }, Form::Plain(token)) => (token, None),
-            (Kind::Insert { .. }, Form::Sealed(token, seal)) => (token, Some(seal)),
-            (Kind::Insert { .. }, Form::Foreign) => return Err(PersistenceVerdict::Forged),
+            Kind::Rewrite => Form { token: marked(value).ok_or(PersistenceVerdict::New)?, seal: None },
+            Kind::Insert { .. } => Form::of(value).ok_or(PersistenceVerdict::Forged)?,
         };
-        let backend = self.tokens.backend(token).ok_or(PersistenceVerdict::Unknown)?;
-        let opened = seal.map(|seal| value::open(seal, &self.key, backend).ok_or(PersistenceVerdict::Forged));
+        let Some(backend) = self.tokens.backend(form.token) else {
+            // Only what looks like a token can have been one.
+            let seen = Token::parse(form.token).map(|_| PersistenceVerdict::Unknown);
+            return Err(seen.unwrap_or(PersistenceVerdict::Forged));
+        };
+        let opened = form.seal.map(|seal| value::open(seal, &self.key, backend).ok_or(PersistenceVerdict::Forged));
         Ok((backend, opened.transpose()?))
     }
 
@@ -263,6 +264,10 @@ impl CookieRule {
     /// What the response of this backend does about the cookie. Decided by the backend that answered,
     /// never by the status (L-02): a client that is bound to it keeps its cookie as it is (L-03).
     pub fn bind(&self, mark: Mark, backend: BackendId, now_s: impl Fn() -> u32) -> Binding<'_> {
+        let is_fresh = mark.is_kept() && !mark.is_due;
+        if is_fresh && matches!(self.kind, Kind::Insert { .. }) {
+            return Binding::Insert(&self.name, None);
+        }
         let Some(&token) = self.tokens.of(backend) else { return Binding::Off };
         match &self.kind {
             Kind::Rewrite => Binding::Rewrite(&self.name, token, self.guards),
@@ -274,18 +279,16 @@ impl CookieRule {
                     attributes,
                     guards: self.guards,
                 };
-                let cookie = match (mark.is_kept() && !mark.is_due, idle_s.is_some() || life_s.is_some()) {
-                    (true, _) => None,
-                    (false, false) => Some(set(Value::plain(token), *max_age_s)),
-                    (false, true) => {
-                        let last_s = now_s();
-                        let first_s = if mark.first_s == 0 { last_s } else { mark.first_s };
-                        let value = Value::sealed(token, &self.key, backend, Times { first_s, last_s });
-                        let left_s = life_s.map_or(u32::MAX, |life_s| left(first_s, life_s, last_s));
-                        Some(set(value, left_s.min(*max_age_s)))
-                    }
+                let cookie = if idle_s.is_none() && life_s.is_none() {
+                    set(Value::plain(token), *max_age_s)
+                } else {
+                    let last_s = now_s();
+                    let first_s = if mark.first_s == 0 { last_s } else { mark.first_s };
+                    let value = Value::sealed(token, &self.key, backend, Times { first_s, last_s });
+                    let left_s = life_s.map_or(u32::MAX, |life_s| left(first_s, life_s, last_s));
+                    set(value, left_s.min(*max_age_s))
                 };
-                Binding::Insert(&self.name, cookie)
+                Binding::Insert(&self.name, Some(cookie))
             }
         }
     }

@@ -40,24 +40,23 @@ impl Times {
     }
 }
 
-/// What a cookie's value says, as far as its form goes.
+/// A value in the parts that poise writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form<'v> {
-    /// A token alone.
-    Plain(Token),
-    /// A token with sealed times, which have yet to be opened.
-    Sealed(Token, &'v [u8; SEAL_LEN]),
-    /// Nothing that poise writes.
-    Foreign,
+pub(super) struct Form<'v> {
+    /// What stands where a token would.
+    pub(super) token: &'v [u8; TOKEN_LEN],
+    /// What stands where sealed times would, which have yet to be opened.
+    pub(super) seal: Option<&'v [u8; SEAL_LEN]>,
 }
 
 impl<'v> Form<'v> {
-    pub(super) fn of(value: &'v [u8]) -> Self {
-        let Some((token, seal)) = value.split_at_checked(TOKEN_LEN) else { return Self::Foreign };
-        match (Token::parse(token), seal.try_into()) {
-            (Some(token), _) if seal.is_empty() => Self::Plain(token),
-            (Some(token), Ok(seal)) => Self::Sealed(token, seal),
-            (Some(_), Err(_)) | (None, _) => Self::Foreign,
+    /// `None` for a value of another length than poise writes.
+    #[inline]
+    pub(super) fn of(value: &'v [u8]) -> Option<Self> {
+        let (token, seal) = value.split_first_chunk()?;
+        match seal.len() {
+            0 => Some(Self { token, seal: None }),
+            _ => Some(Self { token, seal: Some(seal.try_into().ok()?) }),
         }
     }
 }
