@@ -17,6 +17,7 @@ use crate::rig::{Rig, front, name};
 
 mod program;
 mod rewritten;
+mod routed;
 
 const LIFE_MS: u32 = 86_400_000;
 

@@ -121,8 +121,7 @@ impl RequestHead<'_, '_> {
                 is_marked.set(true);
                 false
             }
-            Class::Cookie => true,
-            Class::CacheControl => true,
+            Class::Cookie | Class::CacheControl => true,
             Class::Expect => self.expects_continue,
             Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
             _ => false,

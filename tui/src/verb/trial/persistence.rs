@@ -120,7 +120,7 @@ fn site(url: &Url, status: &Status) -> Option<Site> {
     of_port.next().map(|listener| Site {
         listener: listener.name.to_string(),
         persistence: listener.persistence.clone(),
-        has_routes: false,
+        has_routes: !listener.routes.is_empty(),
     })
 }
 

@@ -329,7 +329,8 @@ proptest! {
         let (key, backend, times) = (TokenKey::new(key), BackendId(id), Times { first_s, last_s });
         let value = Value::sealed(key.token(backend), &key, backend, times);
         let Some(Form { token, seal: Some(seal) }) = Form::of(value.as_bytes()) else { panic!("its form") };
-        prop_assert_eq!(token, key.token(backend).as_bytes());
+        let own = key.token(backend);
+        prop_assert_eq!(token, own.as_bytes());
         prop_assert_eq!(value::open(seal, &key, backend), Some(times));
         prop_assert_eq!(value::open(seal, &key, BackendId(id.wrapping_add(1))), None);
     }
