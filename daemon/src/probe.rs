@@ -9,6 +9,7 @@
 mod attempt;
 mod cadence;
 mod http;
+mod http2;
 mod target;
 mod udp;
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Listener;
 use crate::{BackendPath, Config};
 
-pub use certificates::{EXPIRY_DAYS, expiries};
+pub use certificates::{EXPIRY_DAYS, expiries, unrooted};
 pub use loops::{Site, reaches};
 
 #[cfg(test)]

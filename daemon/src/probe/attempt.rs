@@ -6,15 +6,16 @@
 use poise_core::plan;
 use std::io;
 
-use poise_ipc::model::CheckProtocol;
+use poise_ipc::model::{BackendProtocol, CheckProtocol};
 use poise_ipc::status::{Phase, Reason, Verdict};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::target::{Secured, Target};
-use super::{http, udp};
+use super::{http, http2, udp};
 use crate::connect::Manner;
 use crate::shortage::is_shortage;
 use crate::tls::TlsStream;
@@ -44,15 +45,26 @@ async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure>
     let stream = connected.map_err(|error| (Phase::Connect, reason(&error)))?;
     if let Some(tls) = &target.tls {
         let stream = secure(target, tls, stream, deadline).await?;
-        return if http { http::status(target, stream, deadline).await.map(Some) } else { Ok(None) };
+        return if http { asked(target, stream, deadline).await.map(Some) } else { Ok(None) };
     }
     if http {
         let stream = http::introduce(target, stream, deadline).await?;
-        return http::status(target, stream, deadline).await.map(Some);
+        return asked(target, stream, deadline).await.map(Some);
     }
     // The backend's kernel has answered; its application is not bothered (S-22).
     let _ = stream.set_zero_linger();
     Ok(None)
+}
+
+/// The status code of an answer, in the HTTP that the group's backends speak.
+async fn asked<S>(target: &Target, stream: S, deadline: Instant) -> Result<u16, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match target.speaks {
+        BackendProtocol::Http1 => http::status(target, stream, deadline).await,
+        BackendProtocol::Http2 => http2::status(target, stream, deadline).await,
+    }
 }
 
 /// Shakes hands over TLS.

@@ -24,13 +24,13 @@ use super::attempt::{Failure, reason};
 use super::target::Target;
 
 /// Names the probe to the backend, so that its log can leave probes out (L-12).
-const USER_AGENT: &str = concat!("poise-check/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("poise-check/", env!("CARGO_PKG_VERSION"));
 
 /// Carries the group and name of the backend that is probed.
-const CHECK_HEADER: &str = "x-poise-check";
+pub(super) const CHECK_HEADER: &str = "x-poise-check";
 
 /// Bytes that the head of an answer may have, and so the buffer of a probe.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Bytes of a body that are read; the rest is cut off (S-40).
 const BODY_BYTES_MAX: usize = 8 << 10;
@@ -84,21 +84,29 @@ fn header_of(version: CheckProxy) -> Vec<u8> {
 }
 
 fn request(target: &Target) -> Option<Request<Empty<Bytes>>> {
-    let check = &target.check;
-    let method = match check.method {
-        CheckMethod::Head => Method::HEAD,
-        CheckMethod::Get => Method::GET,
-    };
     Request::builder()
-        .method(method)
-        .uri(&check.path)
-        .header(header::HOST, check.host.clone().unwrap_or_else(|| host(&target.address)))
+        .method(method_of(target))
+        .uri(&target.check.path)
+        .header(header::HOST, host_of(target))
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::ACCEPT, "*/*")
         .header(header::CONNECTION, "close")
         .header(CHECK_HEADER, target.path.to_string())
         .body(Empty::new())
         .ok()
+}
+
+/// The method of a check.
+pub(super) const fn method_of(target: &Target) -> Method {
+    match target.check.method {
+        CheckMethod::Head => Method::HEAD,
+        CheckMethod::Get => Method::GET,
+    }
+}
+
+/// The host that is asked for.
+pub(super) fn host_of(target: &Target) -> String {
+    target.check.host.clone().unwrap_or_else(|| host(&target.address))
 }
 
 /// The address as a browser would name it (S-26, RFC 9110 section 7.2).

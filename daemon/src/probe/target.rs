@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use poise_core::plan::{self, BackendId, BackendPlan, GroupPlan, Plan, TlsStamp};
 use poise_ipc::BackendPath;
-use poise_ipc::model::{Address, AdminState, CheckProtocol, HealthCheck};
+use poise_ipc::model::{Address, AdminState, BackendProtocol, CheckProtocol, HealthCheck};
 
 use crate::tls::{ClientTls, Published};
 
@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) check: HealthCheck,
     /// How TLS is spoken to it, if it is.
     pub(super) tls: Option<Secured>,
+    /// What HTTP is spoken to it.
+    pub(super) speaks: BackendProtocol,
 }
 
 /// How TLS is spoken to a backend. Two of them are the same when their stamps are.
@@ -66,7 +68,7 @@ impl Target {
                 check.host.clone(),
                 check.expect.clone(),
                 (check.send.clone(), check.receive.clone(), check.proxy),
-                target.tls.as_ref().map(|tls| tls.stamp),
+                (target.tls.as_ref().map(|tls| tls.stamp), target.speaks),
             )
         };
         question(self) == question(other)
@@ -92,6 +94,7 @@ fn target(group: &GroupPlan, backend: &BackendPlan, tls: &Published) -> Target {
         address: check.port.map_or_else(|| address.clone(), |port| address.at_port(port)),
         leads: check.port.map_or_else(|| leads.clone(), |port| leads.at_port(port)),
         check: check.clone(),
+        speaks: group.settings.backend_protocol,
         tls: backend.tls.map(|stamp| Secured { stamp, address: address.clone(), settings: tls.client(stamp) }),
     }
 }

@@ -30,7 +30,8 @@ pub struct Keeper {
     kit: Kit,
     published: Published,
     certificates: BTreeMap<Name, Held>,
-    roots: BTreeMap<Authority, Arc<RootCertStore>>,
+    /// What an authority has, or why nothing could be read of it.
+    roots: BTreeMap<Authority, Result<Arc<RootCertStore>, String>>,
     groups: BTreeMap<Name, Towards>,
     stamps: BTreeMap<Name, TlsStamp>,
     stamped: u64,
@@ -94,10 +95,11 @@ impl Keeper {
         &self.stamps
     }
 
-    /// What has to be read before a configuration can be used: what is new in it.
+    /// What has to be read before a configuration can be used: what is new in it. What could not be
+    /// read at the start is not tried again by a change of something else, which would be refused.
     pub(crate) fn wants(&self, config: &Config) -> Wants {
         let known = |(name, files): &(&Name, &Certificate)| {
-            self.certificates.get(*name).is_some_and(|held| held.files == **files && held.loaded.is_some())
+            self.certificates.get(*name).is_some_and(|held| held.files == **files)
         };
         let new = config.certificates.iter().filter(|certificate| !known(certificate));
         let certificates = new.map(|(name, files)| (name.clone(), files.clone())).collect();
@@ -127,9 +129,13 @@ impl Keeper {
         }
         self.certificates.retain(|name, _| config.certificates.contains_key(name));
         for (authority, roots) in reading.roots {
-            match roots {
-                Ok(roots) => drop(self.roots.insert(authority, roots)),
-                Err(error) => error!(error = chain(&error), "roots for TLS to backends cannot be read"),
+            let roots = roots.map_err(|error| chain(&error));
+            if let Err(error) = &roots {
+                error!(error, "roots for TLS to backends cannot be read");
+            }
+            match self.roots.get(&authority) {
+                Some(Ok(_)) if roots.is_err() => {}
+                _ => drop(self.roots.insert(authority, roots)),
             }
         }
         let used = authorities(config);
@@ -189,7 +195,7 @@ impl Keeper {
     fn follow_groups(&mut self, config: &Config) {
         let mut before = std::mem::take(&mut self.groups);
         for (name, group) in config.groups.iter().filter(|(_, group)| group.tls.mode != BackendTlsMode::Off) {
-            let roots = self.roots.get(&group.tls.ca).cloned();
+            let roots = self.roots.get(&group.tls.ca).and_then(|roots| roots.as_ref().ok()).cloned();
             let kept = before.remove(name).filter(|before| before.is_of(group, roots.as_ref()));
             match kept.map_or_else(|| self.towards(group, roots), Ok) {
                 Ok(towards) => drop(self.groups.insert(name.clone(), towards)),
@@ -204,6 +210,12 @@ impl Keeper {
         let tls = Arc::new(ClientTls::new(&settings, protocol, roots.as_ref(), &self.kit)?);
         self.stamped += 1;
         Ok(Towards { settings, protocol, roots, stamp: TlsStamp(self.stamped), tls })
+    }
+
+    /// Groups that believe nobody because their roots could not be read, with the reason.
+    pub(crate) fn unrooted<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (&'a Name, &'a str)> {
+        let verify = config.groups.iter().filter(|(_, group)| group.tls.mode == BackendTlsMode::Verify);
+        verify.filter_map(|(name, group)| Some((name, self.roots.get(&group.tls.ca)?.as_ref().err()?.as_str())))
     }
 
     /// The certificates of a configuration, as they stand.

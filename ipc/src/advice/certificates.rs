@@ -1,8 +1,10 @@
-//! Findings on certificates: those that expire soon, have expired or could not be read.
+//! Findings on certificates: those that expire soon, have expired or could not be read, and roots
+//! that could not.
 //!
 //! The daemon hands over what it knows of them; a file alone says nothing of their days.
 
 use super::{Finding, Severity};
+use crate::name::Name;
 use crate::status::CertificateStatus;
 
 /// Days before the end at which is warned, the last warning first.
@@ -25,6 +27,12 @@ pub fn expiries(certificates: &[CertificateStatus]) -> Vec<Finding> {
         findings.extend(certificate.days_left.and_then(|days_left| expiry(certificate, subject, days_left)));
     }
     findings
+}
+
+/// The finding on a group whose roots could not be read.
+pub fn unrooted(group: &Name, why: &str) -> Finding {
+    let finding = Finding::new(Severity::Severe, "roots-unusable", format!("groups.{group}.tls.ca"));
+    finding.says(format!("{why}; no backend is believed")).remedy("mend the file, then poise certificates reload")
 }
 
 fn expiry(certificate: &CertificateStatus, subject: String, days_left: i64) -> Option<Finding> {

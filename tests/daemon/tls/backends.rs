@@ -133,3 +133,32 @@ fn roots_that_cannot_be_read_refuse_the_commit() {
     assert!(error.message.contains("No such file"), "{}", error.message);
     assert_eq!(status(&daemon), "HTTP/1.1 200 OK");
 }
+
+/// A backend that speaks HTTP/2 with prior knowledge and answers 204.
+fn http2() -> Scripted {
+    Scripted::new(|stream| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            stream.set_nonblocking(true).expect("an open socket");
+            let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime");
+            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let answer = http::Response::builder().status(204).body(()).expect("a plain answer");
+                // Whoever asked may have gone.
+                let _ = respond.send_response(answer, true);
+            }
+        });
+    })
+}
+
+#[test]
+fn checks_speak_the_http_of_the_groups_backends() {
+    let (new, old) = (http2(), super::plain());
+    let check = "{ protocol = \"http\", interval = \"100ms\", timeout = \"1s\", rise = 1, fall = 1 }";
+    let place = Place::new(&config("\"off\"", &format!("{check}\nbackend_protocol = \"http2\""), &new));
+    let daemon = place.start();
+    let last = || daemon.status().groups[0].backends[0].health.last.clone().map(|last| last.verdict);
+    until("it passes", || last() == Some(Verdict::Pass { code: Some(204) }));
+    daemon.ask(set("groups.app.backends.one.address", &format!("\"{}\"", old.address))).expect("valid");
+    until("who speaks HTTP/1 fails", || last().is_some_and(|verdict| verdict.failed()));
+}

@@ -70,6 +70,7 @@ fn a_restart_without_the_files_serves_everything_else_and_says_why() {
     let finding = status.findings.iter().find(|finding| finding.code == "certificate-unusable").expect("a finding");
     assert!(finding.message.contains("No such file"), "{}", finding.message);
     Client::new().connect(address(&daemon), "site.test").expect_err("there is no certificate");
+    daemon.ask(set("groups.app.backends.one.weight", "7")).expect("no business of certificates");
     assert_eq!(failures(&daemon, TlsFailure::NoCertificate), 1);
     shelf.put("site", &["site.test"], NOW);
     daemon.ask(Verb::CertificatesReload { name: None }).expect("the files are back");

@@ -136,6 +136,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         findings.extend(self.names.findings(&self.state.config));
         findings.extend(self.refusal_findings());
         findings.extend(transparent::findings(&self.state.config));
+        findings.extend(self.parts.tls.unrooted(&self.state.config).map(|(group, why)| advice::unrooted(group, why)));
         findings.extend(advice::expiries(&self.parts.tls.statuses(&self.state.config, now_ms())));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.state.findings = findings;
