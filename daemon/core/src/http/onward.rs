@@ -253,7 +253,7 @@ fn write_edits(edits: &[HeaderEdit], out: &mut Vec<u8>) {
     for edit in edits {
         match edit {
             HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
-                field(out, name.as_bytes(), value.as_bytes())
+                field(out, name.as_bytes(), value.as_bytes());
             }
             HeaderEdit::Remove(_) => {}
         }

@@ -4,8 +4,6 @@
 //! characters, folded fields and every excess of size, as soon as the offending byte arrives. It
 //! knows nothing of names and values. Called by the relay for each piece of a head that arrives.
 
-use std::ops::ControlFlow;
-
 use poise_ipc::limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 
 use super::refusal::Refusal;
@@ -49,50 +47,25 @@ impl Scanner {
     /// # Errors
     /// [`Refusal`] at the first byte that breaks a rule or exceeds a limit.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
-        let from = self.at;
-        let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-        for (index, word) in words.iter().enumerate() {
-            let mut marks = controls(*word);
-            // Ends: every turn takes one of eight marks.
-            while marks != 0 {
-                let at = from + index * 8 + marks.trailing_zeros() as usize / 8;
-                marks &= marks - 1;
-                if let ControlFlow::Break(end) = self.control(bytes, at)? {
-                    return Ok(end);
-                }
+        loop {
+            let Some(at) = control_from(bytes, self.at) else {
+                self.at = bytes.len();
+                return self.partial(bytes.len());
+            };
+            self.at = at;
+            match bytes[at] {
+                b'\t' if self.lines > 0 && at > self.line_start => self.at += 1,
+                b'\t' if self.lines > 0 => return Err(Refusal::Fold),
+                b'\r' => match bytes.get(at + 1) {
+                    None => return self.partial(bytes.len()),
+                    Some(b'\n') if at == self.line_start => return self.blank_line(),
+                    Some(b'\n') => self.line(bytes)?,
+                    Some(_) => return Err(Refusal::LineEnd),
+                },
+                b'\n' => return Err(Refusal::LineEnd),
+                _ => return Err(Refusal::Control),
             }
         }
-        for at in bytes.len() - rest.len()..bytes.len() {
-            if let ControlFlow::Break(end) = self.control(bytes, at)? {
-                return Ok(end);
-            }
-        }
-        self.at = bytes.len();
-        self.partial(bytes.len())
-    }
-
-    /// Looks at a byte that may be a control character.
-    #[inline]
-    fn control(&mut self, bytes: &[u8], at: usize) -> Result<ControlFlow<Option<usize>>, Refusal> {
-        let byte = bytes[at];
-        // The second half of a line end was taken with the first.
-        if !is_control(byte) || at < self.at {
-            return Ok(ControlFlow::Continue(()));
-        }
-        self.at = at;
-        match byte {
-            b'\t' if self.lines > 0 && at > self.line_start => self.at += 1,
-            b'\t' if self.lines > 0 => return Err(Refusal::Fold),
-            b'\r' => match bytes.get(at + 1) {
-                None => return self.partial(bytes.len()).map(ControlFlow::Break),
-                Some(b'\n') if at == self.line_start => return self.blank_line().map(ControlFlow::Break),
-                Some(b'\n') => self.line(bytes)?,
-                Some(_) => return Err(Refusal::LineEnd),
-            },
-            b'\n' => return Err(Refusal::LineEnd),
-            _ => return Err(Refusal::Control),
-        }
-        Ok(ControlFlow::Continue(()))
     }
 
     /// A line that is not empty ends at `self.at`.
@@ -138,25 +111,24 @@ impl Scanner {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// Marks the control characters among eight bytes, the first in the lowest bits: half of the cost of
-/// a head would otherwise be this. The lowest mark is a true one, those above it may be false.
-#[inline]
-fn controls(word: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(word);
-    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-    let not_del = word ^ (ONES * 0x7f);
-    let del = not_del.wrapping_sub(ONES) & !not_del;
-    (below_space | del) & HIGHS
-}
-
-#[inline]
-fn is_control(byte: u8) -> bool {
-    byte < 0x20 || byte == 0x7f
-}
-
 /// Position of the first control character (below 0x20, or DEL) at or after `from`.
+///
+/// Eight bytes at a step: half of the cost of a head would otherwise be this loop.
 pub(crate) fn control_from(bytes: &[u8], from: usize) -> Option<usize> {
-    bytes.get(from..)?.iter().position(|&byte| is_control(byte)).map(|at| from + at)
+    let (words, rest) = bytes.get(from..)?.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+        let not_del = word ^ (ONES * 0x7f);
+        let del = not_del.wrapping_sub(ONES) & !not_del;
+        // Borrows can only mark bytes above a true match, and the lowest mark is the one taken.
+        let marks = (below_space | del) & HIGHS;
+        if marks != 0 {
+            return Some(from + index * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let skipped = from + words.len() * 8;
+    rest.iter().position(|&byte| byte < 0x20 || byte == 0x7f).map(|at| skipped + at)
 }
 
 #[cfg(test)]
