@@ -22,6 +22,7 @@ pub mod message;
 pub mod model;
 pub mod name;
 pub mod persistence;
+pub mod routing;
 pub mod status;
 pub mod text;
 #[cfg(feature = "transport")]

@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::model::Config;
 use crate::name::Name;
 use crate::persistence::{CookieQuery, CookieRow};
+use crate::routing::{RouteAnswer, RouteQuery};
 use crate::status::{CertificateStatus, CheckRow, Status};
 
 /// What a client asks.
@@ -84,6 +85,8 @@ pub enum Verb {
     },
     /// The messages that were refused last; they hold what peers sent (operate).
     Errors(ErrorQuery),
+    /// Where a request would go (view).
+    RouteTest(RouteQuery),
 }
 
 impl Verb {
@@ -107,7 +110,8 @@ impl Verb {
             | Self::Drift
             | Self::StepDown { .. }
             | Self::Entries(_)
-            | Self::Cookie(_) => Role::View,
+            | Self::Cookie(_)
+            | Self::RouteTest(_) => Role::View,
         }
     }
 }
@@ -349,6 +353,11 @@ pub enum Reply {
     },
     /// To `Errors`.
     Errors(ErrorPage),
+    /// To `RouteTest`: an answer for each listener that the request may come to.
+    RouteTest {
+        /// The answers, by listener.
+        answers: Vec<RouteAnswer>,
+    },
 }
 
 /// Who talks to whom.

@@ -27,7 +27,8 @@ pub enum Exit {
     Invalid,
     /// The time given was not enough.
     TimedOut,
-    /// `poise status --check` found something degraded, or `poise test` found a promise broken.
+    /// `poise status --check` found something degraded, `poise test` found a promise
+    /// broken, or `poise route-test` a request that would be refused.
     Degraded,
     /// Ctrl-C.
     Interrupted,
@@ -49,7 +50,7 @@ impl Exit {
             Self::Degraded,
             10,
             "degraded",
-            "status --check: a backend is down, fail-open, severe findings; test: not as promised",
+            "status --check: a backend is down, fail-open, severe findings; test: not as promised; route-test: refused",
         ),
         (Self::Interrupted, 130, "interrupted", "Ctrl-C"),
     ];

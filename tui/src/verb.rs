@@ -22,6 +22,7 @@ mod logs;
 mod man;
 mod objects;
 mod rm;
+mod route_test;
 mod rows;
 mod set;
 mod source;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Wait(wait::Args),
     History(history::Args),
     Sources(sources::Args),
+    #[command(name = "route-test")]
+    RouteTest(route_test::Args),
     Test(trial::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -168,6 +171,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Wait(args) => wait::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
         Command::Sources(args) => sources::run(&args, context).await,
+        Command::RouteTest(args) => route_test::run(&args, context).await,
         Command::Test(args) => trial::run(&args, context).await,
         Command::Config(args) => config::run(&args, context).await,
         Command::Completions(args) => completions::run(&args),

@@ -204,6 +204,11 @@ impl ListenerPlan {
 }
 
 impl GroupPlan {
+    /// What to say when nobody takes new work.
+    pub const fn refusal(&self) -> Cause {
+        self.none
+    }
+
     /// How a backend is chosen.
     pub const fn scheduler(&self) -> Scheduler {
         self.settings.scheduler

@@ -15,6 +15,7 @@ mod refusals;
 mod reload;
 mod requests;
 mod resolving;
+mod routes;
 mod start;
 mod status;
 mod verdicts;

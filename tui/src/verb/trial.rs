@@ -7,7 +7,7 @@ mod fetch;
 mod jar;
 mod judge;
 mod persistence;
-mod url;
+pub(super) mod url;
 
 use clap::{Args as ClapArgs, Subcommand};
 

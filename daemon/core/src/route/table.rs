@@ -12,6 +12,7 @@ use std::sync::Arc;
 use poise_ipc::Name;
 use poise_ipc::limits::{REGEX_BYTES_MAX, REGEX_SET_BYTES_MAX};
 use poise_ipc::model::{HostPattern, Route};
+use poise_ipc::routing::Condition;
 use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::{Asking, Host, RoutePlan, normal_path};
@@ -54,19 +55,6 @@ struct Paths {
     regexes: Vec<u32>,
     set: RegexSet,
     any: Vec<u32>,
-}
-
-/// What a route asks of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// One of its hosts.
-    Host,
-    /// Its path, prefix or expression.
-    Path,
-    /// One of its methods.
-    Method,
-    /// All of its fields.
-    Header,
 }
 
 /// What a rule says to a request.

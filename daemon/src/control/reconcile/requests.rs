@@ -10,9 +10,9 @@ use poise_ipc::text;
 use tokio::sync::oneshot;
 
 use super::commit::answer;
-use super::cookies;
 use super::reload::FileTask;
 use super::{Asker, Change, Job, Reconcile, Source};
+use super::{cookies, routes};
 use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
 use crate::log::chain;
@@ -77,6 +77,9 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let plan = self.parts.publisher.published().load_full();
                 self.parts.errors.drain(&plan);
                 Reply::Errors(self.parts.errors.query(&query))
+            }
+            Verb::RouteTest(query) => {
+                Reply::RouteTest { answers: routes::answers(&self.parts.publisher.published().load(), &query) }
             }
             Verb::Cookie(query) => {
                 Reply::Cookie { rows: cookies::rows(&self.parts.publisher.published().load(), &query) }

@@ -7,25 +7,25 @@ use std::str::FromStr;
 
 /// Where a trial goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Url {
+pub(in crate::verb) struct Url {
     /// By TLS.
-    pub(super) is_https: bool,
+    pub(in crate::verb) is_https: bool,
     /// Name or address, without brackets.
-    pub(super) host: String,
+    pub(in crate::verb) host: String,
     /// Its port.
-    pub(super) port: u16,
+    pub(in crate::verb) port: u16,
     /// Path and query.
-    pub(super) target: String,
+    pub(in crate::verb) target: String,
 }
 
 impl Url {
     /// The path alone.
-    pub(super) fn path(&self) -> &str {
+    pub(in crate::verb) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or("/")
     }
 
     /// What stands in `Host`.
-    pub(super) fn authority(&self) -> String {
+    pub(in crate::verb) fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == default_port(self.is_https) { host } else { format!("{host}:{}", self.port) }
     }
