@@ -12,9 +12,9 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 /// Names that it speaks for.
 const NAMES: [&str; 2] = ["localhost", "demo.localhost"];
 /// How long it is valid: as long as a public one.
-const VALID: Duration = Duration::from_secs(90 * 86_400);
+const VALID: Duration = Duration::from_hours(90 * 24);
 /// How far a clock may be ahead of the daemon's.
-const SLACK: Duration = Duration::from_secs(3_600);
+const SLACK: Duration = Duration::from_hours(1);
 
 /// Writes a certificate and its key.
 ///
