@@ -6,6 +6,7 @@
 //! the name says.
 
 mod tls;
+mod verdict;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,8 @@ use crate::name::Name;
 use crate::persistence::PersistenceCounters;
 
 pub use tls::{CertificateFacts, CertificateStatus, TlsCounters, TlsFailure};
+
+pub use self::verdict::{Phase, Reason, Verdict};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -390,136 +393,6 @@ pub struct LastVerdict {
     pub verdict: Verdict,
     /// How long the probe took, in microseconds.
     pub latency_us: u64,
-}
-
-/// What one probe found.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The check passed; for `http` with this status code.
-    Pass {
-        /// Status code of an HTTP probe.
-        code: Option<u16>,
-    },
-    /// The check failed.
-    Fail {
-        /// How far the probe came.
-        phase: Phase,
-        /// What went wrong there.
-        reason: Reason,
-        /// Status code, where one was read.
-        code: Option<u16>,
-    },
-    /// `udp`: nothing came back where nothing had to, which proves neither the one nor the other.
-    Silent,
-}
-
-impl Verdict {
-    /// Whether the check passed.
-    pub const fn passed(&self) -> bool {
-        matches!(self, Self::Pass { .. })
-    }
-
-    /// Whether the check failed.
-    pub const fn failed(&self) -> bool {
-        matches!(self, Self::Fail { .. })
-    }
-
-    /// Status code of an HTTP probe, where one was read.
-    pub const fn code(&self) -> Option<u16> {
-        match self {
-            Self::Pass { code } | Self::Fail { code, .. } => *code,
-            Self::Silent => None,
-        }
-    }
-}
-
-/// How far a probe came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Reaching the backend.
-    Connect,
-    /// Sending the request.
-    Send,
-    /// Waiting for the head of the response.
-    Response,
-    /// Shaking hands over TLS.
-    Tls,
-}
-
-/// What went wrong with a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// Nothing listens there.
-    Refused,
-    /// No answer within the timeout.
-    Timeout,
-    /// No route, or another error of the network.
-    Unreachable,
-    /// The connection was reset or closed early.
-    Reset,
-    /// A status code outside the expected ones.
-    Code,
-    /// What came back is no HTTP response.
-    Garbage,
-    /// poised could not send the probe (descriptors or ports used up); not the backend's fault.
-    Local,
-    /// Its certificate is not valid at this time.
-    Expired,
-    /// Its certificate is signed by nobody who is believed.
-    UnknownIssuer,
-    /// Its certificate is for another name.
-    WrongName,
-    /// Its certificate is not believed for another reason.
-    BadCertificate,
-    /// The handshake failed, or it does not speak TLS.
-    Handshake,
-}
-
-impl Phase {
-    /// The word for logs and screens.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Send => "send",
-            Self::Response => "response",
-            Self::Tls => "tls",
-        }
-    }
-}
-
-impl Reason {
-    /// The word for logs and screens.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
-            Self::Reset => "reset",
-            Self::Code => "code",
-            Self::Garbage => "garbage",
-            Self::Local => "local",
-            Self::Expired => "expired",
-            Self::UnknownIssuer => "unknown-issuer",
-            Self::WrongName => "wrong-name",
-            Self::BadCertificate => "bad-certificate",
-            Self::Handshake => "handshake",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pass { code: None } => f.pad("pass"),
-            Self::Silent => f.pad("silent"),
-            Self::Pass { code: Some(code) } => f.pad(&format!("pass {code}")),
-            Self::Fail { phase, reason, code: None } => f.pad(&format!("fail {} {}", phase.word(), reason.word())),
-            Self::Fail { reason, code: Some(code), .. } => f.pad(&format!("fail {} {code}", reason.word())),
-        }
-    }
 }
 
 /// Counters of a backend.
