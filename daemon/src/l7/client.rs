@@ -119,6 +119,17 @@ enum Next {
 
 impl Relay {
     pub(super) fn new(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, client: Stream, peer: SocketAddr) -> Self {
+        Self::with(ctx, (listener, 0), client, (peer, PeerText::new(peer.ip())))
+    }
+
+    /// As [`Relay::new`], for one of many of a client whose address was written already, and a listener
+    /// of a plan whose number is known.
+    pub(super) fn with(
+        ctx: Rc<WorkerContext>,
+        (listener, generation): (Arc<ListenerPlan>, u64),
+        client: Stream,
+        (peer, peer_text): (SocketAddr, PeerText),
+    ) -> Self {
         let watch = ctx.watch(listener.settings.idle_timeout_ms.min(listener.settings.head_timeout_ms));
         let paces = Paces::new(&listener);
         Self {
@@ -126,14 +137,14 @@ impl Relay {
             listener,
             client,
             peer,
-            peer_text: PeerText::new(peer.ip()),
+            peer_text,
             watch,
             carry: Held::default(),
             appetite: Appetite::default(),
             paces,
             leaves: false,
             scanner: Scanner::default(),
-            generation: 0,
+            generation,
             route: usize::MAX,
             group: 0,
         }

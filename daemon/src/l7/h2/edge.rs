@@ -14,6 +14,7 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Method, Request, header};
+use poise_core::http::onward::PeerText;
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
 use tracing::debug;
@@ -33,6 +34,8 @@ pub(in super::super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes that a field counts for beside its text (RFC 9113 §6.5.2).
 const FIELD_OVERHEAD: u32 = 32;
+/// Room for a usual head.
+const HEAD_USUAL: usize = 512;
 /// How often a connection looks whether its listener is still there, in milliseconds.
 const LOOK_MS: u32 = 5_000;
 /// How long a connection without streams may take to part, in milliseconds.
@@ -47,6 +50,7 @@ struct Edge {
     /// Number of the plan that the listener was taken from.
     generation: u64,
     peer: SocketAddr,
+    peer_text: PeerText,
     tls: Option<&'static str>,
     watch: Watch,
     streams: Rc<Streams>,
@@ -85,6 +89,7 @@ pub(in super::super) async fn serve(
         ctx,
         listener,
         peer,
+        peer_text: PeerText::new(peer.ip()),
         tls,
         watch,
         streams,
@@ -230,7 +235,7 @@ impl Edge {
     fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         self.is_new = false;
         let (asked, body) = request.into_parts();
-        let mut head = self.ctx.l7.buffer();
+        let mut head = Vec::with_capacity(HEAD_USUAL);
         let is_whole = body.is_end_stream();
         if ask::write(&asked, is_whole, &mut head).is_err() {
             self.listener.live.worker(self.ctx.index).requests.add(1);
@@ -242,7 +247,8 @@ impl Edge {
         let request = Incoming::new(head, (!is_whole).then_some(body), chunked);
         let stream = ClientStream::new(request, respond, asked.method == Method::HEAD, self.tls);
         let open = OpenStream::new(self);
-        let mut relay = Relay::new(Rc::clone(&self.ctx), Arc::clone(&self.listener), stream.into(), self.peer);
+        let listener = (Arc::clone(&self.listener), self.generation);
+        let mut relay = Relay::with(Rc::clone(&self.ctx), listener, stream.into(), (self.peer, self.peer_text));
         // It ends with the connection: then it reads and writes nothing but errors.
         drop(tokio::task::spawn_local(async move {
             relay.run().await;

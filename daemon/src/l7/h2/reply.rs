@@ -60,7 +60,7 @@ pub(super) fn write(response: &Response<()>, out: &mut Vec<u8>) {
 }
 
 /// Room for the fields of a usual response.
-const FIELDS_USUAL: usize = 12;
+const FIELDS_USUAL: usize = 6;
 
 /// Whether fields of this class pass as they are.
 pub(super) fn passes(class: Class) -> bool {
