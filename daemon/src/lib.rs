@@ -15,6 +15,7 @@ pub mod listen;
 mod log;
 pub mod loops;
 pub mod options;
+mod pages;
 mod platform;
 pub mod probe;
 mod program;
@@ -34,13 +35,14 @@ mod udp;
 mod wall;
 pub mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
-use poise_ipc::model::{Bind, ClientAddress};
+use poise_ipc::model::{Bind, ClientAddress, LogFormat};
 use poise_ipc::transport::ListenError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
@@ -55,6 +57,7 @@ use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
 use control::records::Records;
 use listen::{Binder, Prepared};
 use options::Settings;
+use pages::{Page, Shelf};
 use published::Publisher;
 use report::REPORTS_MAX;
 use resolve::Resolver;
@@ -116,7 +119,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let (plans, generation) = (publisher.published(), publisher.generation());
         let link = Link { inbox: inbox.clone(), feed: bus.feed() };
         let parts = Parts {
-            ports: Sockets(Binder::new(workers.senders())),
+            ports: Sockets(Binder::new(workers.senders()), workers.pages()),
             store,
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
@@ -166,8 +169,28 @@ fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::System { what, source }
 }
 
-/// The sockets of listeners, as control wants them.
-struct Sockets(Binder);
+/// The pages of all listeners, and whether the logs of those that keep one can be written.
+fn read_pages(wanted: &BTreeMap<ListenerId, listen::Wanted>) -> Result<HashMap<String, Arc<Page>>, PortError> {
+    let mut pages = HashMap::new();
+    for listen::Wanted { name, settings } in wanted.values() {
+        let failed = |setting, path: &str, source: io::Error| PortError {
+            listener: name.clone(),
+            setting,
+            address: settings.bind.clone(),
+            source: io::Error::new(source.kind(), format!("{path}: {source}")),
+        };
+        let read = Shelf::read(std::iter::once(settings));
+        pages.extend(read.map_err(|(path, source)| failed("replies", &path, source))?);
+        if let (false, Some(path)) = (settings.access_log.format == LogFormat::Off, &settings.access_log.path) {
+            let opened = access_log::Place::File(path.clone()).open();
+            opened.map_err(|source| failed("access_log", path, source))?;
+        }
+    }
+    Ok(pages)
+}
+
+/// The sockets of listeners, as control wants them, and the pages that their replies need.
+struct Sockets(Binder, Shelf);
 
 impl Ports for Sockets {
     type Prepared = Prepared;
@@ -184,12 +207,15 @@ impl Ports for Sockets {
                 source,
             })?;
         }
-        self.0.prepare(&wanted).map_err(|error| PortError {
+        let pages = read_pages(&wanted)?;
+        let prepared = self.0.prepare(&wanted).map_err(|error| PortError {
             listener: error.listener,
             setting: "bind",
             address: error.address,
             source: error.source,
-        })
+        })?;
+        self.1.put(pages);
+        Ok(prepared)
     }
 
     async fn commit(&mut self, prepared: Prepared) {

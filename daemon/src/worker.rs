@@ -39,6 +39,7 @@ pub(crate) use self::pacer::{Share, Source, Way};
 use self::throttle::Throttle;
 use crate::access_log::Bell;
 use crate::loops::{Dials, Own};
+use crate::pages::Shelf;
 use crate::published::Published;
 use crate::records::evidence::{self, EVIDENCE_MAX, EvidenceReceiver};
 use crate::records::lines::{self, LINES_BYTES_MAX, LineReceiver};
@@ -131,6 +132,7 @@ pub struct Workers {
     lines: Vec<LineReceiver>,
     evidence: Vec<EvidenceReceiver>,
     bell: Bell,
+    pages: Shelf,
     threads: Vec<JoinHandle<()>>,
     epoch: Instant,
 }
@@ -152,6 +154,7 @@ impl Workers {
             accept_log: Throttle::default(),
             dials: Arc::new(Dials::default()),
             bell: Bell::default(),
+            pages: Shelf::default(),
             process: getrandom::u32().map_err(io::Error::other)?,
         };
         let mut workers = Self::none(&shared);
@@ -175,9 +178,9 @@ impl Workers {
     }
 
     fn none(shared: &Shared) -> Self {
-        let (bell, epoch) = (shared.bell.clone(), shared.start);
+        let (bell, pages, epoch) = (shared.bell.clone(), shared.pages.clone(), shared.start);
         let (records, lines, evidence) = Default::default();
-        Self { senders: Vec::new(), records, lines, evidence, bell, threads: Vec::new(), epoch }
+        Self { senders: Vec::new(), records, lines, evidence, bell, pages, threads: Vec::new(), epoch }
     }
 
     /// When their time began.
@@ -203,6 +206,11 @@ impl Workers {
     /// The rings of refused messages, one per worker; empty the second time.
     pub fn take_evidence(&mut self) -> Vec<EvidenceReceiver> {
         std::mem::take(&mut self.evidence)
+    }
+
+    /// Where the workers find the bodies of their own replies.
+    pub fn pages(&self) -> Shelf {
+        self.pages.clone()
     }
 
     /// What wakes the one who takes the lines.

@@ -41,7 +41,12 @@ pub struct PortError {
 
 impl PortError {
     fn verb(&self) -> &'static str {
-        if self.setting == "bind" { "accept on" } else { "speak from its clients' addresses on" }
+        match self.setting {
+            "bind" => "accept on",
+            "replies" => "have its replies, on",
+            "access_log" => "keep its access log, on",
+            _ => "speak from its clients' addresses on",
+        }
     }
 }
 

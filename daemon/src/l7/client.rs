@@ -472,7 +472,8 @@ impl Relay {
     async fn tell(&mut self, telling: Telling, mut journal: Option<Box<Journal>>) -> bool {
         let id = id_of(&self.ctx, journal.as_deref());
         let name = &self.listener.settings.access_log.id_header;
-        let reply = reply(telling, IdField { name, value: id.as_bytes() });
+        let page = self.ctx.pages.page(&self.listener.settings, telling.cause);
+        let reply = reply(telling, IdField { name, value: id.as_bytes() }, page.as_deref());
         if let Some(journal) = &mut journal {
             journal.failed(telling.cause, reply.is_some());
             journal.moved(0, reply.as_ref().map_or(0, Vec::len) as u64);

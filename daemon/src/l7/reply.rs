@@ -8,6 +8,8 @@ use poise_core::http::refusal::Refusal;
 use poise_core::route::Place;
 use poise_ipc::cause::Cause;
 
+use crate::pages::Page;
+
 /// What a client is told, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Telling {
@@ -28,17 +30,20 @@ impl Telling {
     }
 }
 
-/// The reply to the request of this id, head and body; `None` where no answer is possible.
-pub(super) fn reply(telling: Telling, id: IdField<'_>) -> Option<Vec<u8>> {
+/// The reply to the request of this id, head and body, the latter of a page if there is
+/// one; `None` where no answer is possible.
+pub(super) fn reply(telling: Telling, id: IdField<'_>, page: Option<&Page>) -> Option<Vec<u8>> {
     let Telling { cause, .. } = telling;
     let status = cause.status()?;
     let (reason, header, id) = (reason(status), id.name, String::from_utf8_lossy(id.value));
     let connection = if telling.keep_alive { "" } else { "Connection: close\r\n" };
     let phase = cause.phase().map_or_else(String::new, |phase| format!(" in phase {phase}"));
     let why = telling.refusal.map_or_else(String::new, |refusal| format!(": {refusal}"));
-    let body = format!("{status} {reason}: {cause}{phase}{why}\nrequest {id}\n");
+    let own = || format!("{status} {reason}: {cause}{phase}{why}\nrequest {id}\n");
+    let body = page.map_or_else(own, |page| page.body(status, cause, &id));
+    let content_type = page.map_or("text/plain", Page::content_type);
     let mut reply = format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{header}: {id}\r\n{connection}\r\n",
         body.len(),
     );

@@ -84,11 +84,11 @@ fn little_is_read_for_a_client_until_it_has_shown_that_it_takes_more() {
 fn replies_name_their_cause_and_have_the_status_of_their_cause() {
     for cause in Cause::ALL {
         let Some(status) = cause.status() else {
-            assert_eq!(reply(Telling::of(cause, true, false), ID), None);
+            assert_eq!(reply(Telling::of(cause, true, false), ID, None), None);
             continue;
         };
-        let text =
-            String::from_utf8(reply(Telling::of(cause, false, false), ID).expect("it has a status")).expect("text");
+        let text = String::from_utf8(reply(Telling::of(cause, false, false), ID, None).expect("it has a status"))
+            .expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && head.ends_with("Connection: close"), "{head}");
         assert!(head.contains(&format!("X-Poise-Cause: {cause}\r\n")), "{head}");
@@ -97,7 +97,7 @@ fn replies_name_their_cause_and_have_the_status_of_their_cause() {
         assert_eq!(body.contains("in phase "), cause.phase().is_some(), "{body}");
         assert!(status != 504 || cause.phase().is_some(), "{cause} names no phase");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
-        let head_only = reply(Telling::of(cause, true, true), ID).expect("it has a status");
+        let head_only = reply(Telling::of(cause, true, true), ID, None).expect("it has a status");
         assert!(head_only.ends_with(b"\r\n\r\n") && !head_only.windows(6).any(|w| w == b"close\r"));
     }
 }

@@ -26,6 +26,7 @@ use super::sweep::{Sweep, TICK_MS};
 use super::throttle::Throttle;
 use crate::access_log::Bell;
 use crate::loops::{Dials, Loops};
+use crate::pages::Shelf;
 use crate::published::Published;
 use crate::records::evidence::EvidenceSender;
 use crate::records::lines::LineSender;
@@ -51,6 +52,8 @@ pub struct WorkerContext {
     pub(crate) loops: Loops,
     /// What it saw of refused messages.
     pub(crate) witness: l7::Witness,
+    /// Bodies of our own replies that operators write.
+    pub(crate) pages: Shelf,
     /// Its part of the access log.
     pub(crate) logbook: l7::Logbook,
     /// The HTTP relay's own state on this worker.
@@ -92,6 +95,8 @@ pub(super) struct Shared {
     pub(super) dials: Arc<Dials>,
     /// Wakes the writer of the access log.
     pub(super) bell: Bell,
+    /// Bodies of our own replies.
+    pub(super) pages: Shelf,
     /// Begins the ids of requests of this process.
     pub(super) process: u32,
 }
@@ -137,6 +142,7 @@ impl WorkerContext {
             scratch: Scratch::new(),
             clock: Clock::new(shared.start),
             loops: Loops::new(Arc::clone(&shared.dials)),
+            pages: shared.pages.clone(),
             logbook: l7::Logbook::new(index, shared.process, rings.lines, shared.bell.clone()),
             witness: l7::Witness::new(rings.evidence),
             l7: l7::WorkerState::default(),

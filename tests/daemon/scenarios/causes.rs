@@ -11,7 +11,7 @@ use poise_ipc::message::{Reply, Verb};
 use serde_json::Value;
 
 use crate::backends::{Deaf, Refusing, Scripted, patient, until};
-use crate::process::{Daemon, Place};
+use crate::process::{Daemon, Place, set};
 use crate::script::{field, read_message, send};
 
 /// What is asked of a listener, and what comes of it.
@@ -169,6 +169,27 @@ fn check(daemon: &Daemon, log: &Path, case: &Case) {
         let from = usize::try_from(error.offset - error.start).expect("small");
         assert!(excerpt[from..].starts_with(bytes), "{cause}: {:?}", String::from_utf8_lossy(&excerpt[from..]));
     }
+}
+
+#[test]
+fn replies_are_the_operators_own_and_are_checked_before_a_commit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, page) = (folder.path().join("access.log"), folder.path().join("sorry.html"));
+    fs::write(&page, "<p>{status} {cause} {id}</p>").expect("written");
+    let replies = format!("group = \"empty\"\nreplies = [\"no-backend {}\"]\n", page.display());
+    let place = Place::new(&(listener("web", &log, &replies) + "[groups.empty]\n"));
+    let daemon = place.start();
+    let address = daemon.status().listeners[0].bind.ip().expect("an address");
+    let mut client = patient(TcpStream::connect(address).expect("the listener accepts"));
+    send(&mut client, GET);
+    let (head, body) = read_message(&mut client).expect("a reply");
+    let id = field(&head, "x-request-id").expect("an id");
+    assert_eq!(body, format!("<p>503 no-backend {id}</p>"));
+    assert_eq!(field(&head, "content-type"), Some("text/html; charset=utf-8"));
+    let refused = daemon.ask(set("listeners.web.replies", "[\"no-backend /missing.html\"]"));
+    assert!(refused.is_err_and(|error| error.message.contains("/missing.html")));
+    let refused = daemon.ask(set("listeners.web.access_log.path", "\"/missing/access.log\""));
+    assert!(refused.is_err_and(|error| error.message.contains("/missing/access.log")));
 }
 
 #[test]

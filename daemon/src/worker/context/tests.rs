@@ -23,6 +23,7 @@ pub(crate) fn context_within(budget: Budget) -> Rc<WorkerContext> {
         accept_log: Throttle::default(),
         dials: Arc::default(),
         bell: Bell::default(),
+        pages: Shelf::default(),
         process: 1,
     };
     Rc::new(WorkerContext::new(0, rings, &shared))

@@ -58,6 +58,6 @@ fn write_line(out: &mut String, offset: u64, line: &[u8]) {
 /// Below the digits and below the character.
 fn write_mark(out: &mut String, column: usize) {
     let digits = 10 + column * 3 + usize::from(column >= WIDTH / 2);
-    let character = 10 + WIDTH * 3 + 4 + column;
+    let character = 10 + WIDTH * 3 + 3 + column;
     let _ = writeln!(out, "{}^^{}^", " ".repeat(digits), " ".repeat(character - digits - 2));
 }
