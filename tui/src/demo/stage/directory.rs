@@ -26,7 +26,7 @@ pub(super) struct Directory(PathBuf);
 impl Directory {
     /// Creates one in the user's run-time directory, or in the one for temporary files.
     pub(super) fn create() -> anyhow::Result<Self> {
-        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
         let roots = [own, Some(std::env::temp_dir()), Some(PathBuf::from("/tmp"))];
         let mut last = None;
         for root in roots.into_iter().flatten() {
