@@ -13,12 +13,12 @@ use super::failure::Failure;
 use super::format::{Format, json, jsonl, listing};
 use super::link::Link;
 use super::objects::{absent, holder};
-use super::rows::{backend, finding, group, listener};
+use super::rows::{backend, finding, group, listener, route};
 use super::stdout::print;
 use super::text::clean;
 use crate::exit::Exit;
 
-/// List backends, listeners, groups, certificates or findings, or print the value at a path.
+/// List backends, listeners, routes, groups, certificates or findings, or print the value at a path.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise get backends
@@ -29,9 +29,9 @@ use crate::exit::Exit;
 tsv prints the columns of wide without the head line; times in it are RFC 3339, latencies in
 microseconds, intervals in milliseconds, sizes in bytes.")]
 pub(crate) struct Args {
-    /// `backends`, `listeners`, `groups`, `certificates`, `findings`, or a path such as groups.app.scheduler.
+    /// `backends`, `listeners`, `routes`, `groups`, `certificates`, `findings`, or a path such as groups.app.scheduler.
     what: String,
-    /// Only these: GROUP/NAME for backends, NAME for listeners and groups.
+    /// Only these: GROUP/NAME for backends, LISTENER/NAME for routes, NAME for listeners and groups.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Only this group, or the backends of it.
@@ -65,6 +65,10 @@ fn objects(format: Format, status: &Status, args: &Args) -> Result<String, Failu
             let rows = filter.named(filter.listeners(status), "listener", |l| l.name.to_string())?;
             Ok(listing(format, "listeners", listener::COLUMNS, &rows, listener::row))
         }
+        "routes" | "route" => {
+            let rows = filter.named(route::of(&filter.listeners(status)), "route", route::name)?;
+            Ok(listing(format, "routes", route::COLUMNS, &rows, route::row))
+        }
         "groups" | "group" => {
             let rows = filter.named(filter.groups(status), "group", |g| g.name.to_string())?;
             Ok(listing(format, "groups", group::COLUMNS, &rows, group::row))
@@ -73,8 +77,9 @@ fn objects(format: Format, status: &Status, args: &Args) -> Result<String, Failu
             Ok(certificates::table(format, &certificates::named(status.certificates.clone(), &args.names)?))
         }
         "findings" | "finding" => Ok(listing(format, "findings", finding::COLUMNS, &status.findings, Clone::clone)),
-        other => Err(Failure::new(Exit::Usage, format!("nothing to get is called {other}"))
-            .hint("backends, listeners, groups, certificates, findings, or a path such as groups.app.scheduler")),
+        other => Err(Failure::new(Exit::Usage, format!("nothing to get is called {other}")).hint(
+            "backends, listeners, routes, groups, certificates, findings, or a path such as groups.app.scheduler",
+        )),
     }
 }
 
@@ -111,7 +116,7 @@ impl<'a> Filter<'a> {
 
     fn listeners(&self, status: &Status) -> Vec<ListenerStatus> {
         let named = |listener: &&ListenerStatus| self.listener.is_none_or(|name| listener.name == *name);
-        let serves = |listener: &&ListenerStatus| self.group.is_none_or(|name| listener.group.as_ref() == Some(name));
+        let serves = |listener: &&ListenerStatus| self.group.is_none_or(|name| leads_to(listener, name));
         status.listeners.iter().filter(named).filter(serves).cloned().collect()
     }
 
@@ -126,6 +131,12 @@ impl<'a> Filter<'a> {
         };
         self.names.iter().map(find).collect()
     }
+}
+
+/// Whether a listener sends traffic to a group, by itself or by a route.
+fn leads_to(listener: &ListenerStatus, group: &Name) -> bool {
+    let routed = listener.routes.iter().flat_map(|route| &route.groups);
+    listener.group.iter().chain(routed).any(|name| name == group)
 }
 
 fn exists<'a>(mut known: impl Iterator<Item = &'a Name> + Clone, what: &str, name: &Name) -> Result<(), Failure> {

@@ -9,3 +9,4 @@ pub(super) mod check;
 pub(super) mod finding;
 pub(super) mod group;
 pub(super) mod listener;
+pub(super) mod route;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::super::format::Column;
 use super::super::text::size;
+use super::route::{self, RouteOfListener};
 
 type Cell = Column<ListenerStatus>;
 
@@ -55,6 +56,7 @@ pub(in crate::verb) struct ListenerRow<'a> {
     /// What persistence by cookie has counted, where the listener or a route goes by one.
     cookies: Option<&'a PersistenceCounters>,
     untracked_total: u64,
+    routes: Vec<RouteOfListener<'a>>,
 }
 
 /// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
@@ -115,5 +117,6 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
         remembered: listener.remembered,
         cookies: Some(&listener.counters.persistence).filter(|counted| !counted.is_empty()),
         untracked_total: listener.untracked_total,
+        routes: listener.routes.iter().map(route::within).collect(),
     }
 }
