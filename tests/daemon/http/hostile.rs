@@ -18,6 +18,11 @@ use crate::script::{field, ok, read_head, read_message, send};
 /// What a lie holds that nobody but its own client may see.
 const EVIL: &str = "evil";
 
+/// Time that a backend has where its silence is what is tested, in milliseconds.
+const SILENCE_MS: u32 = 1_000;
+/// Time that it has elsewhere: more than a busy machine takes.
+const CALM_MS: u32 = 15_000;
+
 /// How a backend goes on after a lie.
 #[derive(Clone, Copy, Debug)]
 enum Then {
@@ -138,10 +143,10 @@ fn liar(lie: Vec<u8>, then: Then) -> Scripted {
     })
 }
 
-fn rig(backend: &Scripted) -> Rig {
+fn rig(backend: &Scripted, timeout_ms: u32) -> Rig {
     let mut config = front(Protocol::Http, &[backend.address]);
     let listener = config.listeners.get_mut(&name("front")).expect("the listener");
-    (listener.response_timeout_ms, listener.idle_timeout_ms) = (250, 1_000);
+    (listener.response_timeout_ms, listener.idle_timeout_ms) = (timeout_ms, CALM_MS);
     Rig::new(config)
 }
 
@@ -155,9 +160,9 @@ fn assert_untouched(client: &mut TcpStream, marker: &str, after: &str) {
 }
 
 /// Tells a lie between markers, and says what its client got.
-fn tell(lie: &[u8], then: Then, method: &str) -> Got {
+fn tell(lie: &[u8], then: Then, method: &str, timeout_ms: u32) -> Got {
     let backend = liar(lie.to_vec(), then);
-    let rig = rig(&backend);
+    let rig = rig(&backend, timeout_ms);
     let shown = format!("{then:?} {method} {:?}", String::from_utf8_lossy(&lie[..lie.len().min(200)]));
     let (mut victim, mut other) = (rig.connect(), rig.connect());
     assert_untouched(&mut victim, "/before", &shown);
@@ -181,7 +186,8 @@ fn tell(lie: &[u8], then: Then, method: &str) -> Got {
 }
 
 fn check(lie: &[u8], then: Then, may: &May) {
-    let got = tell(lie, then, "GET");
+    let is_silence = matches!(then, Then::Wait) && matches!(may, May::Cut | May::Refuse(504, _));
+    let got = tell(lie, then, "GET", if is_silence { SILENCE_MS } else { CALM_MS });
     let shown = String::from_utf8_lossy(&lie[..lie.len().min(200)]).into_owned();
     let wanted = match may {
         May::Refuse(code, cause) => Got::Refusal(*code, (*cause).to_owned()),
@@ -322,7 +328,7 @@ fn a_chunk_that_breaks_its_coding_touches_nobody() {
     ] {
         for before in ["", "4\r\ngood\r\n"] {
             let lie = format!("{chunked}{before}{rest}");
-            let got = tell(lie.as_bytes(), Then::Wait, "GET");
+            let got = tell(lie.as_bytes(), Then::Wait, "GET", CALM_MS);
             let refused = Got::Refusal(502, "bad-response".into());
             assert!(got == Got::Cut || got == refused, "{lie:?} gave {got:?}");
         }
@@ -342,7 +348,7 @@ fn bytes_beyond_a_response_reach_nobody() {
         (head("Content-Length: 0") + evil, ""),
     ] {
         for then in [Then::Wait, Then::Close, Then::Reset] {
-            let got = tell(lie.as_bytes(), then, "GET");
+            let got = tell(lie.as_bytes(), then, "GET", CALM_MS);
             // A reset may overtake what was sent before it.
             let overtaken = matches!(then, Then::Reset) && matches!(got, Got::Cut | Got::Refusal(502, _));
             assert!(got == Got::Whole(body.into()) || overtaken, "{then:?} {lie:?} gave {got:?}");
@@ -350,11 +356,11 @@ fn bytes_beyond_a_response_reach_nobody() {
     }
     for lie in ["HTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 304 No\r\nContent-Length: 44\r\n\r\n"] {
         let lie = lie.to_owned() + evil;
-        let got = { tell(lie.as_bytes(), Then::Wait, "HEAD") };
+        let got = tell(lie.as_bytes(), Then::Wait, "HEAD", CALM_MS);
         assert!(matches!(got, Got::Whole(_)), "{lie:?} gave {got:?}");
     }
-    assert_eq!(tell((ok("good") + evil).as_bytes(), Then::Wait, "HEAD"), Got::Whole("200".into()));
-    assert_eq!(tell(ok("body of a HEAD").as_bytes(), Then::Wait, "HEAD"), Got::Whole("200".into()));
+    assert_eq!(tell((ok("good") + evil).as_bytes(), Then::Wait, "HEAD", CALM_MS), Got::Whole("200".into()));
+    assert_eq!(tell(ok("body of a HEAD").as_bytes(), Then::Wait, "HEAD", CALM_MS), Got::Whole("200".into()));
 }
 
 #[test]
@@ -362,7 +368,7 @@ fn a_row_of_interim_responses_ends() {
     for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: </evil>\r\n\r\n"] {
         let lie = interim.repeat(100);
         let backend = liar(lie.into_bytes(), Then::Wait);
-        let rig = rig(&backend);
+        let rig = rig(&backend, CALM_MS);
         let (mut victim, mut other) = (rig.connect(), rig.connect());
         assert_untouched(&mut victim, "/before", interim);
         send(&mut victim, &get("/lie"));
@@ -429,7 +435,7 @@ fn a_head_that_drips_for_ever_is_answered_504() {
             }
         }
     });
-    let rig = rig(&backend);
+    let rig = rig(&backend, SILENCE_MS);
     let (mut victim, mut other) = (rig.connect(), rig.connect());
     assert_untouched(&mut victim, "/before", "nothing");
     send(&mut victim, &get("/lie"));
@@ -447,7 +453,7 @@ fn a_body_that_drips_arrives_as_it_comes() {
             drip(&mut stream, dripped.bytes());
         }
     });
-    let rig = rig(&backend);
+    let rig = rig(&backend, CALM_MS);
     let mut client = rig.connect();
     send(&mut client, &get("/lie"));
     assert_eq!(got(&mut client), Got::Whole("x".repeat(60)));
