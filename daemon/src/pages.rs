@@ -109,7 +109,10 @@ impl Page {
         let escape = |c: char| match self.kind {
             _ if safe(c) => c.to_string(),
             Kind::Html => format!("&#{};", u32::from(c)),
-            Kind::Json => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+            Kind::Json => {
+                let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>();
+                units.concat()
+            }
             Kind::Text if c.is_control() => "?".to_owned(),
             Kind::Text => c.to_string(),
         };

@@ -2,6 +2,8 @@
 //!
 //! The HTTP status of a reply made by poised derives from its cause, never the reverse.
 
+mod advice;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

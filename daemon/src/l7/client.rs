@@ -106,7 +106,6 @@ pub(super) struct Request {
 }
 
 /// What a client does next.
-#[expect(clippy::large_enum_variant, reason = "nearly always the large one, and moved once")]
 enum Next {
     Request(Request),
     /// It asks for something that is refused.

@@ -121,7 +121,7 @@ fn shown(format: Format, errors: &[ErrorRow], skipped: u64) -> String {
         out.push_str("no message was refused\n");
     }
     if skipped > 0 {
-        out.push_str(&format!("{skipped} more came too fast to be kept\n"));
+        out = format!("{out}{skipped} more came too fast to be kept\n");
     }
     out
 }
