@@ -139,13 +139,6 @@ pub const CHECK_HOST_LEN_MAX: usize = 253;
 /// Characters of a probe's payload, `send` or `receive`.
 pub const PAYLOAD_LEN_MAX: usize = 1_024;
 
-/// Bytes of an HTTP/1 head, request or response (L-05).
-pub const HEAD_LEN_MAX: usize = 32 << 10;
-/// Header fields of an HTTP/1 head.
-pub const FIELDS_MAX: usize = 100;
-/// Bytes of a request target.
-pub const TARGET_LEN_MAX: usize = 16 << 10;
-
 /// Bytes of a head that a listener may take (L-05).
 pub const HEAD_BYTES: RangeInclusive<Count> = Count(1_024)..=Count(65_536);
 /// L-05.

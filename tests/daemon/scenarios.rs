@@ -3,6 +3,7 @@
 
 mod addresses;
 mod balance;
+mod bounds;
 mod causes;
 mod client_address;
 mod cookies;

@@ -4,6 +4,7 @@
 //! followed by a push machine that says how many bytes belong to the message. It reads and writes
 //! slices only: sockets, deadlines and buffers are the relay's (`daemon/src/l7`), its only caller.
 
+pub mod bounds;
 pub mod chunked;
 pub mod content;
 pub mod cookie;

@@ -25,6 +25,7 @@ pub(crate) use group::{health_of, takes_new};
 pub use identity::{BackendId, Identities, ListenerId, TlsStamp};
 
 use crate::access::AccessPlan;
+use crate::http::bounds::Bounds;
 use crate::limit::Limiter;
 use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
@@ -82,6 +83,8 @@ pub struct ListenerPlan {
     pub persistence: PersistencePlan,
     /// `http`, `https`: what its routes and it itself do with requests.
     pub routes: Arc<Routes>,
+    /// What a head may have on it.
+    pub bounds: Bounds,
     /// Who may use it.
     pub access: Arc<AccessPlan>,
     /// What is counted for its limits.

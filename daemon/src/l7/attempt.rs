@@ -9,12 +9,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Context;
 
+use poise_core::http::bounds::Excess;
 use poise_core::live::Leaving;
 use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
 use poise_ipc::model::BackendProtocol;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::client::{Relay, Request};
 use super::dial::dial;
@@ -43,6 +44,8 @@ struct Attempt {
     may_reuse: bool,
     /// The pick is in the backend's counters.
     is_counted: bool,
+    /// What of a response's head was too much.
+    excess: Option<Box<Excess>>,
 }
 
 /// What is moved for a request, and what is known of it. On the heap from the moment on in which it
@@ -86,12 +89,14 @@ impl Relay {
         if course.mark.is_kept() && !pick.pinned {
             self.moves(course, None);
         }
-        let mut attempt = Attempt { transfer, pick, tried: Vec::new(), may_reuse: true, is_counted: false };
+        let (tried, excess) = (Vec::new(), None);
+        let mut attempt = Attempt { transfer, pick, tried, may_reuse: true, is_counted: false, excess };
         match self.attempt(&mut attempt).await {
             Ok(()) => self.part(attempt).await,
             Err(Failure::Told(cause)) => {
                 self.ended(Some(attempt.pick.backend.id), cause);
-                let telling = Telling::of(cause, keep_alive && attempt.transfer.upload.is_received(), head_only);
+                let mut telling = Telling::of(cause, keep_alive && attempt.transfer.upload.is_received(), head_only);
+                telling.excess = attempt.excess.take();
                 let journal = attempt.transfer.course.journal.take();
                 drop(attempt);
                 Box::pin(self.answer(telling, journal)).await
@@ -154,8 +159,14 @@ impl Relay {
                 }
                 Err(Loss::Because(cause)) => return Err(self.lost(&mut exchange, cause)),
                 Err(Loss::Refused(refusal)) => {
-                    let backend = &attempt.pick.backend.name;
-                    debug!(listener = %self.listener.name, %backend, reason = %refusal, "response refused");
+                    let (backend, excess) = (&attempt.pick.backend.name, exchange.download.excess.take());
+                    match &excess {
+                        Some(excess) if self.ctx.may_warn() => {
+                            warn!(listener = %self.listener.name, %backend, %excess, "response refused");
+                        }
+                        _ => debug!(listener = %self.listener.name, %backend, reason = %refusal, "response refused"),
+                    }
+                    attempt.excess = excess;
                     return Err(self.lost(&mut exchange, refusal.of_response()));
                 }
                 Err(Loss::Silent) => {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use poise_core::http::bounds::Excess;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
 use poise_core::http::locate::locate;
@@ -109,11 +110,24 @@ pub(super) struct Request {
 enum Next {
     Request(Request),
     /// It asks for something that is refused.
-    Refused(Refusal),
+    Refused(Refused),
     /// It does not come to the end of its head.
     Slow,
     /// It is done, or time to part.
     Gone,
+}
+
+/// Why a request is not read on.
+struct Refused {
+    refusal: Refusal,
+    /// What of its head was too much.
+    excess: Option<Box<Excess>>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, excess: None }
+    }
 }
 
 impl Relay {
@@ -177,7 +191,9 @@ impl Relay {
         loop {
             match poll_fn(|cx| self.poll_next(cx)).await {
                 Next::Gone => return,
-                Next::Refused(refusal) => return Box::pin(self.refuse(refusal.of_request(), Some(refusal))).await,
+                Next::Refused(refused) => {
+                    return Box::pin(self.refuse(refused.refusal.of_request(), Some(refused))).await;
+                }
                 Next::Slow => {
                     self.witness(&TOO_SLOW, self.carry.bytes(), self.carry.bytes().len());
                     return Box::pin(self.refuse(Cause::RequestTimeout, None)).await;
@@ -285,10 +301,15 @@ impl Relay {
     /// Reads the head at the beginning of `bytes`, if it is complete; else carries them all.
     fn read_head(&mut self, bytes: &[u8]) -> Option<Next> {
         let begins = self.scanner.is_new();
-        match self.scanner.scan(bytes) {
+        if begins {
+            self.refresh();
+        }
+        let bounds = self.listener.bounds;
+        match self.scanner.scan(bytes, &bounds) {
             Err(refusal) => {
                 self.witness(&refusal, bytes, self.scanner.fault_at(refusal));
-                Some(Next::Refused(refusal))
+                let excess = Excess::of(refusal, bytes, &bounds).map(Box::new);
+                Some(Next::Refused(Refused { refusal, excess }))
             }
             Ok(None) => {
                 self.carry.put(bytes);
@@ -299,9 +320,13 @@ impl Relay {
             }
             Ok(Some(len)) => {
                 self.scanner = Scanner::default();
+                if !begins {
+                    // The plan may have changed since.
+                    self.refresh();
+                }
                 Some(match self.begin(bytes, len) {
                     Ok(request) => Next::Request(request),
-                    Err(refusal) => Next::Refused(refusal),
+                    Err(refusal) => Next::Refused(refusal.into()),
                 })
             }
         }
@@ -311,12 +336,13 @@ impl Relay {
     fn begin(&mut self, bytes: &[u8], len: usize) -> Result<Request, Refusal> {
         self.cells().requests.add(1);
         self.ctx.l7.earn();
-        self.refresh();
         let mut store = FieldStore::default();
         let parsed = RequestHead::parse(&bytes[..len], &mut store);
         let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
         self.route = self.listener.routes.find(&head);
-        let mut body = Body::new(head.framing);
+        let bytes_max = self.listener.settings.limits.body_bytes_max.map(|max| max.0);
+        let mut body =
+            Body::within(head.framing, bytes_max).inspect_err(|refusal| self.witness(refusal, bytes, len))?;
         let pushed = body.push(&bytes[len..]);
         let used = len + pushed.inspect_err(|&refusal| self.witness(&refusal, bytes, len + body.broken_at()))?;
         let begun = Instant::now();
@@ -426,13 +452,20 @@ impl Relay {
     }
 
     /// Says why a request is not served, and ends the connection.
-    async fn refuse(&mut self, cause: Cause, refusal: Option<Refusal>) {
+    async fn refuse(&mut self, cause: Cause, refused: Option<Refused>) {
         self.ended(None, cause);
-        if let Some(refusal) = refusal {
-            debug!(listener = %self.listener.name, client = %self.peer, reason = %refusal, "request refused");
+        let mut telling = Telling::of(cause, false, false);
+        if let Some(Refused { refusal, excess }) = refused {
+            match &excess {
+                Some(excess) => debug!(listener = %self.listener.name, client = %self.peer, %excess, "request refused"),
+                None => {
+                    debug!(listener = %self.listener.name, client = %self.peer, reason = %refusal, "request refused");
+                }
+            }
+            (telling.refusal, telling.excess) = (Some(refusal), excess);
         }
         let journal = Journal::begin(&self.ctx, &self.listener, self.peer, Instant::now(), || None);
-        if self.tell(Telling { cause, refusal, keep_alive: false, head_only: false }, journal).await {
+        if self.tell(telling, journal).await {
             self.linger().await;
         }
     }
@@ -472,7 +505,7 @@ impl Relay {
         let id = id_of(&self.ctx, journal.as_deref());
         let name = &self.listener.settings.access_log.id_header;
         let page = self.ctx.pages.page(&self.listener.settings, telling.cause);
-        let reply = reply(telling, IdField { name, value: id.as_bytes() }, page.as_deref());
+        let reply = reply(&telling, IdField { name, value: id.as_bytes() }, page.as_deref());
         if let Some(journal) = &mut journal {
             journal.failed(telling.cause, reply.is_some());
             journal.moved(0, reply.as_ref().map_or(0, Vec::len) as u64);

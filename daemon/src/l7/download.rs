@@ -5,6 +5,7 @@
 
 use std::task::{Context, Poll};
 
+use poise_core::http::bounds::{Bounds, Excess};
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::{Body, Framing};
 use poise_core::http::locate::locate;
@@ -66,6 +67,8 @@ pub(super) struct Download {
     interim_count: u8,
     /// Bytes followed that belong to no response.
     has_excess: bool,
+    /// What of its head was too much, if that was why it was refused.
+    pub(super) excess: Option<Box<Excess>>,
     /// Bytes that came from the backend.
     pub(super) received_bytes: u64,
     /// Bytes that the client's socket took.
@@ -91,6 +94,9 @@ pub(super) struct Sides<'a> {
 pub(super) trait Steer {
     /// What of the request bears on the response.
     fn asked(&self) -> Asked;
+
+    /// What its head may have.
+    fn bounds(&self) -> Bounds;
 
     /// Whether the client's connection ends with the response.
     fn closes(&self) -> bool;
@@ -129,6 +135,7 @@ impl Download {
             stage: Stage::Head,
             part: Held::default(),
             scanner: Scanner::default(),
+            excess: None,
             held: Held::default(),
             interim_count: 0,
             has_excess: false,
@@ -240,7 +247,7 @@ impl Download {
         let mut at = HEAD_ROOM;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
-            let scanned = self.scanner.scan(&scratch[at..]);
+            let scanned = self.scan(&scratch[at..], steer.bounds());
             let scanned =
                 scanned.inspect_err(|&refusal| see(ctx, &refusal, &scratch[at..], self.scanner.fault_at(refusal)))?;
             let Some(len) = scanned else {
@@ -267,6 +274,12 @@ impl Download {
         let start = at.checked_sub(out.len()).ok_or(Cause::Internal)?;
         scratch[start..at].copy_from_slice(out);
         Ok(start..at + body_len)
+    }
+
+    /// Looks for the end of a head; keeps what of it was too much.
+    fn scan(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Option<usize>, Refusal> {
+        let tell = |refusal: &Refusal| self.excess = Excess::of(*refusal, bytes, &bounds).map(Box::new);
+        self.scanner.scan(bytes, &bounds).inspect_err(tell)
     }
 
     /// Follows the body over what was read; returns how much of it, from the beginning, goes on.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use poise_core::http::bounds::Bounds;
 use poise_core::http::framing::Framing;
 use poise_core::http::onward::{Connection, Returned};
 use poise_core::http::response::{Asked, ResponseHead};
@@ -27,8 +28,6 @@ use crate::worker::{Alarm, Phase, WorkerContext};
 
 /// A body may be slow for so long before its rate counts, in milliseconds.
 const BODY_GRACE_MS: u64 = 10_000;
-/// Slowest body of a request, in bytes a second: less only holds a backend busy.
-const BODY_RATE_MIN: u64 = 240;
 
 /// What is known of a request, and what its response decides.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of one request")]
@@ -243,7 +242,11 @@ impl<'r> Exchange<'r> {
             Wait::Client | Wait::Tunnel => listener.settings.idle_timeout_ms,
             Wait::Body => {
                 let spent_ms = u64::try_from(self.course.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                listener.settings.idle_timeout_ms.min(body_patience_ms(self.upload.body_bytes, spent_ms))
+                listener.settings.idle_timeout_ms.min(body_patience_ms(
+                    self.upload.body_bytes,
+                    spent_ms,
+                    listener.settings.limits.body_rate_min.0,
+                ))
             }
         }
     }
@@ -277,9 +280,11 @@ impl<'r> Exchange<'r> {
     }
 }
 
-/// How much longer a body of which so much has come in so much time may take to go on.
-pub(super) fn body_patience_ms(body_bytes: u64, spent_ms: u64) -> u32 {
-    let earned_ms = BODY_GRACE_MS.saturating_add(body_bytes.saturating_mul(1_000) / BODY_RATE_MIN);
+/// How much longer a body of which so much has come in so much time may take to go on, when it must
+/// keep up so many bytes a second; for ever with 0.
+pub(super) fn body_patience_ms(body_bytes: u64, spent_ms: u64, rate_min: u32) -> u32 {
+    let Some(slowest_ms) = body_bytes.saturating_mul(1_000).checked_div(u64::from(rate_min)) else { return u32::MAX };
+    let earned_ms = BODY_GRACE_MS.saturating_add(slowest_ms);
     u32::try_from(earned_ms.saturating_sub(spent_ms)).unwrap_or(u32::MAX)
 }
 
@@ -300,6 +305,10 @@ struct Steering<'a> {
 impl Steer for Steering<'_> {
     fn asked(&self) -> Asked {
         self.course.asked
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.listener.bounds
     }
 
     fn closes(&self) -> bool {

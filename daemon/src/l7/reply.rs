@@ -3,6 +3,7 @@
 //!
 //! The status derives from the cause. It writes no socket and counts nothing. Called by `client`.
 
+use poise_core::http::bounds::Excess;
 use poise_core::http::onward::IdField;
 use poise_core::http::refusal::Refusal;
 use poise_core::route::Place;
@@ -11,12 +12,14 @@ use poise_ipc::cause::Cause;
 use crate::pages::Page;
 
 /// What a client is told, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Telling {
     /// Why it is not served.
     pub(super) cause: Cause,
     /// What was wrong with its request: whoever wrote the client can find the fault by it.
     pub(super) refusal: Option<Refusal>,
+    /// What of a head was too much, its own or the response's (L-05).
+    pub(super) excess: Option<Box<Excess>>,
     /// The connection lives on.
     pub(super) keep_alive: bool,
     /// The request was HEAD.
@@ -26,25 +29,30 @@ pub(super) struct Telling {
 impl Telling {
     /// A cause alone.
     pub(super) fn of(cause: Cause, keep_alive: bool, head_only: bool) -> Self {
-        Self { cause, refusal: None, keep_alive, head_only }
+        Self { cause, refusal: None, excess: None, keep_alive, head_only }
     }
 }
 
 /// The reply to the request of this id, head and body, the latter of a page if there is
 /// one; `None` where no answer is possible.
-pub(super) fn reply(telling: Telling, id: IdField<'_>, page: Option<&Page>) -> Option<Vec<u8>> {
-    let Telling { cause, .. } = telling;
+pub(super) fn reply(telling: &Telling, id: IdField<'_>, page: Option<&Page>) -> Option<Vec<u8>> {
+    let Telling { cause, ref refusal, ref excess, .. } = *telling;
     let status = cause.status()?;
     let (reason, header, id) = (reason(status), id.name, String::from_utf8_lossy(id.value));
     let connection = if telling.keep_alive { "" } else { "Connection: close\r\n" };
     let phase = cause.phase().map_or_else(String::new, |phase| format!(" in phase {phase}"));
-    let why = telling.refusal.map_or_else(String::new, |refusal| format!(": {refusal}"));
+    let why = match (excess, refusal) {
+        (Some(excess), _) => format!(": {excess}"),
+        (None, Some(refusal)) => format!(": {refusal}"),
+        (None, None) => String::new(),
+    };
+    let retry = if status == 429 { "Retry-After: 1\r\n" } else { "" };
     let own = || format!("{status} {reason}: {cause}{phase}{why}\nrequest {id}\n");
     let body = page.map_or_else(own, |page| page.body(status, cause, &id));
     let content_type = page.map_or("text/plain", Page::content_type);
     let mut reply = format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{header}: {id}\r\n{connection}\r\n",
+         Cache-Control: no-store\r\nX-Poise-Cause: {cause}\r\n{header}: {id}\r\n{retry}{connection}\r\n",
         body.len(),
     );
     if !telling.head_only {

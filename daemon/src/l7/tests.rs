@@ -59,11 +59,13 @@ fn buffers_are_used_again_unless_they_are_large_or_many() {
 
 #[test]
 fn a_body_may_be_slow_for_a_while_and_then_must_keep_its_rate() {
-    assert_eq!(body_patience_ms(0, 0), 10_000);
-    assert_eq!(body_patience_ms(0, 10_000), 0);
-    assert_eq!(body_patience_ms(240, 10_000), 1_000);
-    assert_eq!(body_patience_ms(240 * 60, 70_000), 0);
-    assert_eq!(body_patience_ms(u64::MAX, 0), u32::MAX);
+    assert_eq!(body_patience_ms(0, 0, 240), 10_000);
+    assert_eq!(body_patience_ms(0, 10_000, 240), 0);
+    assert_eq!(body_patience_ms(240, 10_000, 240), 1_000);
+    assert_eq!(body_patience_ms(240 * 60, 70_000, 240), 0);
+    assert_eq!(body_patience_ms(u64::MAX, 0, 240), u32::MAX);
+    assert_eq!(body_patience_ms(1_000, 10_000, 1_000), 1_000, "the rate is the listener's");
+    assert_eq!(body_patience_ms(0, u64::MAX, 0), u32::MAX, "without a rate any is fast enough");
 }
 
 #[test]
@@ -84,10 +86,10 @@ fn little_is_read_for_a_client_until_it_has_shown_that_it_takes_more() {
 fn replies_name_their_cause_and_have_the_status_of_their_cause() {
     for cause in Cause::ALL {
         let Some(status) = cause.status() else {
-            assert_eq!(reply(Telling::of(cause, true, false), ID, None), None);
+            assert_eq!(reply(&Telling::of(cause, true, false), ID, None), None);
             continue;
         };
-        let text = String::from_utf8(reply(Telling::of(cause, false, false), ID, None).expect("it has a status"))
+        let text = String::from_utf8(reply(&Telling::of(cause, false, false), ID, None).expect("it has a status"))
             .expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && head.ends_with("Connection: close"), "{head}");
@@ -97,7 +99,7 @@ fn replies_name_their_cause_and_have_the_status_of_their_cause() {
         assert_eq!(body.contains("in phase "), cause.phase().is_some(), "{body}");
         assert!(status != 504 || cause.phase().is_some(), "{cause} names no phase");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
-        let head_only = reply(Telling::of(cause, true, true), ID, None).expect("it has a status");
+        let head_only = reply(&Telling::of(cause, true, true), ID, None).expect("it has a status");
         assert!(head_only.ends_with(b"\r\n\r\n") && !head_only.windows(6).any(|w| w == b"close\r"));
     }
 }

@@ -169,6 +169,11 @@ impl WorkerContext {
         free.min((descriptors / 2).saturating_sub(flows))
     }
 
+    /// Whether a line about a trouble that every request may meet may be written now: one a second.
+    pub(crate) fn may_warn(&self) -> bool {
+        self.accept_log.admits(self.clock.now_ms())
+    }
+
     /// Whether one more connection fits in.
     pub(super) fn has_room(&self) -> bool {
         self.open.get() + self.udp.flows().div_ceil(2) < self.budget.connections_max

@@ -5,6 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use poise_core::http::bounds::Bounds;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
 use poise_core::http::request::RequestHead;
@@ -13,11 +14,11 @@ use poise_core::http::scan::Scanner;
 fuzz_target!(|bytes: &[u8]| {
     let Some((cut, stream)) = bytes.split_first() else { return };
     let cut = usize::from(*cut).min(stream.len());
-    let whole = Scanner::default().scan(stream);
+    let whole = Scanner::default().scan(stream, &Bounds::default());
     let mut pieces = Scanner::default();
-    let first = pieces.scan(&stream[..cut]);
+    let first = pieces.scan(&stream[..cut], &Bounds::default());
     let parted = match first {
-        Ok(None) => pieces.scan(stream),
+        Ok(None) => pieces.scan(stream, &Bounds::default()),
         decided => decided,
     };
     assert_eq!(whole, parted);

@@ -5,6 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use poise_core::http::bounds::Bounds;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::framing::Body;
 use poise_core::http::response::{Asked, ResponseHead};
@@ -13,7 +14,7 @@ use poise_core::http::scan::Scanner;
 fuzz_target!(|bytes: &[u8]| {
     let Some((asked, stream)) = bytes.split_first() else { return };
     let asked = Asked { head: asked & 1 > 0, switch: asked & 2 > 0, http10: asked & 4 > 0 };
-    let Ok(Some(len)) = Scanner::default().scan(stream) else { return };
+    let Ok(Some(len)) = Scanner::default().scan(stream, &Bounds::default()) else { return };
     let mut store = FieldStore::default();
     let Ok(head) = ResponseHead::parse(&stream[..len], &mut store, asked) else { return };
     let rest = &stream[len..];

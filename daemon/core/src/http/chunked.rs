@@ -4,8 +4,6 @@
 //! size, any line end but CR LF, and trailers that could change framing, routing or identity of the
 //! message when somebody merges them into the head. Bytes pass as they are. Called by `framing`.
 
-use poise_ipc::limits::FIELDS_MAX;
-
 use super::fields::{Class, is_token_byte};
 use super::refusal::Refusal;
 
@@ -15,6 +13,8 @@ const SIZE_DIGITS_MAX: u8 = 16;
 const CHUNK_LEN_MAX: u64 = i64::MAX as u64;
 /// Bytes of all trailers of one message, line ends included.
 pub const TRAILERS_LEN_MAX: u32 = 8 << 10;
+/// Trailers of one message: more than any has.
+const TRAILERS_MAX: u8 = 100;
 /// Bytes of a trailer's name that are kept: more than any name that is refused has.
 const NAME_KEPT: usize = 24;
 
@@ -25,6 +25,8 @@ pub struct Chunks {
     /// Bytes of the chunk that are still to come; once the coding is broken, where.
     left: u64,
     digits: u8,
+    /// Bytes of data that may still be announced; any number without.
+    room: Option<u64>,
     /// There from the first byte of the first trailer on: most messages have none.
     trailers: Option<Box<Trailers>>,
 }
@@ -54,6 +56,11 @@ pub enum Run {
 }
 
 impl Chunks {
+    /// Of a body whose data may have so many bytes.
+    pub fn within(bytes_max: Option<u64>) -> Self {
+        Self { room: bytes_max, ..Self::default() }
+    }
+
     /// Takes the next bytes and returns how many belong to the body; fewer than all means complete.
     ///
     /// # Errors
@@ -143,6 +150,9 @@ impl Chunks {
             (Step::Size, _) => self.size_digit(byte)?,
             (Step::SizeLf, b'\n') => {
                 self.digits = 0;
+                if let Some(room) = &mut self.room {
+                    *room = room.checked_sub(self.left).ok_or(Refusal::BodyTooLarge)?;
+                }
                 if self.left == 0 { Step::Trailers } else { Step::Data }
             }
             (Step::SizeLf, _) => return Err(Refusal::ChunkSize),
@@ -217,7 +227,7 @@ impl Trailers {
     fn begin_field(&mut self) -> Result<(), Refusal> {
         self.name_len = 0;
         self.fields += 1;
-        if usize::from(self.fields) > FIELDS_MAX { Err(Refusal::Trailer) } else { Ok(()) }
+        if self.fields > TRAILERS_MAX { Err(Refusal::Trailer) } else { Ok(()) }
     }
 
     fn name_byte(&mut self, byte: u8) -> Result<Part, Refusal> {

@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 
 use httparse::Header;
-use poise_ipc::limits::FIELDS_MAX;
+use poise_ipc::limits::FIELDS;
 
 use super::framing::Framing;
 use super::refusal::Refusal;
@@ -16,6 +16,9 @@ use super::refusal::Refusal;
 pub const OPTIONS_MAX: usize = 16;
 /// Bytes of the `Connection` fields of one message: all are read again for every other field.
 const OPTIONS_LEN_MAX: usize = 512;
+
+/// Fields that any listener may let a head have.
+pub(super) const FIELDS_MAX: usize = FIELDS.end().0 as usize;
 
 /// Room for the fields of one head, so that parsing allocates nothing and moves little.
 pub struct FieldStore<'b> {

@@ -43,6 +43,19 @@ impl Body {
         })
     }
 
+    /// As [`Body::new`], of at most so many bytes.
+    ///
+    /// # Errors
+    /// [`Refusal::BodyTooLarge`] when its length says that it has more; a chunked one is refused where
+    /// a chunk's size does.
+    pub fn within(framing: Framing, bytes_max: Option<u64>) -> Result<Self, Refusal> {
+        match (framing, bytes_max) {
+            (Framing::Length(length), Some(max)) if length > max => Err(Refusal::BodyTooLarge),
+            (Framing::Chunked, Some(_)) => Ok(Self(State::Chunked(Chunks::within(bytes_max)))),
+            _ => Ok(Self::new(framing)),
+        }
+    }
+
     /// Takes the next bytes of the stream and returns how many of them belong to this body, counted
     /// from the first. Fewer than all means that the body is complete.
     ///

@@ -4,8 +4,6 @@
 //! to an operator asks here afterwards, with the bytes at hand. It judges nothing again. Called by
 //! the relay when it keeps a refused message.
 
-use poise_ipc::limits::TARGET_LEN_MAX;
-
 use super::fields::{Class, is_token_byte};
 use super::refusal::Refusal;
 use super::{host, scan};
@@ -17,11 +15,10 @@ pub fn locate(head: &[u8], refusal: Refusal) -> usize {
     let at = match refusal {
         Refusal::Connect | Refusal::LeadingBlank => 0,
         Refusal::StartLine => start_line(first),
-        Refusal::StatusCode | Refusal::Switch => word(first, 1),
+        Refusal::StatusCode | Refusal::Switch | Refusal::TargetTooLong => word(first, 1),
         Refusal::Version if head.starts_with(b"HTTP/") => 0,
         Refusal::Version => word(first, 2),
         Refusal::Target => target(first),
-        Refusal::TargetTooLong => word(first, 1) + TARGET_LEN_MAX,
         Refusal::Control => scan::control_from(first, 0).unwrap_or(0),
         Refusal::FieldName => field(head, |_, name| name_fault(name).is_some())
             .map_or(head.len(), |field| field.start + name_fault(field.name).unwrap_or(0)),

@@ -3,7 +3,6 @@
 //! It does not answer anybody: the relay turns the cause into a reply or a closed connection.
 
 use poise_ipc::cause::Cause;
-use poise_ipc::limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 
 /// Why a message, request or response, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,13 +20,13 @@ pub enum Refusal {
     #[error("a field is folded over two lines")]
     Fold,
     /// More bytes than a head may have.
-    #[error("the head has more than {HEAD_LEN_MAX} bytes")]
+    #[error("the head has too many bytes")]
     HeadTooLarge,
     /// More fields than a head may have.
-    #[error("the head has more than {FIELDS_MAX} fields")]
+    #[error("the head has too many fields")]
     TooManyFields,
     /// More bytes than a request target may have.
-    #[error("the request target has more than {TARGET_LEN_MAX} bytes")]
+    #[error("the request target is too long")]
     TargetTooLong,
     /// The request line or status line is malformed.
     #[error("the start line is malformed")]
@@ -92,17 +91,55 @@ pub enum Refusal {
     /// A trailer that is malformed, too large, or would change framing, routing or identity.
     #[error("the trailers are malformed or hold a field that only a head may hold")]
     Trailer,
+    /// The body of a request has more bytes than its listener takes.
+    #[error("the body is larger than the limit")]
+    BodyTooLarge,
     /// The stream ended before the message did.
     #[error("the message is cut short")]
     Truncated,
 }
 
 impl Refusal {
+    /// Every refusal, in the order of the rules.
+    pub const ALL: [Self; 30] = [
+        Self::LeadingBlank,
+        Self::LineEnd,
+        Self::Control,
+        Self::Fold,
+        Self::HeadTooLarge,
+        Self::TooManyFields,
+        Self::TargetTooLong,
+        Self::StartLine,
+        Self::Version,
+        Self::Target,
+        Self::FieldName,
+        Self::HostMissing,
+        Self::HostRepeated,
+        Self::HostInvalid,
+        Self::HostMismatch,
+        Self::Length,
+        Self::LengthRepeated,
+        Self::LengthAndCoding,
+        Self::Coding,
+        Self::BodyForbidden,
+        Self::Options,
+        Self::Expectation,
+        Self::Connect,
+        Self::StatusCode,
+        Self::Switch,
+        Self::ChunkSize,
+        Self::ChunkEnd,
+        Self::Trailer,
+        Self::BodyTooLarge,
+        Self::Truncated,
+    ];
+
     /// The cause when the message is a request.
     pub const fn of_request(self) -> Cause {
         match self {
             Self::HeadTooLarge | Self::TooManyFields => Cause::HeadTooLarge,
             Self::TargetTooLong => Cause::TargetTooLong,
+            Self::BodyTooLarge => Cause::BodyTooLarge,
             Self::Expectation => Cause::ExpectationFailed,
             Self::Connect => Cause::NotImplemented,
             Self::Truncated => Cause::ClientClosed,

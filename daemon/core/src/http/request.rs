@@ -149,9 +149,6 @@ impl<'b> Target<'b> {
         if method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
-        if text.len() > poise_ipc::limits::TARGET_LEN_MAX {
-            return Err(Refusal::TargetTooLong);
-        }
         // A fragment is never sent (RFC 9112 §3.2), and readers differ on where it would begin; the
         // others are in no URI and refused by hyper.
         if !text.iter().all(|&byte| byte.is_ascii_graphic() && !b"#<>`\"".contains(&byte)) {

@@ -4,14 +4,13 @@
 //! characters, folded fields and every excess of size, as soon as the offending byte arrives. It
 //! knows nothing of names and values. Called by the relay for each piece of a head that arrives.
 
-use poise_ipc::limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
-
+use super::bounds::Bounds;
 use super::refusal::Refusal;
 
 /// Bytes of a request method: the registered ones have at most 17.
 pub const METHOD_LEN_MAX: usize = 32;
-/// Bytes of a first line: method, target, version and two spaces.
-const FIRST_LINE_LEN_MAX: usize = METHOD_LEN_MAX + TARGET_LEN_MAX + " HTTP/1.1 ".len();
+/// Bytes of a first line beside its target: method, version and two spaces.
+const FIRST_LINE_REST_MAX: usize = METHOD_LEN_MAX + " HTTP/1.1 ".len();
 
 /// Scans one head that may arrive in pieces. Every byte is looked at once, so a head that drips in
 /// costs no more than one that comes whole.
@@ -46,20 +45,20 @@ impl Scanner {
     ///
     /// # Errors
     /// [`Refusal`] at the first byte that breaks a rule or exceeds a limit.
-    pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+    pub fn scan(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
         loop {
             let Some(at) = control_from(bytes, self.at) else {
                 self.at = bytes.len();
-                return self.partial(bytes.len());
+                return self.partial(bytes.len(), bounds);
             };
             self.at = at;
             match bytes[at] {
                 b'\t' if self.lines > 0 && at > self.line_start => self.at += 1,
                 b'\t' if self.lines > 0 => return Err(Refusal::Fold),
                 b'\r' => match bytes.get(at + 1) {
-                    None => return self.partial(bytes.len()),
-                    Some(b'\n') if at == self.line_start => return self.blank_line(),
-                    Some(b'\n') => self.line(bytes)?,
+                    None => return self.partial(bytes.len(), bounds),
+                    Some(b'\n') if at == self.line_start => return self.blank_line(bounds),
+                    Some(b'\n') => self.line(bytes, bounds)?,
                     Some(_) => return Err(Refusal::LineEnd),
                 },
                 b'\n' => return Err(Refusal::LineEnd),
@@ -69,14 +68,15 @@ impl Scanner {
     }
 
     /// A line that is not empty ends at `self.at`.
-    fn line(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    fn line(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<(), Refusal> {
         if bytes[self.line_start] == b' ' {
             return Err(if self.lines == 0 { Refusal::LeadingBlank } else { Refusal::Fold });
         }
-        if self.lines == 0 && self.at > FIRST_LINE_LEN_MAX {
+        // A line that is no longer than a target may be holds none that is.
+        if self.lines == 0 && self.at > bounds.target_bytes_max && has_long_target(&bytes[..self.at], bounds) {
             return Err(Refusal::TargetTooLong);
         }
-        if self.lines > FIELDS_MAX {
+        if self.lines > bounds.fields_max {
             return Err(Refusal::TooManyFields);
         }
         self.lines += 1;
@@ -85,27 +85,36 @@ impl Scanner {
         Ok(())
     }
 
-    fn blank_line(&self) -> Result<Option<usize>, Refusal> {
+    fn blank_line(&self, bounds: &Bounds) -> Result<Option<usize>, Refusal> {
         let len = self.at + 2;
         if self.lines == 0 {
             return Err(Refusal::LeadingBlank);
         }
-        if len > HEAD_LEN_MAX {
+        if len > bounds.head_bytes_max {
             return Err(Refusal::HeadTooLarge);
         }
         Ok(Some(len))
     }
 
     /// All of `len` bytes are scanned and the head is not complete: may it still become so?
-    fn partial(&self, len: usize) -> Result<Option<usize>, Refusal> {
-        if self.lines == 0 && len > FIRST_LINE_LEN_MAX {
+    fn partial(&self, len: usize, bounds: &Bounds) -> Result<Option<usize>, Refusal> {
+        if self.lines == 0 && len > bounds.target_bytes_max + FIRST_LINE_REST_MAX {
             return Err(Refusal::TargetTooLong);
         }
-        if len >= HEAD_LEN_MAX {
+        if len >= bounds.head_bytes_max {
             return Err(Refusal::HeadTooLarge);
         }
         Ok(None)
     }
+}
+
+/// Whether the target in a first line, which stands between the first and the last space, is too long.
+/// The reason in a status line, which may hold spaces, counts as if it were one.
+fn has_long_target(line: &[u8], bounds: &Bounds) -> bool {
+    let space = |byte: &u8| *byte == b' ';
+    let (first, last) = (line.iter().position(space), line.iter().rposition(space));
+    let target_len = first.zip(last).map_or(line.len(), |(first, last)| last.saturating_sub(first + 1));
+    target_len > bounds.target_bytes_max
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

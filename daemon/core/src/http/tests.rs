@@ -16,6 +16,7 @@ use poise_ipc::model::ForwardedFor;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::bounds::Bounds;
 use super::fields::FieldStore;
 use super::framing::{Body, Framing};
 use super::onward::{Connection, Forwarded, PeerText, Returned};
@@ -83,7 +84,7 @@ async fn hyper_response(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
 
 /// Reads a whole request as the relay does: the length of the message and its rewritten form.
 fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
-    let head_len = Scanner::default().scan(bytes).ok()??;
+    let head_len = Scanner::default().scan(bytes, &Bounds::default()).ok()??;
     let mut store = FieldStore::default();
     let head = RequestHead::parse(&bytes[..head_len], &mut store).ok()?;
     let mut onward = Vec::new();
@@ -99,7 +100,7 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
 
 /// Reads a whole response likewise.
 fn our_response(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
-    let head_len = Scanner::default().scan(bytes).ok()??;
+    let head_len = Scanner::default().scan(bytes, &Bounds::default()).ok()??;
     let mut store = FieldStore::default();
     let head = ResponseHead::parse(&bytes[..head_len], &mut store, Asked::default()).ok()?;
     if head.is_interim() {

@@ -17,6 +17,7 @@ use super::group::Groups;
 use super::routes::RouteCompiler;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan, TlsStamp};
 use crate::access::AccessPlan;
+use crate::http::bounds::Bounds;
 use crate::limit::Limiter;
 use crate::live::ListenerLive;
 use crate::persistence::{CookieRule, PersistencePlan, SourceRule, SourceTable};
@@ -95,6 +96,7 @@ impl Compile<'_> {
             group: Arc::clone(group),
             persistence,
             routes,
+            bounds: Bounds::of(&listener.limits),
             access: access(&listener.access, before),
             limiter: before.map_or_else(|| Arc::new(Limiter::new(self.key)), |before| Arc::clone(&before.limiter)),
             live: before.map_or_else(|| Arc::new(ListenerLive::new(self.workers)), |before| Arc::clone(&before.live)),

@@ -12,6 +12,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http::uri::Scheme;
 use http::{Method, Response, StatusCode, header};
+use poise_core::http::bounds::Bounds;
 use poise_core::http::content::Content;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::request::RequestHead;
@@ -111,7 +112,7 @@ impl BackendStream {
     /// Sends the head at the beginning of `bytes`, which loses it; keeps an incomplete one.
     fn write_head(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
         let Sending::Head(sender, part, scanner) = &mut self.request else { return Ok(()) };
-        let Some(len) = scanner.scan(bytes).map_err(io::Error::other)? else {
+        let Some(len) = scanner.scan(bytes, &Bounds::WIDEST).map_err(io::Error::other)? else {
             part.extend_from_slice(std::mem::take(bytes));
             return Ok(());
         };

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
+use poise_core::http::bounds::Bounds;
 use poise_core::http::content::Content;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::response::{Asked, ResponseHead};
@@ -125,7 +126,7 @@ impl ClientStream {
     /// Sends the head at the beginning of `bytes`, which loses it; keeps an incomplete one.
     fn write_head(&mut self, bytes: &mut &[u8]) -> io::Result<()> {
         let Response::Head(respond, part, scanner) = &mut self.response else { return Ok(()) };
-        let Some(len) = scanner.scan(bytes).map_err(io::Error::other)? else {
+        let Some(len) = scanner.scan(bytes, &Bounds::WIDEST).map_err(io::Error::other)? else {
             part.extend_from_slice(std::mem::take(bytes));
             return Ok(());
         };

@@ -17,7 +17,7 @@ use http::uri::Scheme;
 use poise_core::live::{BackendLive, Leaving};
 use poise_core::plan::{BackendId, BackendPlan, Plan, Target, TlsStamp};
 use poise_ipc::cause::Cause;
-use poise_ipc::limits::HEAD_LEN_MAX;
+use poise_ipc::limits::HEAD_BYTES;
 use poise_ipc::model::{AdminState, BackendProtocol};
 use tokio::sync::Mutex;
 use tracing::debug;
@@ -177,7 +177,7 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder
         .enable_push(false)
-        .max_header_list_size(u32::try_from(HEAD_LEN_MAX).unwrap_or(u32::MAX))
+        .max_header_list_size(HEAD_BYTES.end().0)
         .max_frame_size(FRAME_BYTES_MAX)
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

@@ -102,6 +102,23 @@ proptest! {
 }
 
 #[test]
+fn a_body_beyond_its_limit_is_refused_by_what_it_announces() {
+    let whole = |framing, max| Body::within(framing, Some(max)).map(|_| ());
+    assert_eq!(whole(Framing::Length(10), 10), Ok(()));
+    assert_eq!(whole(Framing::Length(11), 10), Err(Refusal::BodyTooLarge));
+    for (bytes, outcome) in [
+        (&b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"[..], Ok(25)),
+        (b"5\r\nhello\r\n6\r\n", Err(Refusal::BodyTooLarge)),
+        (b"b\r\n", Err(Refusal::BodyTooLarge)),
+        (b"7fffffffffffffff\r\n", Err(Refusal::BodyTooLarge)),
+    ] {
+        let mut body = Body::within(Framing::Chunked, Some(10)).expect("its size is not announced");
+        assert_eq!(body.push(bytes), outcome, "{:?}", bytes.escape_ascii().to_string());
+    }
+    assert!(Body::within(Framing::Length(u64::MAX), None).is_ok());
+}
+
+#[test]
 fn no_leniency_of_the_chunked_coding_is_taken() {
     let table: &[(&[u8], Refusal)] = &[
         (b"\r\n", Refusal::ChunkSize),

@@ -1,6 +1,7 @@
 //! The offset is that of the byte at which a reader would point.
 
 use super::*;
+use crate::http::bounds::Bounds;
 use crate::http::fields::FieldStore;
 use crate::http::framing::{Body, Framing};
 use crate::http::request::RequestHead;
@@ -70,7 +71,7 @@ fn a_scan_and_a_broken_body_tell_where_they_stopped() {
     for (text, expected) in scans {
         let (head, at) = marked(text);
         let mut scanner = scan::Scanner::default();
-        assert_eq!(scanner.scan(head.as_bytes()), Err(expected));
+        assert_eq!(scanner.scan(head.as_bytes(), &Bounds::default()), Err(expected));
         assert_eq!(scanner.fault_at(expected), at, "{head}");
     }
     let bodies =

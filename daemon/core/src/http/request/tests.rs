@@ -1,7 +1,6 @@
 //! Requests: a table of heads that two readers could read differently, and what good heads say.
 
 use poise_ipc::cause::Cause;
-use poise_ipc::limits::TARGET_LEN_MAX;
 
 use super::{FieldStore, Framing, Refusal, RequestHead};
 
@@ -92,8 +91,6 @@ fn a_bad_start_line_is_refused() {
     for (line, refusal) in table {
         assert_eq!(refused(&format!("{line}\r\nHost: a\r\n\r\n")), Some(refusal), "{line:?}");
     }
-    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(TARGET_LEN_MAX));
-    assert_eq!(refused(&long), Some(Refusal::TargetTooLong));
     let method = format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "M".repeat(33));
     assert_eq!(refused(&method), Some(Refusal::StartLine));
 }

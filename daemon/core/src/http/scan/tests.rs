@@ -1,12 +1,11 @@
 //! The scan against a byte-by-byte reading, against every split, and against a table of bad heads.
 
-use poise_ipc::limits::{FIELDS_MAX, HEAD_LEN_MAX, TARGET_LEN_MAX};
 use proptest::prelude::*;
 
-use super::{Refusal, Scanner, control_from};
+use super::{Bounds, Refusal, Scanner, control_from};
 
 fn scan(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
-    Scanner::default().scan(bytes)
+    Scanner::default().scan(bytes, &Bounds::default())
 }
 
 /// Pieces that make good and bad heads alike.
@@ -40,7 +39,7 @@ proptest! {
         let mut given = 0;
         while given < bytes.len() && outcome == Ok(None) {
             given = (given + step).min(bytes.len());
-            outcome = scanner.scan(&bytes[..given]);
+            outcome = scanner.scan(&bytes[..given], &Bounds::default());
         }
         prop_assert_eq!(outcome, scan(&bytes));
     }
@@ -84,10 +83,18 @@ fn a_tab_may_stand_within_a_value() {
 
 #[test]
 fn limits_hold_to_the_byte_and_before_the_head_is_complete() {
+    for bounds in [Bounds::default(), Bounds { head_bytes_max: 3_000, fields_max: 9, target_bytes_max: 400 }] {
+        hold(bounds);
+    }
+}
+
+fn hold(bounds: Bounds) {
+    let Bounds { head_bytes_max, fields_max, target_bytes_max } = bounds;
+    let scan = |bytes: &[u8]| Scanner::default().scan(bytes, &bounds);
     let with_fields =
         |count: usize| [b"GET / HTTP/1.1\r\n".to_vec(), b"a: b\r\n".repeat(count), b"\r\n".to_vec()].concat();
-    assert!(matches!(scan(&with_fields(FIELDS_MAX)), Ok(Some(_))));
-    assert_eq!(scan(&with_fields(FIELDS_MAX + 1)), Err(Refusal::TooManyFields));
+    assert!(matches!(scan(&with_fields(fields_max)), Ok(Some(_))));
+    assert_eq!(scan(&with_fields(fields_max + 1)), Err(Refusal::TooManyFields));
 
     let of_len = |len: usize| {
         let mut head = b"GET / HTTP/1.1\r\na: ".to_vec();
@@ -95,10 +102,13 @@ fn limits_hold_to_the_byte_and_before_the_head_is_complete() {
         head.extend_from_slice(b"\r\n\r\n");
         head
     };
-    assert_eq!(scan(&of_len(HEAD_LEN_MAX)), Ok(Some(HEAD_LEN_MAX)));
-    assert_eq!(scan(&of_len(HEAD_LEN_MAX + 1)), Err(Refusal::HeadTooLarge));
-    assert_eq!(scan(&of_len(HEAD_LEN_MAX + 9)[..HEAD_LEN_MAX]), Err(Refusal::HeadTooLarge));
+    assert_eq!(scan(&of_len(head_bytes_max)), Ok(Some(head_bytes_max)));
+    assert_eq!(scan(&of_len(head_bytes_max + 1)), Err(Refusal::HeadTooLarge));
+    assert_eq!(scan(&of_len(head_bytes_max + 9)[..head_bytes_max]), Err(Refusal::HeadTooLarge));
 
-    let endless = [b"GET /".to_vec(), vec![b'x'; TARGET_LEN_MAX + 100]].concat();
+    let endless = [b"GET /".to_vec(), vec![b'x'; target_bytes_max + 100]].concat();
     assert_eq!(scan(&endless), Err(Refusal::TargetTooLong));
+    let of_target = |len: usize| format!("DELETE {} HTTP/1.1\r\nA: b\r\n\r\n", "x".repeat(len)).into_bytes();
+    assert!(matches!(scan(&of_target(target_bytes_max)), Ok(Some(_))));
+    assert_eq!(scan(&of_target(target_bytes_max + 1)), Err(Refusal::TargetTooLong));
 }

@@ -2,6 +2,7 @@
 
 use http::Request;
 use http::header::HeaderValue;
+use poise_core::http::bounds::Bounds;
 use poise_core::http::fields::FieldStore;
 use poise_core::http::refusal::Refusal;
 use poise_core::http::request::RequestHead;
@@ -29,7 +30,7 @@ fn written(method: &str, target: &str, fields: Fields<'_>, is_whole: bool) -> Re
 
 fn refusal(method: &str, target: &str, fields: Fields<'_>) -> Option<Refusal> {
     let text = written(method, target, fields, false).expect("well formed as HTTP/2");
-    let len = match Scanner::default().scan(text.as_bytes()) {
+    let len = match Scanner::default().scan(text.as_bytes(), &Bounds::default()) {
         Ok(len) => len.expect("a whole head"),
         Err(refusal) => return Some(refusal),
     };
@@ -115,7 +116,7 @@ proptest! {
         if write(&parts, true, &mut text).is_err() {
             return Ok(());
         }
-        let Ok(len) = Scanner::default().scan(&text) else { return Ok(()) };
+        let Ok(len) = Scanner::default().scan(&text, &Bounds::default()) else { return Ok(()) };
         prop_assert_eq!(len, Some(text.len()), "nothing follows the head");
         let mut store = FieldStore::default();
         if let Ok(head) = RequestHead::parse(&text, &mut store) {
