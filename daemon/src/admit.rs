@@ -16,7 +16,8 @@ use poise_ipc::cause::Cause;
 /// # Errors
 /// [`Cause::Denied`], [`Cause::ListenerLimit`] or [`Cause::SourceLimit`].
 pub(crate) fn admit(listener: &ListenerPlan, client: SocketAddr, now_ms: u64) -> Result<Admitted, Cause> {
-    let address = Some(client.ip()).filter(|ip| !ip.is_unspecified());
+    // Who is trusted speaks for others, and those are asked about with each request.
+    let address = Some(client.ip()).filter(|ip| !ip.is_unspecified() && !listener.forwarding.trusts(*ip));
     if address.is_some_and(|address| !listener.access.admits(address)) {
         return Err(Cause::Denied);
     }

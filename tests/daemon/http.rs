@@ -36,8 +36,8 @@ fn requests_of_one_client_share_one_connection_to_the_backend() {
         assert_eq!((status(&head), body.as_str()), ("200", "a"));
     }
     assert_eq!(backend.connections(), 1);
-    let seen = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n\r\n";
-    assert_eq!(backend.requests(), [seen; 3]);
+    let seen = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nVia: 1.1 poise-";
+    assert_eq!(backend.requests().iter().filter(|request| request.starts_with(seen)).count(), 3);
     assert_eq!(rig.counters().requests_total, 3);
     let counters = rig.counters_of("b0");
     assert_eq!((counters.picks_total, counters.responses_total, counters.connections_open), (3, [0, 3, 0, 0, 0], 1));

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use poise_core::live::Leaving;
@@ -32,6 +33,7 @@ pub struct Plans {
     identities: Identities,
     health: HashMap<BackendId, Health>,
     workers_count: usize,
+    key: TokenKey,
 }
 
 /// A running data plane.
@@ -61,6 +63,9 @@ pub fn front(protocol: Protocol, backends: &[SocketAddr]) -> Config {
     }
 }
 
+/// Keys that were made: each daemon has its own.
+static MADE: AtomicU64 = AtomicU64::new(7);
+
 impl Plans {
     /// An empty plan for so many workers.
     pub fn new(workers_count: usize) -> Self {
@@ -70,6 +75,7 @@ impl Plans {
             identities: Identities::default(),
             health: HashMap::new(),
             workers_count,
+            key: TokenKey::new(u128::from(MADE.fetch_add(1, Ordering::Relaxed)).to_le_bytes()),
         }
     }
 
@@ -110,7 +116,7 @@ impl Plans {
             tls: &BTreeMap::new(),
             revision: 1,
             workers: self.workers_count,
-            key: &TokenKey::new([7; 16]),
+            key: &self.key,
         };
         self.publisher.publish(compile(&input, Some(&self.published().load())));
     }

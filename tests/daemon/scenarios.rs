@@ -12,6 +12,7 @@ mod drains;
 mod entries;
 mod limits;
 mod protocols;
+mod proxies;
 mod real_client;
 mod routes;
 mod source;

@@ -9,6 +9,7 @@ pub mod chunked;
 pub mod content;
 pub mod cookie;
 pub mod fields;
+pub mod forwarded;
 pub mod framing;
 mod host;
 pub mod locate;

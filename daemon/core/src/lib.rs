@@ -11,6 +11,7 @@ pub mod http;
 pub mod journal;
 pub mod limit;
 pub mod live;
+pub mod networks;
 pub mod persistence;
 pub mod plan;
 pub mod proxy;

@@ -29,6 +29,8 @@ pub struct Limiter {
     /// Connections that are open, over all workers.
     open: CachePadded<AtomicU32>,
     sources: Sources,
+    /// Addresses by their requests.
+    requests: Sources,
     /// Bytes from clients.
     pub bandwidth_in: Bucket,
     /// Bytes to clients.
@@ -49,6 +51,7 @@ impl Limiter {
         Self {
             open: CachePadded::default(),
             sources: Sources::new(key, SOURCES_MAX),
+            requests: Sources::new(key, SOURCES_MAX),
             bandwidth_in: Bucket::default(),
             bandwidth_out: Bucket::default(),
         }
@@ -80,6 +83,16 @@ impl Limiter {
             admitted.visit = self.sources.enter(client.to_canonical(), SourceLimits::of(limits), now_ms)?;
         }
         Ok(admitted)
+    }
+
+    /// Counts a request of a client whose address may send so many per second; as many may come at
+    /// once after a second without any. `now_ms` as in [`Limiter::admit`].
+    ///
+    /// # Errors
+    /// [`Cause::RateLimited`]; after a second at the most there is room again.
+    pub fn request(&self, client: IpAddr, rate_max: u32, now_ms: u64) -> Result<(), Cause> {
+        let paces = client.is_unspecified() || self.requests.paces(client.to_canonical(), rate_max, now_ms);
+        if paces { Ok(()) } else { Err(Cause::RateLimited) }
     }
 
     /// Connections that are open.

@@ -26,6 +26,7 @@ pub use identity::{BackendId, Identities, ListenerId, TlsStamp};
 
 use crate::access::AccessPlan;
 use crate::http::bounds::Bounds;
+use crate::http::forwarded::Forwarding;
 use crate::limit::Limiter;
 use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
@@ -83,6 +84,8 @@ pub struct ListenerPlan {
     pub persistence: PersistencePlan,
     /// `http`, `https`: what its routes and it itself do with requests.
     pub routes: Arc<Routes>,
+    /// How it learns and tells who its clients are.
+    pub forwarding: Forwarding,
     /// What a head may have on it.
     pub bounds: Bounds,
     /// Who may use it.

@@ -10,13 +10,15 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::plan::BackendId;
+use crate::plan::{BackendId, ListenerId};
 
 /// Hex digits of a token.
 pub const TOKEN_LEN: usize = 32;
 
 /// Says what is hashed, so that another use of the key can never produce a token.
 const DOMAIN: &[u8] = b"poise backend token 1";
+/// The same for listeners.
+const VIA_DOMAIN: &[u8] = b"poise via token 1";
 
 /// The secret behind tokens and hashes; control makes it once and stores it.
 // Not Display and not shown by Debug: it must never reach a log.
@@ -43,9 +45,18 @@ impl TokenKey {
 
     /// The token of a backend.
     pub fn token(&self, backend: BackendId) -> Token {
+        self.hashed(DOMAIN, backend.0.to_le_bytes())
+    }
+
+    /// What a listener calls itself in `Via`: its own, so that a chain of listeners is no loop.
+    pub fn via(&self, listener: ListenerId) -> Token {
+        self.hashed(VIA_DOMAIN, listener.0.to_le_bytes())
+    }
+
+    fn hashed<const LEN: usize>(&self, domain: &[u8], identity: [u8; LEN]) -> Token {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(DOMAIN);
-        hasher.write(&backend.0.to_le_bytes());
+        hasher.write(domain);
+        hasher.write(&identity);
         Token::from_bits(hasher.finish128().as_u128())
     }
 }

@@ -275,7 +275,7 @@ impl Relay {
         if attempt.tried.len() >= BACKENDS_MAX || is_bound {
             return None;
         }
-        let next = match pick::another(self.group(), self.peer.ip(), &attempt.tried) {
+        let next = match pick::another(self.group(), self.sender.ip(), &attempt.tried) {
             Ok(pick) => {
                 if let Some(journal) = &mut attempt.transfer.course.journal {
                     journal.picked(&self.group().name, &pick.backend, false);

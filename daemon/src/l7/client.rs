@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -59,7 +59,9 @@ pub(super) struct Relay {
     pub(super) listener: Arc<ListenerPlan>,
     pub(super) client: Stream,
     pub(super) peer: SocketAddr,
-    /// Address of the client as text, for every request.
+    /// Who the request under way is from: the peer, or whom it speaks for.
+    pub(super) sender: SocketAddr,
+    /// Address of the peer as text, for every request.
     peer_text: PeerText,
     pub(super) watch: Watch,
     /// Bytes that were read and belong to later requests, or to a head that is not complete.
@@ -150,6 +152,7 @@ impl Relay {
             listener,
             client,
             peer,
+            sender: peer,
             peer_text,
             watch,
             carry: Held::default(),
@@ -245,7 +248,7 @@ impl Relay {
         if let Some(live) = &self.route().live {
             live.worker(self.ctx.index).ended(cause);
         }
-        self.ctx.ended(&self.listener, backend, self.peer, cause);
+        self.ctx.ended(&self.listener, backend, self.sender, cause);
         if let Some(seen) = self.ctx.witness.take() {
             let (at_ms, listener, peer) = (wall::now_ms(), self.listener.id, self.peer);
             self.ctx.witness.tell(Evidence { at_ms, listener, backend, peer, cause, seen });
@@ -347,10 +350,13 @@ impl Relay {
         let used = len + pushed.inspect_err(|&refusal| self.witness(&refusal, bytes, len + body.broken_at()))?;
         let begun = Instant::now();
         let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));
+        let (vouched, client) = self.find_sender(&head);
         let mut first = self.ctx.l7.buffer();
         let forwarded = Forwarded {
-            client: &self.peer_text,
-            mode: self.listener.settings.forwarded_for,
+            rule: &self.listener.forwarding,
+            peer: &self.peer_text,
+            client: client.as_ref(),
+            vouched,
             id: journal.as_deref().map(Journal::id_field),
             restores: self.route().persistence.cookie().and_then(CookieRule::restores),
             edits: &self.route().settings.request_headers,
@@ -366,7 +372,7 @@ impl Relay {
         }
         if let Some(journal) = &mut journal {
             journal.moved(used as u64, 0);
-            journal.came(self.peer.ip(), self.client.tls_version());
+            journal.came(self.sender.ip(), self.client.tls_version());
             if let Some(route) = &self.route().name {
                 journal.routed(route);
             }
@@ -393,11 +399,40 @@ impl Relay {
         Ok(Request { transfer: Box::new(Transfer { upload: Upload::new(first, body), course }), pick })
     }
 
+    /// Finds out who a request is from; returns whether its peer is believed, and the text of the
+    /// client where that is somebody else.
+    fn find_sender(&mut self, head: &RequestHead<'_, '_>) -> (bool, Option<PeerText>) {
+        if !self.listener.forwarding.trusts_anybody() {
+            self.sender = self.peer;
+            return (false, None);
+        }
+        let sender = self.listener.forwarding.client(self.peer.ip(), head);
+        let is_peer = sender.client == self.peer.ip().to_canonical();
+        // Which port it came from, nobody says.
+        self.sender = if is_peer { self.peer } else { SocketAddr::new(sender.client, 0) };
+        (sender.vouched, (!is_peer).then(|| PeerText::new(sender.client)))
+    }
+
+    /// Whether a request may be served, by who sent it and which way it has come.
+    fn judge(&self, head: &RequestHead<'_, '_>) -> Result<(), Cause> {
+        let listener = &self.listener;
+        if listener.forwarding.goes_round(head) {
+            return Err(Cause::Loop);
+        }
+        if listener.forwarding.trusts(self.peer.ip()) && !listener.access.admits(self.sender.ip()) {
+            return Err(Cause::Denied);
+        }
+        match listener.settings.limits.source_requests_max {
+            Some(max) => listener.limiter.request(self.sender.ip(), max.0, self.ctx.clock.now_ms()),
+            None => Ok(()),
+        }
+    }
+
     /// What the access log tells of a request.
     fn told<'b>(&self, head: &RequestHead<'_, 'b>) -> Told<'b> {
         let settings = &self.listener.settings;
-        let trusts = |peer: IpAddr| settings.trusted.iter().any(|rule| rule.network.contains(peer));
-        let id = head.value(&settings.access_log.id_header).filter(|_| trusts(self.peer.ip()));
+        let id = head.value(&settings.access_log.id_header);
+        let id = id.filter(|_| self.listener.forwarding.trusts(self.peer.ip()));
         Told {
             method: head.method,
             target: head.path(),
@@ -415,6 +450,9 @@ impl Relay {
 
     /// Where a request goes: elsewhere, or to a backend of its route.
     fn pick(&mut self, head: &RequestHead<'_, '_>, journal: Option<&mut Journal>) -> (Result<Pick, Unpicked>, Mark) {
+        if let Err(cause) = self.judge(head) {
+            return (Err(Unpicked::Nobody(cause)), Mark::default());
+        }
         if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
             return (Err(Unpicked::Nobody(Cause::Misdirected)), Mark::default());
         }
@@ -429,7 +467,7 @@ impl Relay {
         let Some(group) = pick::group(route, visit.as_ref()) else {
             return (Err(Unpicked::Nobody(Cause::NoBackend)), mark);
         };
-        let pick = pick::first(&route.groups[group], self.peer.ip(), visit.as_ref());
+        let pick = pick::first(&route.groups[group], self.sender.ip(), visit.as_ref());
         if let Some(journal) = journal {
             journal.begins(&route.groups[group].name, visit.as_ref(), pick.as_ref().ok());
         }

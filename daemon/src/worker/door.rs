@@ -136,7 +136,9 @@ impl Entrance {
             return;
         };
         let Arrival { client, peer, caller } = arrival;
-        if let Some(passage) = caller.and_then(|caller| self.ctx.loops.goes_round(listener.id, &caller)) {
+        // Requests that come round are answered: each has passed our name on.
+        let asked = caller.filter(|_| !listener.protocol().is_http());
+        if let Some(passage) = asked.and_then(|caller| self.ctx.loops.goes_round(listener.id, &caller)) {
             self.refuse_round(&listener, &passage, (client, peer));
             return;
         }

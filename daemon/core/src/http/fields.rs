@@ -57,6 +57,16 @@ pub enum Class {
     ForwardedFor,
     /// `X-Forwarded-Proto`, with `-` or `_`.
     ForwardedProto,
+    /// `X-Forwarded-Host`, with `-` or `_`.
+    ForwardedHost,
+    /// `X-Forwarded-Port`, with `-` or `_`.
+    ForwardedPort,
+    /// `X-Real-IP`, with `-` or `_`.
+    RealIp,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `Via`.
+    Via,
     /// `Cookie`.
     Cookie,
     /// `Set-Cookie`.
@@ -73,10 +83,13 @@ impl Class {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
             2 if is("te") => Self::Te,
+            3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
             6 if is("cookie") => Self::Cookie,
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
+            9 if is("forwarded") => Self::Forwarded,
+            9 if is_dashed(name, "x-real-ip") => Self::RealIp,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             10 if is("set-cookie") => Self::SetCookie,
@@ -86,6 +99,8 @@ impl Class {
             14 if is_dashed(name, "content-length") => Self::LookAlike,
             15 if is_dashed(name, "x-forwarded-for") => Self::ForwardedFor,
             16 if is("proxy-connection") => Self::Hop,
+            16 if is_dashed(name, "x-forwarded-host") => Self::ForwardedHost,
+            16 if is_dashed(name, "x-forwarded-port") => Self::ForwardedPort,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             17 if is_dashed(name, "transfer-encoding") => Self::LookAlike,
             17 if is_dashed(name, "x-forwarded-proto") => Self::ForwardedProto,
@@ -164,6 +179,8 @@ pub(super) struct Fields<'h, 'b> {
     pub(super) length: Option<u64>,
     /// The `Transfer-Encoding`, if there is one.
     pub(super) coding: Option<&'b [u8]>,
+    /// There is a `Via`.
+    pub(super) has_via: bool,
     /// The only `Upgrade`, if there is exactly one.
     pub(super) upgrade: Option<&'b [u8]>,
 }
@@ -179,7 +196,7 @@ impl<'h, 'b> Fields<'h, 'b> {
         classes: &'h mut [Class; FIELDS_MAX],
     ) -> Result<Self, Refusal> {
         let (mut options, mut length, mut coding, mut upgrade) = (Options::default(), None, None, None);
-        let mut upgrades = 0;
+        let (mut upgrades, mut has_via) = (0, false);
         for (header, class) in all.iter().zip(&mut *classes) {
             *class = Class::of(header.name.as_bytes());
             match class {
@@ -189,6 +206,7 @@ impl<'h, 'b> Fields<'h, 'b> {
                 Class::TransferEncoding => coding = Some(header.value),
                 Class::LookAlike => return Err(Refusal::FieldName),
                 Class::Connection => options.read(header.value)?,
+                Class::Via => has_via = true,
                 Class::Upgrade => {
                     upgrades += 1;
                     upgrade = (upgrades == 1).then_some(header.value);
@@ -199,7 +217,7 @@ impl<'h, 'b> Fields<'h, 'b> {
         if length.is_some() && coding.is_some() {
             return Err(Refusal::LengthAndCoding);
         }
-        Ok(Self { head, all, classes, options, length, coding, upgrade })
+        Ok(Self { head, all, classes, options, length, coding, has_via, upgrade })
     }
 
     /// Whether a plain field of this name is for one hop only. Fields with a meaning of their own
@@ -241,6 +259,12 @@ impl<'h, 'b> Fields<'h, 'b> {
     /// The values of the fields of one class, in order.
     pub(super) fn values(&self, class: Class) -> impl Iterator<Item = &'b [u8]> {
         self.iter().filter(move |&(c, _)| c == class).map(|(_, header)| header.value)
+    }
+
+    /// The same, the last one first.
+    pub(super) fn values_back(&self, class: Class) -> impl Iterator<Item = &'b [u8]> {
+        let all = self.all.iter().zip(self.classes).rev();
+        all.filter(move |&(_, &c)| c == class).map(|(header, _)| header.value)
     }
 
     /// The framing that the length alone gives.

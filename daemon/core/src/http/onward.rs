@@ -11,6 +11,7 @@ use poise_ipc::model::{ForwardedFor, HeaderEdit};
 
 use super::cookie::{self, Set};
 use super::fields::{Class, is_dashed};
+use super::forwarded::{Forwarding, is_whole};
 use super::framing::Framing;
 use super::request::RequestHead;
 use super::response::ResponseHead;
@@ -19,10 +20,14 @@ use crate::persistence::Binding;
 /// What the backend is told about the client.
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarded<'a> {
-    /// Address of the client.
-    pub client: &'a PeerText,
-    /// What happens to `X-Forwarded-For`; with [`ForwardedFor::Off`] `X-Forwarded-Proto` passes too.
-    pub mode: ForwardedFor,
+    /// What the listener tells, and under which name it goes.
+    pub rule: &'a Forwarding,
+    /// Address of the peer.
+    pub peer: &'a PeerText,
+    /// Address of the client, where that is somebody else.
+    pub client: Option<&'a PeerText>,
+    /// Whether the peer is trusted to say who the client is.
+    pub vouched: bool,
     /// Cookie whose values the backend gets back without the tokens before them.
     pub restores: Option<&'a str>,
     /// The id of the request, when backends are told one.
@@ -121,16 +126,21 @@ impl RequestHead<'_, '_> {
                 is_marked.set(true);
                 false
             }
-            Class::Cookie | Class::CacheControl => true,
+            Class::Cookie | Class::CacheControl | Class::Via => true,
             Class::Expect => self.expects_continue,
-            Class::ForwardedFor | Class::ForwardedProto => forwarded.mode == ForwardedFor::Off,
+            Class::ForwardedFor => forwarded.rule.forwarded_for == ForwardedFor::Off,
+            Class::ForwardedProto | Class::ForwardedHost | Class::ForwardedPort => {
+                forwarded.vouched || forwarded.rule.forwarded_for == ForwardedFor::Off
+            }
+            Class::Forwarded => forwarded.rule.forwarded == ForwardedFor::Off,
+            Class::RealIp => !forwarded.rule.real_ip,
             _ => false,
         });
         write_framing(self.framing, out);
         if is_marked.get() {
             self.write_restored(forwarded.restores, out);
         }
-        self.write_forwarded(forwarded, out);
+        self.write_forwarded(&forwarded, out);
         if let Some(id) = forwarded.id {
             field(out, id.name.as_bytes(), id.value);
         }
@@ -156,19 +166,79 @@ impl RequestHead<'_, '_> {
         }
     }
 
-    fn write_forwarded(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
-        if forwarded.mode == ForwardedFor::Off {
-            return;
+    fn write_forwarded(&self, forwarded: &Forwarded<'_>, out: &mut Vec<u8>) {
+        let Forwarded { rule, peer, client, .. } = *forwarded;
+        let client = client.unwrap_or(peer);
+        if rule.forwarded_for != ForwardedFor::Off {
+            out.extend_from_slice(b"X-Forwarded-For: ");
+            if rule.forwarded_for == ForwardedFor::Append {
+                for value in self.kept(Class::ForwardedFor, forwarded) {
+                    out.extend_from_slice(value);
+                    out.extend_from_slice(b", ");
+                }
+                out.extend_from_slice(peer.as_bytes());
+            } else {
+                out.extend_from_slice(client.as_bytes());
+            }
+            out.extend_from_slice(b"\r\n");
+            self.write_reached(forwarded, out);
         }
-        out.extend_from_slice(b"X-Forwarded-For: ");
-        if forwarded.mode == ForwardedFor::Append {
-            for value in self.fields.values(Class::ForwardedFor).filter(|value| !value.is_empty()) {
+        if rule.forwarded != ForwardedFor::Off {
+            self.write_rfc7239(forwarded, out);
+        }
+        if rule.real_ip {
+            field(out, b"X-Real-IP", client.as_bytes());
+        }
+        out.extend_from_slice(if self.is_http11 { b"Via: 1.1 " } else { b"Via: 1.0 " });
+        out.extend_from_slice(&rule.via);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// What a request says of its way and is passed on. Once somebody is trusted, the word of others
+    /// is not.
+    fn kept(&self, class: Class, forwarded: &Forwarded<'_>) -> impl Iterator<Item = &[u8]> {
+        let keeps = forwarded.vouched || !forwarded.rule.trusts_anybody();
+        self.fields.values(class).filter(move |value| keeps && !value.is_empty())
+    }
+
+    /// How the client came: what a trusted peer says of it stays.
+    fn write_reached(&self, forwarded: &Forwarded<'_>, out: &mut Vec<u8>) {
+        let lacks = |class| !forwarded.vouched || self.fields.values(class).next().is_none();
+        if lacks(Class::ForwardedProto) {
+            let proto: &[u8] = if forwarded.rule.is_tls { b"https" } else { b"http" };
+            field(out, b"X-Forwarded-Proto", proto);
+        }
+        if let Some(host) = self.host.filter(|_| lacks(Class::ForwardedHost)) {
+            field(out, b"X-Forwarded-Host", host);
+        }
+        if let Some(port) = forwarded.rule.port.as_deref().filter(|_| lacks(Class::ForwardedPort)) {
+            field(out, b"X-Forwarded-Port", port.as_bytes());
+        }
+    }
+
+    /// `Forwarded` (RFC 7239): addresses of IPv6 in brackets and quotes.
+    fn write_rfc7239(&self, forwarded: &Forwarded<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Forwarded: ");
+        let appends = forwarded.rule.forwarded == ForwardedFor::Append;
+        if appends {
+            // What has an open quote would swallow ours.
+            for value in self.kept(Class::Forwarded, forwarded).filter(|value| is_whole(value)) {
                 out.extend_from_slice(value);
                 out.extend_from_slice(b", ");
             }
         }
-        out.extend_from_slice(forwarded.client.as_bytes());
-        out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\n");
+        let client = forwarded.client.filter(|_| !appends).unwrap_or(forwarded.peer).as_bytes();
+        let (open, close): (&[u8], &[u8]) = if client.contains(&b':') { (b"\"[", b"]\"") } else { (b"", b"") };
+        for part in [b"for=", open, client, close] {
+            out.extend_from_slice(part);
+        }
+        if let Some(host) = self.host {
+            // A checked host holds neither quotes nor what would need an escape.
+            for part in [&b";host=\""[..], host, b"\""] {
+                out.extend_from_slice(part);
+            }
+        }
+        out.extend_from_slice(if forwarded.rule.is_tls { b";proto=https\r\n" } else { b";proto=http\r\n" });
     }
 
     fn write_connection(&self, out: &mut Vec<u8>) {
@@ -302,4 +372,4 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

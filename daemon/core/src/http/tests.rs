@@ -90,7 +90,15 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     let mut onward = Vec::new();
     let client = PeerText::new([192, 0, 2, 7].into());
     head.write(
-        Forwarded { client: &client, mode: ForwardedFor::Append, restores: Some("S"), id: None, edits: &[] },
+        Forwarded {
+            rule: &super::onward::tests::told_by(ForwardedFor::Append),
+            peer: &client,
+            client: None,
+            vouched: false,
+            restores: Some("S"),
+            id: None,
+            edits: &[],
+        },
         &mut onward,
     );
     let len = head_len + whole_body(head.framing, &bytes[head_len..])?;

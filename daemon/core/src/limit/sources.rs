@@ -99,6 +99,21 @@ impl Sources {
         Ok(Some(Visit { client }))
     }
 
+    /// Counts a request of an address that may send so many per second; false when it is one too many.
+    pub(super) fn paces(&self, client: IpAddr, rate_max: u32, now_ms: u64) -> bool {
+        let limits = SourceLimits { connections_max: None, rate_max: Some(rate_max) };
+        let mut shard = self.shard(client);
+        let known = shard.sources.get(&client).copied();
+        let Some(entered) = known.unwrap_or_default().enter(limits, now_ms) else { return false };
+        if known.is_none() && !shard.has_place(self.shard_max, now_ms) {
+            self.untracked_total.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        // A request is over as soon as it is counted: only its part of the rate remains.
+        shard.sources.insert(client, Source { open: 0, ..entered });
+        true
+    }
+
     /// Counts the end of a connection.
     pub(super) fn leave(&self, Visit { client }: Visit) {
         let mut shard = self.shard(client);

@@ -18,6 +18,7 @@ use super::routes::RouteCompiler;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan, TlsStamp};
 use crate::access::AccessPlan;
 use crate::http::bounds::Bounds;
+use crate::http::forwarded::Forwarding;
 use crate::limit::Limiter;
 use crate::live::ListenerLive;
 use crate::persistence::{CookieRule, PersistencePlan, SourceRule, SourceTable};
@@ -96,6 +97,7 @@ impl Compile<'_> {
             group: Arc::clone(group),
             persistence,
             routes,
+            forwarding: Forwarding::new(listener, &self.key.via(id)),
             bounds: Bounds::of(&listener.limits),
             access: access(&listener.access, before),
             limiter: before.map_or_else(|| Arc::new(Limiter::new(self.key)), |before| Arc::clone(&before.limiter)),

@@ -1,16 +1,18 @@
 //! Heads as they go on: what is added, what is left out, and what no peer can have removed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use poise_ipc::model::{ForwardedFor, HeaderEdit, Persistence, PersistenceKind};
+use poise_ipc::Name;
+use poise_ipc::model::{ForwardedFor, HeaderEdit, Listener, Persistence, PersistenceKind, Protocol};
 
 use super::{Connection, Forwarded, PeerText, Returned};
 use crate::http::fields::FieldStore;
+use crate::http::forwarded::Forwarding;
 use crate::http::request::RequestHead;
 use crate::http::response::{Asked, ResponseHead};
 use crate::persistence::{Binding, CookieRule, Mark};
 use crate::plan::BackendId;
-use crate::token::TokenKey;
+use crate::token::{Token, TokenKey};
 
 fn forward(head: &str, mode: ForwardedFor) -> String {
     let mut store = FieldStore::default();
@@ -18,7 +20,15 @@ fn forward(head: &str, mode: ForwardedFor) -> String {
     let client: IpAddr = "::ffff:192.0.2.7".parse().expect("an address");
     let head = RequestHead::parse(head.as_bytes(), &mut store).expect("a good head");
     head.write(
-        Forwarded { client: &PeerText::new(client), mode, restores: Some("SID"), id: None, edits: &[] },
+        Forwarded {
+            rule: &told_by(mode),
+            peer: &PeerText::new(client),
+            client: None,
+            vouched: false,
+            restores: Some("SID"),
+            id: None,
+            edits: &[],
+        },
         &mut out,
     );
     String::from_utf8(out).expect("text in, text out")
@@ -32,7 +42,16 @@ fn give_back(head: &str, asked: Asked, connection: Connection, binding: Binding<
     String::from_utf8(out).expect("text in, text out")
 }
 
-const CLIENT: &str = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n";
+const VIA: &str = "Via: 1.1 poise-aaaaaaaaaaaaaaaa\r\n";
+const CLIENT: &str = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nVia: 1.1 poise-aaaaaaaaaaaaaaaa\r\n";
+
+/// A listener that tells backends about clients like this.
+pub(crate) fn told_by(mode: ForwardedFor) -> Forwarding {
+    let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut listener = Listener::new(bind, Protocol::Http, Name::new("app").expect("a name"));
+    listener.forwarded_for = mode;
+    Forwarding::new(&listener, &Token::parse(&[b'a'; 32]).expect("32 hex digits"))
+}
 
 #[test]
 fn a_request_goes_on_in_origin_form_with_one_host() {
@@ -46,7 +65,7 @@ fn a_request_goes_on_in_origin_form_with_one_host() {
     ] {
         let sent = forward(&format!("{method} {target} HTTP/1.1\r\nA: b\r\nHost: h\r\n\r\n"), ForwardedFor::Append);
         assert!(sent.starts_with(&format!("{onward} HTTP/1.1\r\nHost: ")), "{sent}");
-        assert_eq!(sent.matches("Host:").count(), 1, "{sent}");
+        assert_eq!(sent.matches("\r\nHost:").count(), 1, "{sent}");
     }
 }
 
@@ -72,17 +91,20 @@ fn the_client_cannot_lie_about_itself() {
     let begin = "GET / HTTP/1.1\r\nHost: h\r\n";
     assert_eq!(
         sent(ForwardedFor::Append),
-        format!("{begin}X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nX-Forwarded-Proto: http\r\n\r\n")
+        format!(
+            "{begin}X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n{VIA}\r\n"
+        )
     );
     assert_eq!(sent(ForwardedFor::Replace), format!("{begin}{CLIENT}\r\n"));
-    assert_eq!(sent(ForwardedFor::Off), head);
+    assert_eq!(sent(ForwardedFor::Off), format!("{}{VIA}\r\n", head.trim_end_matches("\r\n").to_owned() + "\r\n"));
 }
 
 #[test]
 fn an_old_client_makes_an_old_request() {
     let sent =
         forward("GET / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\n", ForwardedFor::Replace);
-    assert_eq!(sent, format!("GET / HTTP/1.0\r\n{CLIENT}Connection: keep-alive\r\n\r\n"));
+    let told = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nVia: 1.0 poise-aaaaaaaaaaaaaaaa\r\n";
+    assert_eq!(sent, format!("GET / HTTP/1.0\r\n{told}Connection: keep-alive\r\n\r\n"));
 }
 
 #[test]
@@ -197,8 +219,19 @@ fn a_route_sets_adds_and_removes_fields_both_ways() {
     let head = RequestHead::parse(sent.as_bytes(), &mut store).expect("a good head");
     let client = PeerText::new(IpAddr::from([192, 0, 2, 7]));
     let mode = ForwardedFor::Off;
-    head.write(Forwarded { client: &client, mode, restores: None, id: None, edits: &edits }, &mut out);
-    let expected = "GET / HTTP/1.1\r\nHost: h\r\nX-B: 3\r\nX-D: 5\r\nX-A: new\r\nX-B: more\r\n\r\n";
+    head.write(
+        Forwarded {
+            rule: &told_by(mode),
+            peer: &client,
+            client: None,
+            vouched: false,
+            restores: None,
+            id: None,
+            edits: &edits,
+        },
+        &mut out,
+    );
+    let expected = format!("GET / HTTP/1.1\r\nHost: h\r\nX-B: 3\r\nX-D: 5\r\n{VIA}X-A: new\r\nX-B: more\r\n\r\n");
     assert_eq!(String::from_utf8_lossy(&out), expected);
 
     let (mut store, mut out) = (FieldStore::default(), Vec::new());
