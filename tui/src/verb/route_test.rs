@@ -118,33 +118,30 @@ fn report(format: Format, answers: &[RouteAnswer]) -> String {
 
 /// An answer for people: what becomes of the request first, the rules after it.
 fn told(answer: &RouteAnswer) -> String {
-    let mut text = format!("listener {}, rule {}\n", answer.listener, route_word(answer.route.as_ref()));
-    match &answer.outcome {
-        RouteOutcome::Redirect { status, location } => {
-            text.push_str(&format!("  {status} to {}\n", safe::line(location)))
-        }
+    let outcome = match &answer.outcome {
+        RouteOutcome::Redirect { status, location } => vec![format!("{status} to {}", safe::line(location))],
         RouteOutcome::Refused { cause } => {
             let status = cause.status().map_or_else(|| "-".to_owned(), |status| status.to_string());
-            text.push_str(&format!("  refused with {status}: {cause}\n"));
+            vec![format!("refused with {status}: {cause}")]
         }
         RouteOutcome::Groups { groups, pinned } => {
-            if let Some(backend) = pinned {
-                text.push_str(&format!("  its cookie leads to {backend}\n"));
-            }
-            groups.iter().for_each(|group| text.push_str(&of_group(group)));
+            let pinned = pinned.iter().map(|backend| format!("its cookie leads to {backend}"));
+            pinned.chain(groups.iter().map(of_group)).collect()
         }
-    }
-    text.push_str(&format!("  path as rules read it: {}\n", safe::line(&answer.path)));
-    text + &listing(Format::Table, "rules", COLUMNS, &answer.rules, Clone::clone)
+    };
+    let head = format!("listener {}, rule {}", answer.listener, route_word(answer.route.as_ref()));
+    let path = format!("path as rules read it: {}", safe::line(&answer.path));
+    let facts: Vec<_> = outcome.iter().chain([&path]).map(|fact| format!("  {fact}\n")).collect();
+    format!("{head}\n{}{}", facts.concat(), listing(Format::Table, "rules", COLUMNS, &answer.rules, Clone::clone))
 }
 
 fn of_group(group: &RouteGroup) -> String {
     let share = percent(group.share_permille);
     if let Some(cause) = group.refuses {
-        return format!("  group {} {share}: nobody takes it, {cause}\n", group.name);
+        return format!("group {} {share}: nobody takes it, {cause}", group.name);
     }
     let backends = group.backends.iter().map(|(name, share)| format!("{name} {}", percent(*share)));
-    format!("  group {} {share}: {}\n", group.name, backends.collect::<Vec<_>>().join(", "))
+    format!("group {} {share}: {}", group.name, backends.collect::<Vec<_>>().join(", "))
 }
 
 fn percent(permille: u16) -> String {

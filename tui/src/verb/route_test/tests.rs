@@ -29,7 +29,7 @@ fn the_outcome_stands_before_the_rules_that_lead_to_it() {
     let group = |text: &str, share_permille, refuses| RouteGroup {
         name: name(text),
         share_permille,
-        backends: if refuses == None { vec![(name("a-1"), 666), (name("a-2"), 333)] } else { Vec::new() },
+        backends: if refuses.is_none() { vec![(name("a-1"), 666), (name("a-2"), 333)] } else { Vec::new() },
         refuses,
     };
     let groups = vec![group("blue", 900, None), group("green", 100, Some(Cause::AllDown))];

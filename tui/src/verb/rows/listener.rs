@@ -79,6 +79,7 @@ struct ListenerNumbers {
 
 /// Handshakes of a listener in JSON: the reasons of those that failed as an object.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 struct TlsNumbers {
     handshakes_total: u64,
     resumed_total: u64,
