@@ -26,7 +26,7 @@ fn answer(outcome: RouteOutcome) -> RouteAnswer {
 
 #[test]
 fn the_outcome_stands_before_the_rules_that_lead_to_it() {
-    let group = |text: &str, share_permille, refuses| RouteGroup {
+    let group = |text: &str, share_permille, refuses: Option<Cause>| RouteGroup {
         name: name(text),
         share_permille,
         backends: if refuses.is_none() { vec![(name("a-1"), 666), (name("a-2"), 333)] } else { Vec::new() },
