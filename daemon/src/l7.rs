@@ -10,6 +10,7 @@ mod client;
 mod dial;
 mod download;
 mod exchange;
+mod farewell;
 mod h2;
 mod held;
 mod journal;
@@ -32,6 +33,8 @@ use poise_core::plan::ListenerPlan;
 use poise_ipc::model::Http2;
 
 use self::client::Relay;
+use self::farewell::Farewells;
+pub(crate) use self::farewell::turn_away;
 use self::h2::Sessions;
 pub(crate) use self::journal::Logbook;
 use self::outbound::Pool;
@@ -60,6 +63,7 @@ pub struct WorkerState {
     spare: RefCell<Vec<Vec<u8>>>,
     /// Credit for second tries, counted in requests.
     credit: Cell<u32>,
+    farewells: Farewells,
 }
 
 impl Default for WorkerState {
@@ -69,6 +73,7 @@ impl Default for WorkerState {
             sessions: RefCell::default(),
             spare: RefCell::default(),
             credit: Cell::new(RETRIES_BURST_MAX * REQUESTS_PER_RETRY),
+            farewells: Farewells::default(),
         }
     }
 }

@@ -120,7 +120,7 @@ enum Next {
 }
 
 /// Why a request is not read on.
-struct Refused {
+pub(super) struct Refused {
     refusal: Refusal,
     /// What of its head was too much.
     excess: Option<Box<Excess>>,
@@ -490,7 +490,7 @@ impl Relay {
     }
 
     /// Says why a request is not served, and ends the connection.
-    async fn refuse(&mut self, cause: Cause, refused: Option<Refused>) {
+    pub(super) async fn refuse(&mut self, cause: Cause, refused: Option<Refused>) {
         self.ended(None, cause);
         let mut telling = Telling::of(cause, false, false);
         if let Some(Refused { refusal, excess }) = refused {

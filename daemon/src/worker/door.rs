@@ -151,36 +151,36 @@ impl Entrance {
         let admitted = is_known.then(|| admit(&listener, peer, self.ctx.clock.now_ms())).transpose();
         let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(cause) => {
-                self.ctx.ended(&listener, None, peer, cause);
-                // As if nobody listened.
-                let _ = client.set_zero_linger();
-                return;
-            }
+            Err(cause) => return turn_away(&self.ctx, &listener, (client, peer), cause),
         };
         let mut open = Open::new(Rc::clone(&self.ctx), &listener, peer, admitted);
         let ctx = Rc::clone(&self.ctx);
         // Two spawns, so that a TCP pair does not carry the larger state of the HTTP relay.
         match listener.protocol() {
             Protocol::Tcp | Protocol::Udp => drop(spawn_local(async move {
-                if let Some(origin) = open.received(&listener, &client).await {
-                    l4::serve(ctx, listener, client, origin).await;
+                match open.received(&listener, &client).await {
+                    Ok(origin) => l4::serve(ctx, listener, client, origin).await,
+                    Err(cause) => turn_away(&ctx, &listener, (client, peer), cause),
                 }
                 drop(open);
             })),
             Protocol::Http => drop(spawn_local(async move {
-                if let Some(origin) = open.received(&listener, &client).await {
-                    l7::serve(ctx, listener, client.into(), origin.client).await;
+                match open.received(&listener, &client).await {
+                    Ok(origin) => l7::serve(ctx, listener, client.into(), origin.client).await,
+                    Err(cause) => turn_away(&ctx, &listener, (client, peer), cause),
                 }
                 drop(open);
             })),
             Protocol::Https => drop(spawn_local(async move {
-                if let Some(origin) = open.received(&listener, &client).await {
-                    // On the heap, so that a connection does not hold the room for it as long as it lives.
-                    let shaken = Box::pin(tls::shake_hands(&ctx, &listener, client, origin.client)).await;
-                    if let Some(client) = shaken {
-                        l7::serve(ctx, listener, client.into(), origin.client).await;
+                match open.received(&listener, &client).await {
+                    Ok(origin) => {
+                        // On the heap, so that a connection does not hold the room for it as long as it lives.
+                        let shaken = Box::pin(tls::shake_hands(&ctx, &listener, client, origin.client)).await;
+                        if let Some(client) = shaken {
+                            l7::serve(ctx, listener, client.into(), origin.client).await;
+                        }
                     }
+                    Err(cause) => turn_away(&ctx, &listener, (client, peer), cause),
                 }
                 drop(open);
             })),
@@ -218,23 +218,36 @@ impl Open {
     }
 
     /// Finds out who the connection is from, and lets that client in unless its peer was let in
-    /// already. A connection that is not to be served is reset.
-    async fn received(&mut self, listener: &ListenerPlan, stream: &TcpStream) -> Option<Origin> {
+    /// already.
+    ///
+    /// # Errors
+    /// Why it is not to be served, which is not counted yet.
+    async fn received(&mut self, listener: &ListenerPlan, stream: &TcpStream) -> Result<Origin, Cause> {
         if self.admitted.is_some() {
-            return Some(Origin::of(self.peer));
+            return Ok(Origin::of(self.peer));
         }
         // On the heap, so that a connection does not hold the room for it as long as it lives.
-        let found = Box::pin(proxy::origin(&self.ctx, listener, stream, self.peer)).await.and_then(|origin| {
+        Box::pin(proxy::origin(&self.ctx, listener, stream, self.peer)).await.and_then(|origin| {
             self.admitted = Some(admit(listener, origin.client, self.ctx.clock.now_ms())?);
             Ok(origin)
-        });
-        if let Err(cause) = found {
-            self.ctx.ended(listener, None, self.peer, cause);
-            // As if nobody listened.
-            let _ = stream.set_zero_linger();
-        }
-        found.ok()
+        })
     }
+}
+
+/// Parts with a connection that is not served: one of HTTP in the clear may be told why. A reply
+/// under TLS would cost a handshake.
+fn turn_away(
+    ctx: &Rc<WorkerContext>,
+    listener: &Arc<ListenerPlan>,
+    (client, peer): (TcpStream, SocketAddr),
+    cause: Cause,
+) {
+    if listener.protocol() == Protocol::Http {
+        return l7::turn_away(ctx, listener, (client, peer), cause);
+    }
+    ctx.ended(listener, None, peer, cause);
+    // As if nobody listened.
+    let _ = client.set_zero_linger();
 }
 
 impl Drop for Open {

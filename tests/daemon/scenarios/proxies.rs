@@ -107,6 +107,37 @@ fn s_62_access_goes_by_the_client_that_trusted_proxies_name() {
 }
 
 #[test]
+fn s_62_a_client_that_may_not_come_is_told_so_until_it_is_a_flood() {
+    let backend = Named::new("a");
+    let mut rig = rig(backend.address, |listener| {
+        listener.access.deny = vec!["127.0.0.0/8".parse().expect("a network")];
+    });
+    let (head, _) = get(&rig, "");
+    assert_eq!((status(&head), field(&head, "x-poise-cause")), ("403", Some("denied")));
+    let told = (0..600).filter(|_| {
+        let mut client = rig.connect();
+        send(&mut client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        read_message(&mut client).is_ok()
+    });
+    assert!(told.count() < 600, "not all of a flood");
+    assert_eq!(rig.count_of(Cause::Denied), 601, "all are counted");
+    rig.edit(|config| {
+        front_of(config, |listener| {
+            listener.access.deny.clear();
+            listener.limits.connections_max = Some(Count(1));
+        });
+    });
+    let mut first = rig.connect();
+    send(&mut first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(status(&read_message(&mut first).expect("an answer").0), "200");
+    crate::backends::until("the next is told", || {
+        let mut client = rig.connect();
+        send(&mut client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        read_message(&mut client).is_ok_and(|(head, _)| status(&head) == "503")
+    });
+}
+
+#[test]
 fn a_source_that_asks_too_often_is_answered_429_with_the_time_to_wait() {
     let backend = Named::new("a");
     let mut rig = rig(backend.address, |listener| {
