@@ -93,6 +93,12 @@ pub enum Invalid {
     Checksum,
 }
 
+impl Invalid {
+    /// Every fault.
+    pub const ALL: [Self; 7] =
+        [Self::TooLong, Self::Line, Self::Address, Self::Port, Self::Kind, Self::Length, Self::Checksum];
+}
+
 /// What a connection carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(head) = RequestHead::parse(&stream[..len], &mut store) else { return };
     assert!(head.cookies(b"SERVERID").count() <= len);
     let rest = &stream[len..];
-    let mut body = Body::new(head.framing);
+    let Ok(mut body) = Body::within(head.framing, Some(1 << 20)) else { return };
     if let Ok(taken) = body.push(rest) {
         assert!(taken <= rest.len() && (taken == rest.len() || body.is_complete()));
     }

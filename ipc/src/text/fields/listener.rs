@@ -104,7 +104,7 @@ impl Object for Listener {
             listener.forwarded_for,
             Kind::word::<ForwardedFor>(),
             ForwardedFor::Append,
-            "`http`, `https`: `append` adds the client's address to `X-Forwarded-For`, `replace` sends only it, `off` neither."
+            "`http`, `https`: `append` adds the peer's address to `X-Forwarded-For`, `replace` sends the client's alone, both with `X-Forwarded-Proto`, `-Host` and `-Port`; `off` leaves all four as they came."
         )),
         Entry::Field(field!(
             "forwarded",
@@ -125,7 +125,7 @@ impl Object for Listener {
             listener.trusted,
             Kind::Networks,
             Vec::new(),
-            "`http`, `https`: proxies in front whose word on the client's address is believed."
+            "`http`, `https`: proxies in front whose word on the client's address is believed, from the right; what others say of it is then not passed on."
         )),
         Entry::Field(field!(
             "client_address",
