@@ -1,6 +1,6 @@
 //! Findings: advice on a valid configuration, each with its code, subject and remedy.
 //!
-//! The rules stand in `cookies`, `groups`, `listeners`, `loops` and `ports`. A configuration of defaults with a backend of weight
+//! The rules stand in `cookies`, `groups`, `listeners`, `loops`, `ports` and `routes`. A configuration of defaults with a backend of weight
 //! has no finding. What makes a configuration invalid is a fault (`validate`).
 
 mod balance;
@@ -10,6 +10,7 @@ mod groups;
 mod listeners;
 mod loops;
 mod ports;
+mod routes;
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
@@ -40,6 +41,7 @@ pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
     for (name, listener) in &config.listeners {
         listeners::judge(&mut findings, config, name, listener);
         ports::judge(&mut findings, config, name, listener);
+        routes::judge(&mut findings, &format!("listeners.{name}"), listener);
         cookies::judge(&mut findings, config, (name, &format!("listeners.{name}")), listener);
     }
     loops::judge(&mut findings, config, site);

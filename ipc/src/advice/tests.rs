@@ -243,3 +243,91 @@ fn probes_that_come_without_the_header_that_clients_come_with_are_a_finding() {
     assert_eq!(codes(&[told, asks, ("groups.app.health_check.port", "8080")]), [], "another service may be there");
     assert_found(&[(path, "v1")], "setting-without-effect", path);
 }
+
+const ROUTED: &str = r#"
+listeners.web.bind = "127.0.0.1:80"
+listeners.web.protocol = "http"
+listeners.web.group = "app"
+groups.app.backends.a = { address = "10.0.0.1:80" }
+groups.new.backends.a = { address = "10.0.0.2:80" }
+listeners.web.routes.new.group = "new"
+"#;
+
+/// What is found on the listener of `ROUTED` with these routes.
+fn routed(routes: &str) -> Vec<(String, String)> {
+    let config = parse(&format!("{ROUTED}{routes}")).expect("a valid text");
+    findings(&config).into_iter().map(|finding| (finding.code, finding.subject)).collect()
+}
+
+#[test]
+fn a_route_that_another_takes_all_from_is_shadowed() {
+    let narrow = r#"listeners.web.routes.shop = { group = "app", hosts = ["a.b", "x.a.b"], path_prefix = "/s" }"#;
+    assert_eq!(routed(narrow), []);
+    let shadowed = ("route-shadowed".to_owned(), "listeners.web.routes.shop".to_owned());
+    for wide in [
+        "priority = 1",
+        r#"priority = 1, hosts = ["*.b"]"#,
+        r#"priority = 1, hosts = ["*.a.b", "a.b"], path_prefix = "/""#,
+        r#"hosts = ["a.b", "x.a.b"], path_prefix = "/s""#,
+    ] {
+        let wide = format!("{narrow}\nlisteners.web.routes.all = {{ group = \"app\", {wide} }}");
+        assert!(routed(&wide).contains(&shadowed), "{wide}");
+    }
+    for part in [
+        r#"priority = 1, hosts = ["*.a.b"]"#,
+        r#"priority = 1, path_prefix = "/sh", hosts = ["*.b"]"#,
+        r#"priority = 1, methods = ["GET"]"#,
+        r#"priority = 1, headers = ["X-A"]"#,
+        r#"priority = 1, path_regex = "/s""#,
+    ] {
+        assert_eq!(
+            routed(&format!("{narrow}\nlisteners.web.routes.all = {{ group = \"app\", {part} }}")),
+            [],
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn routes_that_only_their_names_keep_apart_overlap() {
+    let both = |a: &str, b: &str| {
+        routed(&format!(
+            "listeners.web.routes.a = {{ group = \"app\", {a} }}\nlisteners.web.routes.b = {{ group = \"new\", {b} }}"
+        ))
+    };
+    let overlap = [("routes-overlap".to_owned(), "listeners.web.routes.b".to_owned())];
+    assert_eq!(both(r#"headers = ["X-A"]"#, r#"headers = ["X-B"]"#), overlap);
+    assert_eq!(both(r#"methods = ["GET", "PUT"]"#, r#"methods = ["PUT", "POST"]"#), overlap);
+    assert_eq!(both(r#"headers = ["X-A: 1"]"#, r#"headers = ["x-a: 2"]"#), []);
+    assert_eq!(both(r#"headers = ["X-A"], path = "/a""#, r#"headers = ["X-B"], path = "/b""#), []);
+    assert_eq!(both(r#"headers = ["X-A"], priority = 1"#, r#"headers = ["X-B"]"#), []);
+}
+
+#[test]
+fn splits_without_weight_and_redirects_to_themselves_are_severe() {
+    let severe = |key: &str, code: &str| [(code.to_owned(), format!("listeners.web.routes.r.{key}"))];
+    let split = r#"listeners.web.routes.r = { path = "/r", split = ["app 0", "new 0"] }"#;
+    assert_eq!(routed(split), severe("split", "split-without-weight"));
+    let redirect =
+        |rest: &str| routed(&format!("listeners.web.routes.r = {{ path_prefix = \"/r\", redirect = {{ {rest} }} }}"));
+    let found = severe("redirect", "redirect-loop");
+    assert_eq!(redirect(r#"to = "http""#), found);
+    assert_eq!(redirect(r#"to = "same""#), found);
+    assert_eq!(redirect(r#"to = "https""#), []);
+    assert_eq!(redirect(r#"to = "http", port = 8080"#), []);
+    assert_eq!(redirect(r#"to = "same", host = "x.y""#), []);
+    assert_eq!(redirect(r#"to = "same", path = "/other""#), []);
+}
+
+#[test]
+fn a_thousand_routes_are_all_judged() {
+    let of_one_host = |at: usize| format!("path_prefix = \"/{at:03}\", priority = 1");
+    let of_their_own = |at: usize| format!("hosts = [\"h{at:03}.b\"]");
+    for each in [of_one_host as fn(usize) -> String, of_their_own] {
+        let line = |at: usize| format!("listeners.web.routes.r{at:03} = {{ group = \"app\", {} }}\n", each(at));
+        let routes: String = (0..998).map(line).collect();
+        assert_eq!(routed(&routes), []);
+        let last = format!("listeners.web.routes.z = {{ group = \"new\", {} }}\n", each(997));
+        assert_eq!(routed(&(routes + &last)), [("route-shadowed".to_owned(), "listeners.web.routes.z".to_owned())]);
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! How each text is written and read is `text::routes`; matching is the daemon's.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Persistence, PersistenceKind, RedirectTo};
@@ -73,6 +75,24 @@ impl Route {
     /// The groups that its requests may go to.
     pub fn groups(&self) -> impl Iterator<Item = &Name> {
         self.group.iter().chain(self.split.iter().map(|share| &share.group))
+    }
+
+    /// Its place among the routes of a listener for one of its hosts, or for every host: the smaller
+    /// comes first, and names decide between equals.
+    pub fn rank(&self, host: Option<&HostPattern>) -> impl Ord + use<> {
+        let host = match host {
+            Some(host) if !host.below => (0, 0),
+            Some(host) => (1, usize::MAX - host.name.split('.').count()),
+            None => (2, 0),
+        };
+        let path = match (&self.path, &self.path_regex, &self.path_prefix) {
+            (Some(_), ..) => (0, 0),
+            (None, Some(_), _) => (1, 0),
+            (None, None, Some(prefix)) => (2, usize::MAX - prefix.len()),
+            (None, None, None) => (3, 0),
+        };
+        let conditions = usize::from(!self.methods.is_empty()) + self.headers.len();
+        (Reverse(self.priority), host, path, Reverse(conditions))
     }
 }
 

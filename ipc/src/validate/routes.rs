@@ -75,7 +75,7 @@ fn all_expressions(path: &str, listener: &Listener) -> Option<Fault> {
 
 /// An expression as it is matched against whole paths.
 fn anchored(pattern: &str) -> String {
-    format!("^(?:{pattern})$")
+    format!("^(?s:{pattern})$")
 }
 
 fn paths(path: &str, route: &Route) -> Option<Fault> {

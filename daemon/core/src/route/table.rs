@@ -5,7 +5,6 @@
 //! earliest counts. The plain reading, rule by rule, is what `judge` does for `poise route-test`, and
 //! a property holds both together.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -70,25 +69,12 @@ pub struct Judged<'r> {
 
 /// The place of a rule among others: the smaller comes first.
 fn precedence<'r>(plan: &'r RoutePlan, host: Option<&HostPattern>) -> impl Ord + use<'r> {
-    let route = &plan.settings;
-    let host = match host {
-        Some(host) if !host.below => (0, 0),
-        Some(host) => (1, usize::MAX - host.name.split('.').count()),
-        None => (2, 0),
-    };
-    let path = match (&route.path, &route.path_regex, &route.path_prefix) {
-        (Some(_), ..) => (0, 0),
-        (None, Some(_), _) => (1, 0),
-        (None, None, Some(prefix)) => (2, usize::MAX - prefix.len()),
-        (None, None, None) => (3, 0),
-    };
-    let conditions = usize::from(!route.methods.is_empty()) + route.headers.len();
-    (Reverse(route.priority), host, path, Reverse(conditions), &plan.name)
+    (plan.settings.rank(host), &plan.name)
 }
 
-/// An expression as it is matched against whole paths.
+/// An expression as it is matched against whole paths; its dot takes an encoded line end too.
 pub(crate) fn anchored(pattern: &str) -> String {
-    format!("^(?:{pattern})$")
+    format!("^(?s:{pattern})$")
 }
 
 impl Routes {

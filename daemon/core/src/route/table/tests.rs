@@ -108,6 +108,8 @@ fn paths_go_exact_regex_longer_prefix_and_priority_beats_all() {
         ("/shop/%63art?x", "exact"),
         ("/shop/carts", "regex"),
         ("/x/shop/carts", "short"),
+        // The dot of an expression takes an encoded line end too: none passes a rule by.
+        ("/shop/c%0Aart", "regex"),
         ("/shop/c", "regex"),
         ("/first", "first"),
     ] {
@@ -176,6 +178,25 @@ proptest! {
             let last = judged.last().expect("the listener's own takes all");
             prop_assert_eq!(last.fails, None);
             prop_assert_eq!(taken(&routes, request), last.route.word());
+        }
+    }
+
+    #[test]
+    fn a_route_that_is_found_to_be_shadowed_takes_nothing(
+        routes in btree_map("[a-z]{1,3}", a_route(), 0..8),
+        requests in vec(a_request(), 1..24),
+    ) {
+        let name = |name: &str| Name::new(name).expect("a test's name");
+        let text = "groups.g = {}\nlisteners.l = { bind = \"127.0.0.1:80\", protocol = \"http\", group = \"g\" }";
+        let mut config = poise_ipc::text::parse(text).expect("a valid text");
+        let listener = config.listeners.get_mut(&name("l")).expect("it is written above");
+        listener.routes = routes.iter().map(|(key, route)| (name(key), route.clone())).collect();
+        let found = poise_ipc::advice::findings(&config);
+        let found: Vec<_> = found.iter().filter(|finding| finding.code == "route-shadowed").collect();
+        let routes = table(routes.iter().map(|(name, route)| (name.as_str(), route.clone())));
+        for request in &requests {
+            let subject = format!("listeners.l.routes.{}", taken(&routes, request));
+            prop_assert!(found.iter().all(|finding| finding.subject != subject), "{subject}: {request:?}");
         }
     }
 }
