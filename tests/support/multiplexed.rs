@@ -63,6 +63,8 @@ impl Client {
     /// Connects with settings of its own.
     pub async fn with(address: SocketAddr, builder: &h2::client::Builder) -> Self {
         let socket = tokio::net::TcpStream::connect(address).await.expect("it listens");
+        // Like every client of HTTP/2: else news of the window wait for the acknowledgement of others.
+        socket.set_nodelay(true).expect("an open socket");
         let (sender, connection) = builder.handshake(socket).await.expect("it speaks HTTP/2");
         // What becomes of the connection, its streams tell.
         tokio::task::spawn_local(async move { drop(connection.await) });

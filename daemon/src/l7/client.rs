@@ -339,6 +339,8 @@ impl Relay {
     fn begin(&mut self, bytes: &[u8], len: usize) -> Result<Request, Refusal> {
         self.cells().requests.add(1);
         self.ctx.l7.earn();
+        // What is refused before it has a route is nobody's else.
+        (self.route, self.group) = (usize::MAX, 0);
         let mut store = FieldStore::default();
         let parsed = RequestHead::parse(&bytes[..len], &mut store);
         let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;

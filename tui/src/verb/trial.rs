@@ -17,6 +17,7 @@ use crate::exit::Exit;
 
 /// Play a client against the balancer and say what came of it.
 #[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  poise test persistence http://127.0.0.1:8080/ -n 30")]
 pub(crate) struct Args {
     #[command(subcommand)]
     trial: Trial,

@@ -188,16 +188,17 @@ pub(super) fn write_body(
             }
             continue;
         };
-        send(stream, &mut last, data)?;
+        let data = Bytes::copy_from_slice(data);
         // What follows the data may be the end, which then travels with it.
         content.next(bytes, 0).map_err(io::Error::other)?;
+        if content.is_complete() {
+            last = Some(data);
+        } else {
+            // At once: the stream's capacity counts what it was given, and promises news of no more.
+            flush(stream, Some(data))?;
+        }
     }
     if content.is_complete() { end(stream, content, last) } else { flush(stream, last) }
-}
-
-/// Holds a piece back until it is known whether it is the last.
-fn send(stream: &mut SendStream<Bytes>, last: &mut Option<Bytes>, data: &[u8]) -> io::Result<()> {
-    flush(stream, last.replace(Bytes::copy_from_slice(data)))
 }
 
 fn flush(stream: &mut SendStream<Bytes>, data: Option<Bytes>) -> io::Result<()> {
