@@ -13,7 +13,7 @@ use poise_core::http::scan::Scanner;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((asked, stream)) = bytes.split_first() else { return };
-    let asked = Asked { head: asked & 1 > 0, switch: asked & 2 > 0, http10: asked & 4 > 0 };
+    let asked = Asked { head: asked & 1 > 0, switch: asked & 2 > 0, http10: asked & 4 > 0, as_http10: asked & 8 > 0 };
     let Ok(Some(len)) = Scanner::default().scan(stream, &Bounds::default()) else { return };
     let mut store = FieldStore::default();
     let Ok(head) = ResponseHead::parse(&stream[..len], &mut store, asked) else { return };
