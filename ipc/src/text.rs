@@ -19,7 +19,7 @@ mod path;
 mod print;
 mod read;
 mod reference;
-mod routes;
+pub(crate) mod routes;
 mod settings;
 mod texts;
 mod value;

@@ -12,6 +12,7 @@ use crate::limits::{BACKENDS_MAX, CERTIFICATES_MAX, CONFIG_LEN_MAX, GROUPS_MAX, 
 use crate::model::{
     Address, Bind, CheckProtocol, ClientAddress, Group, Listener, PersistenceKind, Protocol, ProxyMode,
 };
+use crate::text::routes::is_own_field;
 use crate::text::{Entry, Object, nearest, print};
 use crate::{Config, Name};
 
@@ -79,6 +80,10 @@ pub(crate) fn whole(config: &Config, broken: &HashSet<String>) -> Vec<Fault> {
         }
         if sound("protocol") && sound("tls") && sound("tls.certificates") {
             faults.extend(certificates(config, &path, listener));
+        }
+        if is_own_field(&listener.access_log.id_header) {
+            let fault = Fault::new(format!("{path}.access_log.id_header"), "poised writes this field itself");
+            faults.push(fault.hint("use another, as in X-Request-Id"));
         }
         if sound("protocol") {
             routes::judge(&mut faults, config, (&path, listener), broken);

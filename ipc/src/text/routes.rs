@@ -36,6 +36,11 @@ const OWN_FIELDS: [&str; 16] = [
     "x-real-ip",
 ];
 
+/// Whether poised writes a field of this name itself, so that nobody else may.
+pub(crate) fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 impl Item for HostPattern {
     const FORM: &'static str = "hosts as in [\"shop.example.com\", \"*.example.com\"], up to 100";
 
@@ -143,7 +148,7 @@ impl Item for HeaderEdit {
     fn check(&self) -> Result<(), Fault> {
         let name = self.name();
         texts::check(name, Alphabet::FieldName)?;
-        if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        if is_own_field(name) {
             return Err(Fault::new("", format!("{name} is written by poised itself")).hint("leave it out"));
         }
         match self {

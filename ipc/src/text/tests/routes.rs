@@ -160,6 +160,15 @@ fn expressions_compile_and_fields_fit_before_anything_is_committed() {
 }
 
 #[test]
+fn the_id_of_a_request_takes_no_field_that_poised_writes() {
+    assert_eq!(
+        changed("listeners.web.access_log.id_header", "content-length"),
+        ["listeners.web.access_log.id_header: poised writes this field itself"]
+    );
+    assert_eq!(changed("listeners.web.access_log.id_header", "X-Trace"), [""; 0]);
+}
+
+#[test]
 fn https_needs_certificates_that_are_there() {
     assert_eq!(
         changed("listeners.web.tls.certificates", "[]"),
