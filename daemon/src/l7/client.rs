@@ -1,7 +1,10 @@
 //! A client connection: its requests one after the other, each to its end, and the goodbye.
 //!
-//! It reads heads and has `exchange` carry each request; it answers where no backend does. Bytes
-//! of later requests that came early wait in `carry`. Called by `l7::serve`.
+//! It reads heads, has `begin` make requests of them and `attempt` carry each; `answer` speaks where
+//! no backend does. Bytes of later requests that came early wait in `carry`. Called by `l7::serve`.
+
+mod answer;
+mod begin;
 
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -9,46 +12,27 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use poise_core::http::bounds::Excess;
-use poise_core::http::fields::FieldStore;
-use poise_core::http::framing::Body;
-use poise_core::http::locate::locate;
-use poise_core::http::onward::{Forwarded, IdField, PeerText};
+use poise_core::http::onward::PeerText;
 use poise_core::http::refusal::Refusal;
-use poise_core::http::request::RequestHead;
-use poise_core::http::response::Asked;
 use poise_core::http::scan::Scanner;
-use poise_core::journal::Version;
 use poise_core::live::ListenerCells;
-use poise_core::persistence::{CookieRule, Mark};
 use poise_core::plan::{BackendId, GroupPlan, ListenerPlan};
-use poise_core::route::{Place, RoutePlan};
+use poise_core::route::RoutePlan;
 use poise_ipc::cause::Cause;
 use poise_ipc::errors::Side;
-use tracing::debug;
 
 use super::attempt::Transfer;
 use super::download::Appetite;
-use super::exchange::Course;
 use super::h2;
 use super::held::Held;
-use super::journal::{Journal, Told, id_of};
-use super::pick::{self, Pick, Unpicked};
-use super::reply::{Telling, redirect, reply};
+use super::pick::{Pick, Unpicked};
 use super::stream::Stream;
-use super::upload::{READ_AHEAD_MAX, Upload};
+use super::upload::READ_AHEAD_MAX;
 use crate::records::evidence::Evidence;
-use crate::tls;
 use crate::wall;
-use crate::worker::{Alarm, Phase, Share, Watch, Way, WorkerContext};
-
-/// How long a client that was told goodbye may go on sending, in milliseconds. Closing at once
-/// would reset the connection and could take the reply with it.
-const LINGER_MS: u32 = 2_000;
-/// How much of that is read before the connection is closed after all, in bytes.
-const LINGER_BYTES_MAX: usize = 1 << 20;
+use crate::worker::{Alarm, Share, Watch, Way, WorkerContext};
 
 /// What is said of a head that does not come to its end.
 const TOO_SLOW: &str = "the head did not come to its end in time";
@@ -305,6 +289,8 @@ impl Relay {
     fn read_head(&mut self, bytes: &[u8]) -> Option<Next> {
         let begins = self.scanner.is_new();
         if begins {
+            // What is refused before it has a route is nobody's else.
+            (self.route, self.group) = (usize::MAX, 0);
             self.refresh();
         }
         let bounds = self.listener.bounds;
@@ -335,148 +321,6 @@ impl Relay {
         }
     }
 
-    /// Begins a request whose head is the first `len` of `bytes`.
-    fn begin(&mut self, bytes: &[u8], len: usize) -> Result<Request, Refusal> {
-        self.cells().requests.add(1);
-        self.ctx.l7.earn();
-        // What is refused before it has a route is nobody's else.
-        (self.route, self.group) = (usize::MAX, 0);
-        let mut store = FieldStore::default();
-        let parsed = RequestHead::parse(&bytes[..len], &mut store);
-        let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
-        self.route = self.listener.routes.find(&head);
-        let bytes_max = self.listener.settings.limits.body_bytes_max.map(|max| max.0);
-        let mut body =
-            Body::within(head.framing, bytes_max).inspect_err(|refusal| self.witness(refusal, bytes, len))?;
-        let pushed = body.push(&bytes[len..]);
-        let used = len + pushed.inspect_err(|&refusal| self.witness(&refusal, bytes, len + body.broken_at()))?;
-        let begun = Instant::now();
-        let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));
-        let (vouched, client) = self.find_sender(&head);
-        let mut first = self.ctx.l7.buffer();
-        let forwarded = Forwarded {
-            rule: &self.listener.forwarding,
-            peer: &self.peer_text,
-            client: client.as_ref(),
-            vouched,
-            id: journal.as_deref().map(Journal::id_field),
-            restores: self.route().persistence.cookie().and_then(CookieRule::restores),
-            edits: &self.route().settings.request_headers,
-        };
-        head.write(forwarded, &mut first);
-        first.extend_from_slice(&bytes[len..used]);
-        self.carry.put(&bytes[used..]);
-        self.cells().bytes_in.add(used as u64);
-        if let Some(live) = &self.route().live {
-            let cells = live.worker(self.ctx.index);
-            cells.requests.add(1);
-            cells.bytes_in.add(used as u64);
-        }
-        if let Some(journal) = &mut journal {
-            journal.moved(used as u64, 0);
-            journal.came(self.sender.ip(), self.client.tls_version());
-            if let Some(route) = &self.route().name {
-                journal.routed(route);
-            }
-        }
-        let (pick, mark) = self.pick(&head, journal.as_deref_mut());
-        let course = Course {
-            asked: Asked {
-                head: head.is_head(),
-                switch: head.switches,
-                http10: !head.is_http11,
-                as_http10: !head.goes_as_http11(),
-            },
-            keep_alive: head.keep_alive,
-            expects_continue: head.expects_continue,
-            is_idempotent: head.is_idempotent(),
-            mark,
-            response_timeout_ms: self.route().settings.response_timeout_ms,
-            begun,
-            journal,
-            closes: false,
-            reuses: false,
-            is_tunnel: false,
-        };
-        Ok(Request { transfer: Box::new(Transfer { upload: Upload::new(first, body), course }), pick })
-    }
-
-    /// Finds out who a request is from; returns whether its peer is believed, and the text of the
-    /// client where that is somebody else.
-    fn find_sender(&mut self, head: &RequestHead<'_, '_>) -> (bool, Option<PeerText>) {
-        if !self.listener.forwarding.trusts_anybody() {
-            self.sender = self.peer;
-            return (false, None);
-        }
-        let sender = self.listener.forwarding.client(self.peer.ip(), head);
-        let is_peer = sender.client == self.peer.ip().to_canonical();
-        // Which port it came from, nobody says.
-        self.sender = if is_peer { self.peer } else { SocketAddr::new(sender.client, 0) };
-        (sender.vouched, (!is_peer).then(|| PeerText::new(sender.client)))
-    }
-
-    /// Whether a request may be served, by who sent it and which way it has come.
-    fn judge(&self, head: &RequestHead<'_, '_>) -> Result<(), Cause> {
-        let listener = &self.listener;
-        if listener.forwarding.goes_round(head) {
-            return Err(Cause::Loop);
-        }
-        if listener.forwarding.trusts(self.peer.ip()) && !listener.access.admits(self.sender.ip()) {
-            return Err(Cause::Denied);
-        }
-        match listener.settings.limits.source_requests_max {
-            Some(max) => listener.limiter.request(self.sender.ip(), max.0, self.ctx.clock.now_ms()),
-            None => Ok(()),
-        }
-    }
-
-    /// What the access log tells of a request.
-    fn told<'b>(&self, head: &RequestHead<'_, 'b>) -> Told<'b> {
-        let settings = &self.listener.settings;
-        let id = head.value(&settings.access_log.id_header);
-        let id = id.filter(|_| self.listener.forwarding.trusts(self.peer.ip()));
-        Told {
-            method: head.method,
-            target: head.path(),
-            host: head.authority().unwrap_or_default(),
-            agent: head.value("User-Agent").unwrap_or_default(),
-            referer: head.value("Referer").unwrap_or_default(),
-            version: match (self.client.is_http2(), head.is_http11) {
-                (true, _) => Version::Http2,
-                (false, true) => Version::Http11,
-                (false, false) => Version::Http10,
-            },
-            id: id.unwrap_or_default(),
-        }
-    }
-
-    /// Where a request goes: elsewhere, or to a backend of its route.
-    fn pick(&mut self, head: &RequestHead<'_, '_>, journal: Option<&mut Journal>) -> (Result<Pick, Unpicked>, Mark) {
-        if let Err(cause) = self.judge(head) {
-            return (Err(Unpicked::Nobody(cause)), Mark::default());
-        }
-        if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
-            return (Err(Unpicked::Nobody(Cause::Misdirected)), Mark::default());
-        }
-        let route = self.listener.routes.at(self.route);
-        if route.settings.redirect.is_on() {
-            let place = Place::of(&route.settings.redirect, self.client.is_tls(), head);
-            let unpicked = place.map_or(Unpicked::Nobody(Cause::BadRequest), Unpicked::Elsewhere);
-            return (Err(unpicked), Mark::default());
-        }
-        let visit = pick::visit(&self.ctx, (&self.listener, route), head);
-        let mark = visit.map(|visit| visit.mark).unwrap_or_default();
-        let Some(group) = pick::group(route, visit.as_ref()) else {
-            return (Err(Unpicked::Nobody(Cause::NoBackend)), mark);
-        };
-        let pick = pick::first(&route.groups[group], self.sender.ip(), visit.as_ref());
-        if let Some(journal) = journal {
-            journal.begins(&route.groups[group].name, visit.as_ref(), pick.as_ref().ok());
-        }
-        self.group = group;
-        (pick, mark)
-    }
-
     /// Follows the plan. A request that comes after its listener is gone is still served as it was,
     /// and is the last one.
     fn refresh(&mut self) {
@@ -489,102 +333,5 @@ impl Relay {
             Some(listener) if listener.protocol() == self.listener.protocol() => self.listener = Arc::clone(listener),
             _ => self.leaves = true,
         }
-    }
-
-    /// Says why a request is not served, and ends the connection.
-    pub(super) async fn refuse(&mut self, cause: Cause, refused: Option<Refused>) {
-        self.ended(None, cause);
-        let mut telling = Telling::of(cause, false, false);
-        if let Some(Refused { refusal, excess }) = refused {
-            match &excess {
-                Some(excess) => debug!(listener = %self.listener.name, client = %self.peer, %excess, "request refused"),
-                None => {
-                    debug!(listener = %self.listener.name, client = %self.peer, reason = %refusal, "request refused");
-                }
-            }
-            (telling.refusal, telling.excess) = (Some(refusal), excess);
-        }
-        let journal = Journal::begin(&self.ctx, &self.listener, self.peer, Instant::now(), || None);
-        if self.tell(telling, journal).await {
-            self.linger().await;
-        }
-    }
-
-    /// Sends the client elsewhere; true when the connection may live on.
-    pub(super) async fn redirect(
-        &mut self,
-        place: &Place,
-        (keep_alive, head_only): (bool, bool),
-        journal: Option<Box<Journal>>,
-    ) -> bool {
-        let keep_alive = keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
-        let reply = redirect(place, keep_alive, head_only);
-        if let Some(mut journal) = journal {
-            journal.replied(place.status);
-            journal.moved(0, reply.len() as u64);
-        }
-        let sent = self.write(reply).await;
-        if sent && !keep_alive {
-            self.linger().await;
-        }
-        sent && keep_alive
-    }
-
-    /// Answers for poise itself; true when the connection may live on.
-    pub(super) async fn answer(&mut self, telling: Telling, journal: Option<Box<Journal>>) -> bool {
-        let keep_alive = telling.keep_alive && !self.leaves && self.ctx.phase() == Phase::Serving;
-        let sent = self.tell(Telling { keep_alive, ..telling }, journal).await;
-        if sent && !keep_alive {
-            self.linger().await;
-        }
-        sent && keep_alive
-    }
-
-    /// Writes a reply of our own and its line of the log; true when the client got it.
-    async fn tell(&mut self, telling: Telling, mut journal: Option<Box<Journal>>) -> bool {
-        let id = id_of(&self.ctx, journal.as_deref());
-        let name = &self.listener.settings.access_log.id_header;
-        let page = self.ctx.pages.page(&self.listener.settings, telling.cause);
-        let reply = reply(&telling, IdField { name, value: id.as_bytes() }, page.as_deref());
-        if let Some(journal) = &mut journal {
-            journal.failed(telling.cause, reply.is_some());
-            journal.moved(0, reply.as_ref().map_or(0, Vec::len) as u64);
-        }
-        match reply {
-            Some(reply) => self.write(reply).await,
-            None => false,
-        }
-    }
-
-    async fn write(&mut self, bytes: Vec<u8>) -> bool {
-        let mut held = Held::new(bytes);
-        self.watch.rearm(self.listener.settings.idle_timeout_ms);
-        poll_fn(|cx| match held.write(cx, &mut self.client) {
-            Ok(sent) => {
-                self.cells().bytes_out.add(sent as u64);
-                if held.is_empty() { Poll::Ready(true) } else { self.watch.poll_alarm(cx).map(|_| false) }
-            }
-            Err(_) => Poll::Ready(false),
-        })
-        .await
-    }
-
-    /// Reads and drops what the client still sends, so that it can read the reply.
-    pub(super) async fn linger(&mut self) {
-        self.watch.rearm(LINGER_MS);
-        let ctx = Rc::clone(&self.ctx);
-        let (mut left, mut is_finished) = (LINGER_BYTES_MAX, false);
-        poll_fn(|cx| {
-            is_finished = is_finished || self.client.finish(cx);
-            while left > 0 {
-                match ctx.scratch.with(|scratch| self.client.poll_read(cx, scratch)) {
-                    Poll::Pending => return self.watch.poll_alarm(cx).map(|_| ()),
-                    Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
-                    Poll::Ready(_) => break,
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 }

@@ -8,9 +8,10 @@ use poise_ipc::model::{
 };
 use poise_ipc::status::RouteCounters;
 
+use crate::backends::until;
 use crate::browser::{App, Browser, Page};
 use crate::rig::{Rig, front, name};
-use crate::script::field;
+use crate::script::{field, read_message, send};
 
 /// One listener `front` without a group, and a group of one backend for each app, called `a`, `b`, ...
 fn rig(apps: &[App], routes: &[(&str, Route)]) -> Rig {
@@ -59,6 +60,21 @@ fn c_1_a_request_that_no_route_takes_gets_404_with_its_cause() {
     assert_eq!((page.status, field(&page.head, "x-poise-cause")), (404, Some("no-route")));
     assert_eq!(rig.count_of(Cause::NoRoute), 1);
     assert_eq!((counted(&rig, "shop").requests_total, counted(&rig, "all").requests_total), (2, 1));
+}
+
+#[test]
+fn what_is_refused_before_it_has_a_route_is_not_counted_on_the_route_before() {
+    let apps = [App::new("one")];
+    let rig = rig(&apps, &[("shop", to("a"))]);
+    let mut client = rig.connect();
+    send(&mut client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(read_message(&mut client).expect("a response").1, "one");
+    until("the response is counted", || counted(&rig, "shop").bytes_out_total > 0);
+    let before = counted(&rig, "shop");
+    send(&mut client, "GET / HTTP/1.1\r\nHost h\r\n\r\n");
+    assert!(read_message(&mut client).expect("a reply").0.starts_with("HTTP/1.1 400 "));
+    until("the reply is counted", || rig.counters().bytes_out_total > before.bytes_out_total);
+    assert_eq!((rig.count_of(Cause::BadRequest), counted(&rig, "shop")), (1, before));
 }
 
 #[test]
