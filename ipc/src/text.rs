@@ -6,6 +6,7 @@
 //! here and nowhere else.
 
 pub(crate) mod address;
+mod as_text;
 mod codes;
 mod duration;
 mod fault;
@@ -32,6 +33,7 @@ pub use read::parse;
 pub use reference::reference;
 pub use settings::{Setting, settings};
 
+pub(crate) use as_text::as_text;
 pub(crate) use field::{Entry, Field, Object, Section};
 
 pub(crate) use path::Path;

@@ -4,12 +4,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
-use crate::text::{address, networks};
+use crate::text::{address, as_text, networks};
 
 /// Where a listener accepts. Travels as its text, like an [`Address`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -173,34 +171,7 @@ impl fmt::Display for NetworkRule {
     }
 }
 
-/// The text of these types, as they are written in configurations.
-macro_rules! texts {
-    ($($kind:ty: $read:path),+ $(,)?) => {$(
-        impl FromStr for $kind {
-            type Err = Fault;
-
-            fn from_str(text: &str) -> Result<Self, Fault> {
-                $read(text)
-            }
-        }
-
-        impl TryFrom<String> for $kind {
-            type Error = Fault;
-
-            fn try_from(text: String) -> Result<Self, Fault> {
-                text.parse()
-            }
-        }
-
-        impl From<$kind> for String {
-            fn from(value: $kind) -> Self {
-                value.to_string()
-            }
-        }
-    )+};
-}
-
-texts!(Bind: address::bind, Address: address::address, Network: networks::network, NetworkRule: networks::rule);
+as_text!(Bind: address::bind, Address: address::address, Network: networks::network, NetworkRule: networks::rule);
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@
 //! `blue 90`, replies `no-route /etc/poise/404.html`, names of certificates.
 
 use std::fmt;
-use std::str::FromStr;
 
+use super::as_text;
 use super::fault::quoted;
 use super::items::Item;
 use super::nearest::nearest;
@@ -258,31 +258,11 @@ impl Item for Name {
     }
 }
 
-/// The text of these types, as they are written in configurations.
-macro_rules! texts {
-    ($($kind:ty),+ $(,)?) => {$(
-        impl FromStr for $kind {
-            type Err = Fault;
-
-            fn from_str(text: &str) -> Result<Self, Fault> {
-                <Self as Item>::of(text)
-            }
-        }
-
-        impl TryFrom<String> for $kind {
-            type Error = Fault;
-
-            fn try_from(text: String) -> Result<Self, Fault> {
-                text.parse()
-            }
-        }
-
-        impl From<$kind> for String {
-            fn from(value: $kind) -> Self {
-                value.to_string()
-            }
-        }
-    )+};
-}
-
-texts!(HostPattern, MethodName, HeaderMatch, HeaderEdit, Share, ReplyRule);
+as_text!(
+    HostPattern: Item::of,
+    MethodName: Item::of,
+    HeaderMatch: Item::of,
+    HeaderEdit: Item::of,
+    Share: Item::of,
+    ReplyRule: Item::of,
+);

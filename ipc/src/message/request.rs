@@ -1,0 +1,257 @@
+//! What clients ask: the verbs with the role each needs, and what goes with them.
+//!
+//! Answers are in `reply`. Part of the control protocol, see [`message`](super).
+
+use serde::{Deserialize, Serialize};
+
+use crate::edit::Edit;
+use crate::entries::{EntryQuery, EntryRemoval};
+use crate::errors::ErrorQuery;
+use crate::name::Name;
+use crate::persistence::CookieQuery;
+use crate::routing::RouteQuery;
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the client; the reply carries it.
+    #[serde(default)]
+    pub id: u64,
+    /// What is asked.
+    pub verb: Verb,
+}
+
+/// What can be asked, and the role it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Who am I, and who are you (view).
+    Hello,
+    /// Everything at this moment (view).
+    Status,
+    /// The running configuration (view).
+    Config,
+    /// The running configuration as text (view).
+    ConfigText,
+    /// Applies edits as one commit (operate).
+    Apply(Apply),
+    /// Replaces the configuration by a text, as one commit (operate).
+    Replace(Replace),
+    /// Events of these kinds from now on, after a snapshot; replaces an earlier subscription (view).
+    Subscribe(Subscribe),
+    /// Ends the subscription (view).
+    Unsubscribe,
+    /// Rows of the health log (view).
+    Logs(LogQuery),
+    /// The newest commits (view).
+    History {
+        /// How many at the most, 1 to 1000.
+        #[serde(default = "history_default")]
+        limit: u32,
+    },
+    /// How the operator's file differs from the running configuration (view).
+    Drift,
+    /// Reads the operator's file again (admin).
+    Reload {
+        /// Which side wins when both have changed.
+        #[serde(default)]
+        take: Option<Take>,
+    },
+    /// Gives up rights for the rest of the connection (view).
+    StepDown {
+        /// The role to keep.
+        role: Role,
+    },
+    /// What listeners with source persistence remember, page by page (view).
+    Entries(EntryQuery),
+    /// Forgets clients: they are scheduled anew (operate).
+    EntriesRemove(EntryRemoval),
+    /// Whom a persistence cookie binds (view).
+    Cookie(CookieQuery),
+    /// Reads certificates again and uses them from then on, all of them or none (operate).
+    CertificatesReload {
+        /// This one only.
+        #[serde(default)]
+        name: Option<Name>,
+    },
+    /// The messages that were refused last; they hold what peers sent (operate).
+    Errors(ErrorQuery),
+    /// Where a request would go (view).
+    RouteTest(RouteQuery),
+}
+
+impl Verb {
+    /// The least role that may ask it.
+    pub const fn role(&self) -> Role {
+        match self {
+            Self::Apply(_)
+            | Self::Replace(_)
+            | Self::EntriesRemove(_)
+            | Self::CertificatesReload { .. }
+            | Self::Errors(_) => Role::Operate,
+            Self::Reload { .. } => Role::Admin,
+            Self::Hello
+            | Self::Status
+            | Self::Config
+            | Self::ConfigText
+            | Self::Subscribe(_)
+            | Self::Unsubscribe
+            | Self::Logs(_)
+            | Self::History { .. }
+            | Self::Drift
+            | Self::StepDown { .. }
+            | Self::Entries(_)
+            | Self::Cookie(_)
+            | Self::RouteTest(_) => Role::View,
+        }
+    }
+}
+
+const fn history_default() -> u32 {
+    20
+}
+
+/// Edits to apply as one commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apply {
+    /// The edits, applied in order.
+    pub edits: Vec<Edit>,
+    /// Refuse with `conflict` unless this is the revision now.
+    #[serde(default)]
+    pub if_revision: Option<u64>,
+    /// Validate and compute only.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A whole configuration to take as one commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replace {
+    /// The configuration as TOML text.
+    pub text: String,
+    /// Refuse with `conflict` unless this is the revision now.
+    #[serde(default)]
+    pub if_revision: Option<u64>,
+    /// Validate and compute only.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Which side of a drift wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Take {
+    /// The operator's file.
+    File,
+    /// The running configuration; the file stays as it is and counts as taken.
+    Running,
+}
+
+/// What a connection may do; each role includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Read.
+    View,
+    /// Change the configuration, forget clients.
+    Operate,
+    /// Reload.
+    Admin,
+}
+
+impl Role {
+    /// The word for messages and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A class of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// Commits. A snapshot follows each.
+    Config,
+    /// Transitions of health, fail-open begun and ended, drains that ended, certificates that were
+    /// read or come to their end.
+    Health,
+    /// Every verdict.
+    Checks,
+    /// Counters that moved, at the interval of the subscription.
+    Counters,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscribe {
+    /// The classes of events wanted.
+    pub topics: Vec<Topic>,
+    /// Time between two `Counters` events, 100 to 60000 ms.
+    #[serde(default = "interval_default")]
+    pub interval_ms: u32,
+    /// Which verdicts.
+    #[serde(default)]
+    pub filter: LogFilter,
+}
+
+const fn interval_default() -> u32 {
+    1_000
+}
+
+/// Which rows of the health log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFilter {
+    /// Only this group.
+    #[serde(default)]
+    pub group: Option<Name>,
+    /// Only backends of this name.
+    #[serde(default)]
+    pub backend: Option<Name>,
+    /// Only failures and transitions.
+    #[serde(default)]
+    pub only: LogLevel,
+    /// Only rows whose last verdict is not older, in milliseconds since the epoch.
+    #[serde(default)]
+    pub since_ms: u64,
+}
+
+/// How much of the health log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Every row.
+    #[default]
+    All,
+    /// Failed probes and transitions.
+    Failures,
+    /// Transitions.
+    Transitions,
+}
+
+/// A query of the health log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogQuery {
+    /// Which rows.
+    #[serde(default)]
+    pub filter: LogFilter,
+    /// Only rows with a smaller number, for paging backwards.
+    #[serde(default)]
+    pub before_seq: Option<u64>,
+    /// How many, 1 to 1000; the newest that match are returned, oldest first.
+    #[serde(default = "log_limit_default")]
+    pub limit: u32,
+}
+
+const fn log_limit_default() -> u32 {
+    100
+}

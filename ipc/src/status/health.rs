@@ -1,0 +1,103 @@
+//! Health of backends with the evidence, and the rows of the health log.
+//!
+//! What a single probe found is a [`Verdict`], in `verdict`. Part of [`Status`](super::Status) and
+//! of the events of a subscription.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Verdict;
+use crate::model::{Address, CheckProtocol};
+use crate::name::Name;
+
+/// Whether a backend can serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It passed its checks.
+    Up,
+    /// It failed its checks.
+    Down,
+    /// No verdict yet: eligible, and the first verdict decides at once.
+    #[default]
+    Unknown,
+}
+
+impl Health {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Health of one backend with the evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthStatus {
+    /// Up, down or unknown.
+    pub health: Health,
+    /// When it last changed, in milliseconds since the epoch; 0 before the first verdict.
+    pub since_ms: u64,
+    /// Equal verdicts in a row, the last one included.
+    pub streak: u32,
+    /// Changes of health within the last ten minutes.
+    pub transitions_10min: u32,
+    /// The last verdict.
+    pub last: Option<LastVerdict>,
+}
+
+/// The newest verdict on a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastVerdict {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What it said.
+    pub verdict: Verdict,
+    /// How long the probe took, in microseconds.
+    pub latency_us: u64,
+}
+
+/// A row of the health log: equal verdicts in a row on one backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRow {
+    /// Number of the row; a row that grows keeps it.
+    pub seq: u64,
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// What was probed.
+    pub address: Address,
+    /// What the probe spoke.
+    pub protocol: CheckProtocol,
+    /// What it found.
+    pub verdict: Verdict,
+    /// How many probes in a row found it.
+    pub count: u32,
+    /// The first of them, in milliseconds since the epoch.
+    pub first_ms: u64,
+    /// The last of them.
+    pub last_ms: u64,
+    /// Fastest, in microseconds.
+    pub latency_us_min: u64,
+    /// Mean.
+    pub latency_us_mean: u64,
+    /// Slowest.
+    pub latency_us_max: u64,
+    /// Equal verdicts in a row up to and including this row.
+    pub streak: u32,
+    /// Verdicts in a row that change the health: rise or fall.
+    pub threshold: u16,
+    /// The health that this row's last verdict brought about.
+    pub transition: Option<Health>,
+}
