@@ -4,6 +4,7 @@ mod backends;
 mod certificates;
 mod clients;
 mod replacing;
+mod targets;
 
 use std::net::SocketAddr;
 

@@ -23,11 +23,12 @@ pub(super) fn check(value: &[u8]) -> Result<(), Refusal> {
     if host_fits && port.is_none_or(is_port) { Ok(()) } else { Err(Refusal::HostInvalid) }
 }
 
-/// Whether two checked hosts are the same: case and the default port of http make no difference.
-pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+/// Whether two checked hosts are the same: case and the default port make no difference.
+pub(super) fn same(a: &[u8], b: &[u8], default_port: &str) -> bool {
+    let default_port = default_port.as_bytes();
     match (split(a), split(b)) {
         (Some((host_a, port_a)), Some((host_b, port_b))) => {
-            host_a.eq_ignore_ascii_case(host_b) && port_a.unwrap_or(b"80") == port_b.unwrap_or(b"80")
+            host_a.eq_ignore_ascii_case(host_b) && port_a.unwrap_or(default_port) == port_b.unwrap_or(default_port)
         }
         _ => false,
     }

@@ -37,6 +37,8 @@ pub struct RequestHead<'h, 'b> {
 pub(super) struct Target<'b> {
     /// The authority of an absolute target; it takes the place of `Host`.
     pub(super) authority: Option<&'b [u8]>,
+    /// Whether an absolute target is one of `https`; none for any other form.
+    pub(super) is_secure: Option<bool>,
     /// Whether a `/` must be put before `path`.
     pub(super) needs_slash: bool,
     /// Path and query, or `*`.
@@ -99,6 +101,12 @@ impl<'h, 'b> RequestHead<'h, 'b> {
         self.host
     }
 
+    /// Whether the target may be asked for over a connection that is or is not under TLS: an absolute
+    /// one names the scheme that it is for (RFC 9110 §7.4), all others are for either.
+    pub fn fits(&self, is_tls: bool) -> bool {
+        self.target.is_secure.is_none_or(|is_secure| is_secure == is_tls)
+    }
+
     /// Path and query, or `*`.
     pub fn path(&self) -> &'b [u8] {
         self.target.path
@@ -155,21 +163,31 @@ impl<'b> Target<'b> {
             return Err(Refusal::Target);
         }
         match text {
-            [b'/', ..] => Ok(Self { authority: None, needs_slash: false, path: text }),
-            b"*" if method == b"OPTIONS" => Ok(Self { authority: None, needs_slash: false, path: text }),
+            [b'/', ..] => Ok(Self::origin(text)),
+            b"*" if method == b"OPTIONS" => Ok(Self::origin(text)),
             _ => Self::absolute(method, text),
         }
     }
 
+    const fn origin(path: &'b [u8]) -> Self {
+        Self { authority: None, is_secure: None, needs_slash: false, path }
+    }
+
     fn absolute(method: &[u8], text: &'b [u8]) -> Result<Self, Refusal> {
-        let (scheme, rest) = text.split_at_checked("http://".len()).ok_or(Refusal::Target)?;
-        if !scheme.eq_ignore_ascii_case(b"http://") {
-            return Err(Refusal::Target);
-        }
+        let starts = |scheme: &[u8]| {
+            let (start, rest) = text.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        };
+        let (is_secure, rest) = match (starts(b"http://"), starts(b"https://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(Refusal::Target),
+        };
         let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         host::check(authority)?;
-        let target = |needs_slash, path| Self { authority: Some(authority), needs_slash, path };
+        let target =
+            |needs_slash, path| Self { authority: Some(authority), is_secure: Some(is_secure), needs_slash, path };
         Ok(match path {
             [] if method == b"OPTIONS" => target(false, b"*"),
             [b'/', ..] => target(false, path),
@@ -195,7 +213,8 @@ fn checked_host<'b>(
         (Some(named), None) => host::check(named).map(|()| Some(named)),
         (Some(named), Some(authority)) => {
             host::check(named)?;
-            if host::same(named, authority) { Ok(Some(authority)) } else { Err(Refusal::HostMismatch) }
+            let default_port = if target.is_secure == Some(true) { "443" } else { "80" };
+            if host::same(named, authority, default_port) { Ok(Some(authority)) } else { Err(Refusal::HostMismatch) }
         }
     }
 }

@@ -160,12 +160,21 @@ impl Relay {
         }
     }
 
+    /// Whether a request has come by a connection that is not for its target. The scheme of an
+    /// absolute target says what it takes; a trusted peer may have ended TLS before us. HTTP/2 names a
+    /// scheme with every request, and gateways that of another hop.
+    fn is_misdirected(&self, head: &RequestHead<'_, '_>) -> bool {
+        let fits = self.client.is_http2() || head.fits(self.client.is_tls());
+        let fits = fits || self.listener.forwarding.trusts(self.peer.ip());
+        !fits || tls::misdirects(&self.ctx, &self.listener, head.authority())
+    }
+
     /// Where a request goes: elsewhere, or to a backend of its route.
     fn pick(&mut self, head: &RequestHead<'_, '_>, journal: Option<&mut Journal>) -> (Result<Pick, Unpicked>, Mark) {
         if let Err(cause) = self.judge(head) {
             return (Err(Unpicked::Nobody(cause)), Mark::default());
         }
-        if tls::misdirects(&self.ctx, &self.listener, head.authority()) {
+        if self.is_misdirected(head) {
             return (Err(Unpicked::Nobody(Cause::Misdirected)), Mark::default());
         }
         let route = self.listener.routes.at(self.route);

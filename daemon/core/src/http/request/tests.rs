@@ -81,11 +81,17 @@ fn a_bad_start_line_is_refused() {
         ("GET /?\"a HTTP/1.1", Refusal::Target),
         ("GET /<a> HTTP/1.1", Refusal::Target),
         ("GET /é HTTP/1.1", Refusal::Target),
-        ("GET https://a/ HTTP/1.1", Refusal::Target),
+        ("GET ftp://a/ HTTP/1.1", Refusal::Target),
+        ("GET https:/a/ HTTP/1.1", Refusal::Target),
+        ("GET https:// HTTP/1.1", Refusal::HostInvalid),
+        ("GET https://u@a/ HTTP/1.1", Refusal::HostInvalid),
+        ("GET https://b/ HTTP/1.1", Refusal::HostMismatch),
+        ("GET https://a:80/ HTTP/1.1", Refusal::HostMismatch),
         ("GET http:// HTTP/1.1", Refusal::HostInvalid),
         ("GET http://u@a/ HTTP/1.1", Refusal::HostInvalid),
         ("GET http://b/ HTTP/1.1", Refusal::HostMismatch),
         ("GET http://a:81/ HTTP/1.1", Refusal::HostMismatch),
+        ("GET http://a:443/ HTTP/1.1", Refusal::HostMismatch),
         ("CONNECT a:80 HTTP/1.1", Refusal::Connect),
     ];
     for (line, refusal) in table {
@@ -93,6 +99,23 @@ fn a_bad_start_line_is_refused() {
     }
     let method = format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "M".repeat(33));
     assert_eq!(refused(&method), Some(Refusal::StartLine));
+}
+
+#[test]
+fn an_absolute_target_is_for_connections_of_its_scheme() {
+    for (target, plain, secured, authority, path) in [
+        ("/x", true, true, "a", "/x"),
+        ("http://A/x", true, false, "A", "/x"),
+        ("HTTP://a:80/x?y", true, false, "a:80", "/x?y"),
+        ("https://a/x", false, true, "a", "/x"),
+        ("HTTPS://a:443", false, true, "a:443", ""),
+    ] {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut store = FieldStore::default();
+        let head = RequestHead::parse(text.as_bytes(), &mut store).expect("a good head");
+        assert_eq!((head.fits(false), head.fits(true)), (plain, secured), "{target}");
+        assert_eq!((head.authority(), head.path()), (Some(authority.as_bytes()), path.as_bytes()), "{target}");
+    }
 }
 
 #[test]
