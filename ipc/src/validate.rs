@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
+pub use self::expressions::anchored;
 use crate::fault::Fault;
 use crate::limits::{BACKENDS_MAX, CERTIFICATES_MAX, CONFIG_LEN_MAX, GROUPS_MAX, LISTENERS_MAX, ROUTES_MAX};
 use crate::model::{
@@ -16,6 +17,7 @@ use crate::text::routes::is_own_field;
 use crate::text::{Entry, Object, nearest, print};
 use crate::{Config, Name};
 
+mod expressions;
 mod routes;
 
 #[cfg(test)]

@@ -4,12 +4,10 @@
 
 use std::collections::HashSet;
 
-use regex::bytes::{RegexBuilder, RegexSetBuilder};
-
-use super::unknown_group;
+use super::{expressions, unknown_group};
 use crate::Config;
 use crate::fault::Fault;
-use crate::limits::{HEADER_EDITS_LEN_MAX, REGEX_BYTES_MAX, REGEX_SET_BYTES_MAX};
+use crate::limits::HEADER_EDITS_LEN_MAX;
 use crate::model::{HeaderEdit, Listener, PersistenceKind, Route};
 
 /// Bytes that no printed route exceeds, but for its texts.
@@ -50,32 +48,14 @@ pub(super) fn judge(
             faults.extend(paths(&path, route));
             faults.extend(destination(config, &path, route));
             faults.extend(persistence(&path, route));
-            faults.extend(expression(&path, route));
+            faults.extend(expressions::judge(&path, route));
             faults.extend(edits(&format!("{path}.request_headers"), &route.request_headers));
             faults.extend(edits(&format!("{path}.response_headers"), &route.response_headers));
         }
     }
     if faults.len() == before {
-        faults.extend(all_expressions(path, listener));
+        faults.extend(expressions::judge_all(path, listener));
     }
-}
-
-/// Expressions that are too large together.
-fn all_expressions(path: &str, listener: &Listener) -> Option<Fault> {
-    let patterns: Vec<_> =
-        listener.routes.values().filter_map(|route| route.path_regex.as_deref()).map(anchored).collect();
-    let few = patterns.len() <= REGEX_SET_BYTES_MAX / REGEX_BYTES_MAX;
-    let built = || RegexSetBuilder::new(&patterns).unicode(false).size_limit(REGEX_SET_BYTES_MAX).build();
-    if few || built().is_ok() {
-        return None;
-    }
-    let fault = Fault::new(format!("{path}.routes"), "the expressions of its routes are too large together");
-    Some(fault.hint("use path_prefix where it will do"))
-}
-
-/// An expression as it is matched against whole paths.
-fn anchored(pattern: &str) -> String {
-    format!("^(?s:{pattern})$")
 }
 
 fn paths(path: &str, route: &Route) -> Option<Fault> {
@@ -103,24 +83,6 @@ fn destination(config: &Config, path: &str, route: &Route) -> Vec<Fault> {
     }
     let key = if route.group.is_some() { "group" } else { "split" };
     route.groups().filter_map(|group| unknown_group(config, format!("{path}.{key}"), group)).collect()
-}
-
-/// An expression that does not compile, or would be too large.
-fn expression(path: &str, route: &Route) -> Option<Fault> {
-    let pattern = route.path_regex.as_ref()?;
-    let built = RegexBuilder::new(&anchored(pattern)).unicode(false).size_limit(REGEX_BYTES_MAX).build();
-    let path = format!("{path}.path_regex");
-    match built {
-        Ok(_) => None,
-        Err(regex::Error::CompiledTooBig(_)) => {
-            Some(Fault::new(path, "the expression is too large once compiled").hint("use smaller repetitions"))
-        }
-        Err(error) => {
-            let reason = error.to_string();
-            let reason = reason.lines().next_back().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Some(Fault::new(path, format!("{pattern} is no regular expression: {reason}")))
-        }
-    }
 }
 
 fn edits(path: &str, edits: &[HeaderEdit]) -> Option<Fault> {
