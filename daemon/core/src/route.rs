@@ -18,7 +18,7 @@ use poise_ipc::model::{HeaderMatch, Route};
 pub use self::normal::{Host, normal_path};
 pub use self::place::Place;
 use self::split::Split;
-pub use self::table::{Judged, Routes};
+pub use self::table::{Ambiguous, Judged, Routes};
 use crate::live::RouteLive;
 use crate::persistence::PersistencePlan;
 use crate::plan::GroupPlan;

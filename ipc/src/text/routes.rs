@@ -4,6 +4,7 @@
 //! `blue 90`, replies `no-route /etc/poise/404.html`, names of certificates.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::as_text;
 use super::fault::quoted;
@@ -46,14 +47,20 @@ impl Item for HostPattern {
 
     fn of(text: &str) -> Result<Self, Fault> {
         let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
-        let pattern = Self { name: name.to_ascii_lowercase(), below };
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let name = match bare.parse::<Ipv6Addr>() {
+            // As requests are compared: an address is one host however it is spelled.
+            Ok(address) => address.to_string(),
+            Err(_) => name.to_ascii_lowercase(),
+        };
+        let pattern = Self { name, below };
         pattern.check().map(|()| pattern)
     }
 
     fn check(&self) -> Result<(), Fault> {
         let fault = || Fault::new("", format!("{} is no host", quoted(&self.to_string()))).allowed(Self::FORM);
-        if self.name.parse::<std::net::IpAddr>().is_ok() && !self.below {
-            return Ok(());
+        if let Ok(address) = self.name.parse::<Ipv6Addr>() {
+            return if !self.below && address.to_string() == self.name { Ok(()) } else { Err(fault()) };
         }
         let label =
             |label: &str| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');

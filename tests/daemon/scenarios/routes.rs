@@ -31,7 +31,8 @@ fn to(group: &str) -> Route {
 }
 
 fn host(host: &str, route: Route) -> Route {
-    Route { hosts: vec![host.parse().expect("a test's host")], ..route }
+    let hosts = [host.parse().expect("a test's host")];
+    Route { hosts: hosts.into_iter().chain(route.hosts).collect(), ..route }
 }
 
 fn routes(config: &mut Config) -> &mut std::collections::BTreeMap<poise_ipc::Name, Route> {
@@ -89,6 +90,31 @@ fn no_spelling_of_a_path_passes_a_rule_by_and_the_backend_gets_what_was_sent() {
         assert_eq!(ask(&rig, "h", target).body, "public", "{target}");
     }
     assert!(apps[1].requests()[4].starts_with("GET /x/../admin HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_path_that_servers_read_as_another_routes_is_refused() {
+    let apps = [App::new("public"), App::new("admin")];
+    let admin = Route { path_prefix: Some("/admin".into()), ..to("b") };
+    let rig = rig(&apps, &[("admin", admin), ("rest", to("a"))]);
+    for target in ["/x/..;/admin", "/admin%2Fx", "/x%5C..%5cadmin", "/admin//../x"] {
+        let page = ask(&rig, "h", target);
+        assert_eq!((page.status, field(&page.head, "x-poise-cause")), (400, Some("bad-request")), "{target}");
+    }
+    assert_eq!(ask(&rig, "h", "/a%2Fb;c").body, "public", "nobody reads another route in it");
+    assert_eq!((rig.count_of(Cause::BadRequest), counted(&rig, "rest").requests_total), (4, 1));
+    assert_eq!(apps.map(|app| app.requests().len()), [1, 0]);
+}
+
+#[test]
+fn no_spelling_of_a_host_passes_a_rule_by() {
+    let apps = [App::new("public"), App::new("inner")];
+    let rig = rig(&apps, &[("inner", host("[2001:db8:0::1]", host("inner.example", to("b")))), ("rest", to("a"))]);
+    for spelled in ["[2001:db8::1]", "[2001:0DB8:0:0::0:1]:8080", "INNER.example.", "inner.Example:80"] {
+        assert_eq!(ask(&rig, spelled, "/").body, "inner", "{spelled}");
+    }
+    assert_eq!(ask(&rig, "[2001:db8::2]", "/").body, "public");
+    assert_eq!(ask(&rig, "inner%2Eexample", "/").status, 400);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub fn locate(head: &[u8], refusal: Refusal) -> usize {
         Refusal::Version if head.starts_with(b"HTTP/") => 0,
         Refusal::Version => word(first, 2),
         Refusal::Target => target(first),
+        Refusal::PathAmbiguous => path(first),
         Refusal::Control => scan::control_from(first, 0).unwrap_or(0),
         Refusal::FieldName => field(head, |_, name| name_fault(name).is_some())
             .map_or(head.len(), |field| field.start + name_fault(field.name).unwrap_or(0)),
@@ -138,6 +139,21 @@ fn target(line: &[u8]) -> usize {
     let text = rest.split(|&byte| byte == b' ').next().unwrap_or_default();
     let odd = text.iter().position(|&byte| !byte.is_ascii_graphic() || b"#<>`\"".contains(&byte));
     start + odd.unwrap_or(0)
+}
+
+/// The first byte of a target that servers read in more ways than one.
+fn path(line: &[u8]) -> usize {
+    let start = word(line, 1);
+    let rest = &line[start..];
+    let odd = |at: usize| match &rest[at..] {
+        [b';' | b'\\', ..] => true,
+        [b'/', b'/', ..] => at == 0 || rest[at - 1] != b':',
+        [b'%', code @ ..] => {
+            code.get(..2).is_some_and(|code| [*b"2f", *b"2F", *b"5c", *b"5C"].iter().any(|odd| odd == code))
+        }
+        _ => false,
+    };
+    start + (0..rest.len()).find(|&at| odd(at)).unwrap_or(0)
 }
 
 #[cfg(test)]

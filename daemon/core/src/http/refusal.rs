@@ -37,6 +37,9 @@ pub enum Refusal {
     /// The target has none of the four forms (RFC 9112 §3.2), or holds bytes no target has.
     #[error("the request target is malformed")]
     Target,
+    /// Servers may read the path as one that another route takes.
+    #[error("the path can be read as that of another route")]
+    PathAmbiguous,
     /// A field name that is no token, or white space before the colon.
     #[error("a field name is malformed")]
     FieldName,
@@ -101,7 +104,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of the rules.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::LeadingBlank,
         Self::LineEnd,
         Self::Control,
@@ -112,6 +115,7 @@ impl Refusal {
         Self::StartLine,
         Self::Version,
         Self::Target,
+        Self::PathAmbiguous,
         Self::FieldName,
         Self::HostMissing,
         Self::HostRepeated,

@@ -12,8 +12,10 @@ use poise_ipc::Name;
 use poise_ipc::limits::{REGEX_BYTES_MAX, REGEX_SET_BYTES_MAX};
 use poise_ipc::model::{HostPattern, Route};
 use poise_ipc::routing::Condition;
+use poise_ipc::validate::anchored;
 use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
 
+use super::normal::Readings;
 use super::{Asking, Host, RoutePlan, normal_path};
 
 /// The routes of a listener by name, and what stands for the listener itself.
@@ -56,6 +58,10 @@ struct Paths {
     any: Vec<u32>,
 }
 
+/// A path in which servers may read what another route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
 /// What a rule says to a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'r> {
@@ -70,11 +76,6 @@ pub struct Judged<'r> {
 /// The place of a rule among others: the smaller comes first.
 fn precedence<'r>(plan: &'r RoutePlan, host: Option<&HostPattern>) -> impl Ord + use<'r> {
     (plan.settings.rank(host), &plan.name)
-}
-
-/// An expression as it is matched against whole paths; its dot takes an encoded line end too.
-pub(crate) fn anchored(pattern: &str) -> String {
-    format!("^(?s:{pattern})$")
 }
 
 impl Routes {
@@ -111,20 +112,31 @@ impl Routes {
     }
 
     /// The position of the first route that takes a request.
+    ///
+    /// # Errors
+    /// [`Ambiguous`], when a backend may read in its path what another route takes.
     #[inline]
-    pub fn find(&self, request: &impl Asking) -> usize {
+    pub fn find(&self, request: &impl Asking) -> Result<usize, Ambiguous> {
         match &self.index {
-            None => self.plans.len(),
+            None => Ok(self.plans.len()),
             Some(index) => self.search(index, request),
         }
     }
 
-    fn search(&self, index: &Index, request: &impl Asking) -> usize {
-        let path = normal_path(request.target());
+    fn search(&self, index: &Index, request: &impl Asking) -> Result<usize, Ambiguous> {
+        let host = request.host().and_then(Host::of);
+        let by = |path: &[u8]| self.taker(index, (host.as_ref(), path), request);
+        let taken = by(&normal_path(request.target()));
+        let agreed = Readings::of(request.target()).all(|path| by(&path) == taken);
+        if agreed { Ok(taken) } else { Err(Ambiguous) }
+    }
+
+    /// The position of the first route that takes a request for this host and path, in normal form.
+    fn taker(&self, index: &Index, (host, path): (Option<&Host>, &[u8]), request: &impl Asking) -> usize {
         let mut best = index.rules.len();
         let fits = |at: usize| takes_rest(&self.plans[index.rules[at].route], request);
-        let mut look = |paths: &Paths| paths.earliest(&path, &mut best, fits);
-        if let Some(host) = request.host().and_then(Host::of) {
+        let mut look = |paths: &Paths| paths.earliest(path, &mut best, fits);
+        if let Some(host) = host {
             if let Some(paths) = index.exact.get(host.as_bytes()) {
                 look(paths);
             }

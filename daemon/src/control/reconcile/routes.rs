@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use poise_core::http::cookie;
+use poise_core::http::refusal::Refusal;
 use poise_core::persistence::Recall;
 use poise_core::plan::{GroupPlan, ListenerPlan, Plan};
-use poise_core::route::{Asking, Place, RoutePlan, normal_path};
+use poise_core::route::{Ambiguous, Asking, Place, RoutePlan, normal_path};
 use poise_ipc::cause::Cause;
 use poise_ipc::model::{HeaderMatch, Protocol, Scheduler};
 use poise_ipc::routing::{RouteAnswer, RouteGroup, RouteOutcome, RouteQuery, RuleVerdict};
@@ -62,13 +63,17 @@ fn answer(listener: &ListenerPlan, asked: &Asked<'_>) -> RouteAnswer {
         host: judged.host.map(ToString::to_string),
         fails: judged.fails,
     });
-    let route = listener.routes.at(listener.routes.find(asked));
+    let found = listener.routes.find(asked);
+    let route = listener.routes.at(found.unwrap_or(usize::MAX));
     RouteAnswer {
         listener: listener.name.clone(),
         path: String::from_utf8_lossy(&normal_path(asked.target())).into_owned(),
         rules: rules.collect(),
         route: route.name.clone(),
-        outcome: outcome(route, listener.protocol() == Protocol::Https, asked),
+        outcome: match found {
+            Ok(_) => outcome(route, listener.protocol() == Protocol::Https, asked),
+            Err(Ambiguous) => RouteOutcome::Refused { cause: Refusal::PathAmbiguous.of_request() },
+        },
     }
 }
 

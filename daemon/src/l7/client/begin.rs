@@ -16,7 +16,7 @@ use poise_core::http::request::RequestHead;
 use poise_core::http::response::Asked;
 use poise_core::journal::Version;
 use poise_core::persistence::{CookieRule, Mark};
-use poise_core::route::Place;
+use poise_core::route::{Ambiguous, Place};
 use poise_ipc::cause::Cause;
 
 use super::{Relay, Request};
@@ -35,7 +35,8 @@ impl Relay {
         let mut store = FieldStore::default();
         let parsed = RequestHead::parse(&bytes[..len], &mut store);
         let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
-        self.route = self.listener.routes.find(&head);
+        let found = self.listener.routes.find(&head).map_err(|Ambiguous| Refusal::PathAmbiguous);
+        self.route = found.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
         let (body, used) = self.body(&head, bytes, len)?;
         let begun = Instant::now();
         let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));

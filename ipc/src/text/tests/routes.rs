@@ -61,6 +61,13 @@ fn a_routed_configuration_reads_and_its_values_are_found_by_path() {
 fn hosts_are_names_or_all_names_below_one() {
     let hosts = |text| list::<HostPattern>(text).map(|hosts| hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(
+        hosts(r#"["[2001:DB8:0::1]", "0:0:0:0:0:0:0:1"]"#).expect("addresses"),
+        ["2001:db8::1", "::1"],
+        "one spelling for each address"
+    );
+    assert!(hosts(r#"["::1", "[0::1]"]"#).is_err(), "they are one host");
+    assert!(hosts(r#"["*.::1"]"#).is_err() && hosts(r#"["%61.b"]"#).is_err());
+    assert_eq!(
         hosts(r#"["Shop.Example.com", "*.example.com"]"#),
         Ok(vec!["shop.example.com".into(), "*.example.com".into()])
     );

@@ -51,6 +51,16 @@ fn the_fault_of_a_request_is_found() {
 }
 
 #[test]
+fn the_byte_that_makes_a_path_ambiguous_is_found() {
+    for text in
+        ["GET /%61/x@%2F HTTP/1.1\r\n\r\n", "GET http://h/a@//../b HTTP/1.1\r\n\r\n", "GET /a/..@;/b?c\\d\r\n\r\n"]
+    {
+        let (head, at) = marked(text);
+        assert_eq!(locate(head.as_bytes(), Refusal::PathAmbiguous), at, "{head}");
+    }
+}
+
+#[test]
 fn the_fault_of_a_response_is_found() {
     for (text, expected) in RESPONSES {
         let (head, at) = marked(text);

@@ -121,12 +121,12 @@ fn an_absolute_target_is_for_connections_of_its_scheme() {
 #[test]
 fn a_bad_host_is_refused() {
     let host = |value: &str| refused(&format!("GET / HTTP/1.1\r\nHost: {value}\r\n\r\n"));
-    for good in ["a", "a:80", "A.b-c_d.example", "127.0.0.1:8080", "[::1]", "[::1]:80", "a%20b", "[::ffff:1.2.3.4]:1"] {
+    for good in ["a", "a:80", "A.b-c_d.example", "127.0.0.1:8080", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]:1"] {
         assert_eq!(host(good), None, "{good:?}");
     }
     let bad = [
         "", "a b", "a,b", "a/b", "a?b", "a#b", "u@a", "a:", "a:b", "a:99999", "a:1:2", "[::1", "::1", "[::1]x", "[a]",
-        "[]", "a%2", "a%zz", "\"a\"", "a\\b", "<a>", "é",
+        "[]", "a%2", "a%20b", "%61", "a%zz", "\"a\"", "a\\b", "<a>", "é",
     ];
     for bad in bad {
         assert_eq!(host(bad), Some(Refusal::HostInvalid), "{bad:?}");
