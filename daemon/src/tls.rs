@@ -7,11 +7,13 @@
 mod arrival;
 mod certificate;
 mod client;
+mod crowd;
 mod facts;
 mod insecure;
 mod keeper;
 mod kit;
 mod names;
+mod news;
 mod pem;
 mod reading;
 mod roots;

@@ -89,11 +89,13 @@ pub enum Cause {
     TlsToBackend,
     /// An HTTP/2 client sent more of what costs work than serving it needs.
     Http2Flood,
+    /// Plain HTTP was sent to a listener of `https`.
+    PlainHttp,
 }
 
 impl Cause {
     /// Every cause, in the order of its discriminant.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::TargetTooLong,
@@ -132,6 +134,7 @@ impl Cause {
         Self::TlsHandshake,
         Self::TlsToBackend,
         Self::Http2Flood,
+        Self::PlainHttp,
     ];
 
     /// The word for counters, logs and screens.
@@ -175,6 +178,7 @@ impl Cause {
             Self::TlsHandshake => "tls-handshake",
             Self::TlsToBackend => "tls-to-backend",
             Self::Http2Flood => "http2-flood",
+            Self::PlainHttp => "plain-http",
         }
     }
 
@@ -192,7 +196,7 @@ impl Cause {
     /// The HTTP status that poised answers with, where an answer is still possible.
     pub const fn status(self) -> Option<u16> {
         match self {
-            Self::BadRequest | Self::BadProxyHeader => Some(400),
+            Self::BadRequest | Self::BadProxyHeader | Self::PlainHttp => Some(400),
             Self::Denied => Some(403),
             Self::NoRoute => Some(404),
             Self::RequestTimeout => Some(408),

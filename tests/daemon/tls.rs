@@ -3,6 +3,8 @@
 mod backends;
 mod certificates;
 mod clients;
+mod failures;
+mod floods;
 mod replacing;
 mod targets;
 

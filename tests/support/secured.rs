@@ -14,8 +14,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, ServerConfig, ServerConnection};
-use rustls::{SignatureScheme, StreamOwned, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, RootCertStore};
+use rustls::{ServerConfig, ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion};
 
 use crate::backends::{Scripted, patient};
 
@@ -139,6 +139,15 @@ impl Client {
         let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions);
         let builder = builder.expect("versions").dangerous().with_custom_certificate_verifier(Arc::new(Believe));
         Self { config: Arc::new(builder.with_no_client_auth()) }
+    }
+
+    /// One that believes the authority of a file alone, and speaks these versions.
+    pub fn believing(authority: &std::path::Path, versions: &[&'static SupportedProtocolVersion]) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(authority).expect("a certificate")).expect("an authority");
+        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions);
+        let config = builder.expect("versions").with_root_certificates(roots).with_no_client_auth();
+        Self { config: Arc::new(config) }
     }
 
     /// Connects and shakes hands, asking for a name.

@@ -158,6 +158,8 @@ pub struct ListenerCells {
     pub persistence: PersistenceCells,
     pub handshakes: Cell,
     pub resumed: Cell,
+    /// Handshakes under way.
+    pub handshakes_open: Cell,
     handshake_failures: [Cell; TlsFailure::ALL.len()],
     causes: Causes,
 }
@@ -259,6 +261,7 @@ impl ListenerLive {
                 handshakes_total: sum(|w| &w.handshakes),
                 resumed_total: sum(|w| &w.resumed),
                 failures_total: failures.collect(),
+                handshakes_open: sum(|w| &w.handshakes_open),
             },
         }
     }

@@ -1,43 +1,49 @@
 //! Handshakes of a worker with its clients: within their time, counted, and never too many at once.
 //!
 //! Called by the worker's door before the relay gets the connection; what is agreed on is
-//! `server`'s.
+//! `server`'s. Who sends plain HTTP is told so.
 
-use std::cell::Cell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
 use poise_ipc::model::{Protocol, UnknownName};
 use poise_ipc::status::TlsFailure;
 use rustls::HandshakeKind;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
-use tracing::debug;
 
+use super::crowd::Crowd;
+use super::news::News;
+use super::server::Failed;
 use super::{Published, TlsStream};
+use crate::l7;
 use crate::worker::{Alarm, WorkerContext};
 
 /// What is left of their time when handshakes crowd: whoever means it needs a fraction of it, and
 /// those that only hold a place give it back soon.
 const CROWDED_TIME: u32 = 5;
 
+/// Bytes that tell plain HTTP from TLS: a method, a space and how a target begins.
+const START_LEN_MAX: usize = 64;
+
 /// What TLS keeps on a worker.
 #[derive(Debug)]
 pub(crate) struct WorkerState {
     published: Published,
-    /// Handshakes under way.
-    under_way: Cell<usize>,
-    /// How many may be.
-    handshakes_max: usize,
+    crowd: Crowd,
+    news: News,
 }
 
 impl WorkerState {
     /// The state of a worker that may hold so many connections. Handshakes may take half of them,
     /// so that a flood of those that come to nothing leaves room for the others.
     pub(crate) fn new(published: &Published, connections_max: usize) -> Self {
-        let handshakes_max = (connections_max / 2).max(1);
-        Self { published: published.clone(), under_way: Cell::new(0), handshakes_max }
+        Self { published: published.clone(), crowd: Crowd::new((connections_max / 2).max(1)), news: News::default() }
     }
 
     /// What is published about TLS.
@@ -52,27 +58,33 @@ impl WorkerState {
 /// Dropping it closes the connection.
 pub(crate) async fn shake_hands(
     ctx: &Rc<WorkerContext>,
-    listener: &ListenerPlan,
+    listener: &Arc<ListenerPlan>,
     client: TcpStream,
     peer: SocketAddr,
 ) -> Option<TlsStream> {
     let cells = listener.live.worker(ctx.index);
-    let failure = match attempt(ctx, listener, client).await {
+    let failed = match attempt(ctx, listener, client).await {
         Ok(stream) => {
             cells.handshakes.add(1);
             let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             cells.resumed.add(u64::from(resumed));
             return Some(stream);
         }
-        Err(Ended::Failed(failure)) => failure,
+        Err(Ended::Failed(failed)) => {
+            ctx.ended(listener, None, peer, Cause::TlsHandshake);
+            failed
+        }
+        Err(Ended::Plain(client)) => {
+            l7::turn_away(ctx, listener, (client, peer), Cause::PlainHttp);
+            Failed::new(TlsFailure::PlainHttp)
+        }
         Err(Ended::Shutdown) => {
             ctx.ended(listener, None, peer, Cause::Shutdown);
             return None;
         }
     };
-    cells.handshake_failed(failure);
-    ctx.ended(listener, None, peer, Cause::TlsHandshake);
-    debug!(listener = %listener.name, client = %peer, reason = %failure, "no TLS with a client");
+    cells.handshake_failed(failed.reason);
+    ctx.tls.news.tell(&listener.name, peer, &failed, ctx.clock.now_ms());
     None
 }
 
@@ -93,41 +105,55 @@ pub(crate) fn misdirects(ctx: &WorkerContext, listener: &ListenerPlan, authority
 
 /// Why there is no connection.
 enum Ended {
-    Failed(TlsFailure),
+    Failed(Failed),
+    /// The client speaks plain HTTP.
+    Plain(TcpStream),
     Shutdown,
 }
 
 async fn attempt(ctx: &Rc<WorkerContext>, listener: &ListenerPlan, client: TcpStream) -> Result<TlsStream, Ended> {
     let state = &ctx.tls;
-    let tls = state.published.listener(listener.id).ok_or(Ended::Failed(TlsFailure::NoCertificate))?;
-    if state.under_way.get() >= state.handshakes_max {
-        // As if nobody listened: it costs nothing, and whoever means it comes again.
-        let _ = client.set_zero_linger();
-        return Err(Ended::Failed(TlsFailure::Busy));
-    }
-    let is_crowded = state.under_way.get() >= state.handshakes_max / 2;
+    let failed = |reason| Ended::Failed(Failed::new(reason));
+    let tls = state.published.listener(listener.id).ok_or_else(|| failed(TlsFailure::NoCertificate))?;
+    let is_crowded = state.crowd.is_half_full();
     let watch = ctx.watch(if is_crowded { tls.timeout_ms / CROWDED_TIME } else { tls.timeout_ms });
-    let _place = Place::take(ctx);
-    match watch.bound(tls.accept(client)).await {
-        Ok(outcome) => outcome.map_err(Ended::Failed),
-        Err(Alarm::Due) => Err(Ended::Failed(TlsFailure::Timeout)),
-        Err(Alarm::Draining | Alarm::Cut) => Err(Ended::Shutdown),
+    let place = state.crowd.take(listener.id, &listener.live.worker(ctx.index).handshakes_open);
+    let work = watch.bound(async {
+        if speaks_http(ctx, &client).await {
+            return Err(Ended::Plain(client));
+        }
+        tls.accept(client).await.map_err(Ended::Failed)
+    });
+    tokio::select! {
+        outcome = work => match outcome {
+            Ok(outcome) => outcome,
+            Err(Alarm::Due) => Err(failed(TlsFailure::Timeout)),
+            Err(Alarm::Draining | Alarm::Cut) => Err(Ended::Shutdown),
+        },
+        () = place.lost() => Err(failed(TlsFailure::Busy)),
     }
 }
 
-/// A handshake under way.
-struct Place<'a>(&'a Cell<usize>);
-
-impl<'a> Place<'a> {
-    fn take(ctx: &'a WorkerContext) -> Self {
-        let under_way = &ctx.tls.under_way;
-        under_way.set(under_way.get() + 1);
-        Self(under_way)
-    }
+/// Whether what a client says first is a request of HTTP/1 in the clear. It is left in the socket.
+async fn speaks_http(ctx: &WorkerContext, client: &TcpStream) -> bool {
+    poll_fn(|cx| {
+        ctx.scratch.with(|scratch| {
+            let mut start = ReadBuf::new(&mut scratch[..START_LEN_MAX]);
+            // Whoever has gone is met by the handshake.
+            Poll::Ready(ready!(client.poll_peek(cx, &mut start)).is_ok() && is_request(start.filled()))
+        })
+    })
+    .await
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+/// Whether a request of HTTP/1 begins like this: a method in capitals and a target. No record of TLS
+/// does, and what else does not, as the greetings of mail, is told in the way of TLS.
+fn is_request(start: &[u8]) -> bool {
+    let method_len = start.iter().position(|byte| !byte.is_ascii_uppercase()).unwrap_or(start.len());
+    let (method, rest) = start.split_at(method_len);
+    let has = |target: &[u8]| rest.len() >= target.len() && rest[..target.len()].eq_ignore_ascii_case(target);
+    !method.is_empty() && (has(b" /") || has(b" http") || (method == b"OPTIONS" && has(b" * ")))
 }
+
+#[cfg(test)]
+mod tests;

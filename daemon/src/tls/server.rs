@@ -33,6 +33,22 @@ pub(crate) struct ServerTls {
     pub(crate) timeout_ms: u32,
 }
 
+/// A handshake that came to nothing.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// For counters.
+    pub(super) reason: TlsFailure,
+    /// What more is known, for people.
+    pub(super) said: Option<String>,
+}
+
+impl Failed {
+    /// Nothing more is known.
+    pub(super) const fn new(reason: TlsFailure) -> Self {
+        Self { reason, said: None }
+    }
+}
+
 impl ServerTls {
     /// What the settings of a listener ask for, with these of its certificates.
     pub(super) fn new<'a>(
@@ -69,15 +85,16 @@ impl ServerTls {
     ///
     /// # Cancel safety
     /// Dropping it closes the connection.
-    pub(crate) async fn accept(&self, client: TcpStream) -> Result<TlsStream, TlsFailure> {
+    pub(super) async fn accept(&self, client: TcpStream) -> Result<TlsStream, Failed> {
         if self.names.is_empty() {
             tell(&client, AlertDescription::InternalError);
-            return Err(TlsFailure::NoCertificate);
+            return Err(Failed::new(TlsFailure::NoCertificate));
         }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), client).await.map_err(|error| failure(&error))?;
-        if self.names.rejects(hello.client_hello().server_name()) {
+        let asked = hello.client_hello();
+        if let Some(name) = asked.server_name().filter(|name| self.names.rejects(Some(name))) {
             tell(&hello.io, AlertDescription::UnrecognisedName);
-            return Err(TlsFailure::UnknownName);
+            return Err(Failed { reason: TlsFailure::UnknownName, said: Some(name.to_owned()) });
         }
         let shaken = hello.into_stream(Arc::clone(&self.config)).await;
         shaken.map(TlsStream::from).map_err(|error| failure(&error))
@@ -108,16 +125,20 @@ fn tell(client: &TcpStream, alert: AlertDescription) {
 }
 
 /// What an error of a handshake says of the client.
-fn failure(error: &io::Error) -> TlsFailure {
+fn failure(error: &io::Error) -> Failed {
+    let said = Some(error.to_string());
     let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) else {
-        return TlsFailure::Closed;
+        return Failed { reason: TlsFailure::Closed, said };
     };
-    match error {
+    let reason = match error {
         Error::InvalidMessage(_) => TlsFailure::NotTls,
+        Error::AlertReceived(alert) if is_distrust(*alert) => TlsFailure::Distrusted,
         Error::AlertReceived(_) => TlsFailure::Refused,
         Error::NoApplicationProtocol => TlsFailure::Parameters,
         Error::PeerIncompatible(what) => match what {
-            PeerIncompatible::SupportedVersionsExtensionRequired
+            // Clients of TLS 1.2 say which signatures they know, those before it cannot.
+            PeerIncompatible::SignatureAlgorithmsExtensionRequired
+            | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -125,5 +146,19 @@ fn failure(error: &io::Error) -> TlsFailure {
             _ => TlsFailure::Parameters,
         },
         _ => TlsFailure::Protocol,
-    }
+    };
+    Failed { reason, said }
+}
+
+/// Whether a client says by this that it does not believe the certificate (RFC 8446 section 6.2).
+const fn is_distrust(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+    )
 }

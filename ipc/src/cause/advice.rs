@@ -81,11 +81,21 @@ impl Cause {
                  domain or a default group."
             }
             Self::BodyTooLarge => "The request's body exceeds `body_bytes_max`. Raise it if such bodies are wanted.",
-            Self::Misdirected => "The request's host is not one that the connection's certificate speaks for.",
+            Self::Misdirected => {
+                "The request's host is not one that the connection's certificates speak for, or its target begins with \
+                 the scheme of other connections (`https://` in the clear, `http://` under TLS)."
+            }
             Self::RateLimited => "One address sends more than `source_requests_max` requests a second.",
-            Self::TlsHandshake => "The client and poised found no common TLS, or the handshake took too long.",
+            Self::TlsHandshake => {
+                "The client and poised found no common TLS, or the handshake took too long: `poise describe` of the \
+                 listener counts the reasons."
+            }
             Self::TlsToBackend => {
                 "The backend's certificate is not believed, or it speaks no TLS. See `tls` of its group: `ca`, `name`."
+            }
+            Self::PlainHttp => {
+                "Plain HTTP was sent to a port of `https`. Use `https://` in the link, or a listener of `http` that \
+                 redirects."
             }
             Self::Http2Flood => "A client of HTTP/2 sent resets, pings or the like in bulk. Its connection was ended.",
         }

@@ -67,6 +67,8 @@ pub struct TlsCounters {
     pub resumed_total: u64,
     /// Those that failed, by reason; reasons that never occurred are absent.
     pub failures_total: Vec<(TlsFailure, u64)>,
+    /// Those under way now.
+    pub handshakes_open: u64,
 }
 
 /// Why a handshake with a client failed.
@@ -84,7 +86,7 @@ pub enum TlsFailure {
     UnknownName,
     /// The listener has no certificate that could be read.
     NoCertificate,
-    /// The client did not like what it got, the certificate as a rule.
+    /// The client did not like what it got.
     Refused,
     /// The client broke the protocol.
     Protocol,
@@ -92,13 +94,17 @@ pub enum TlsFailure {
     Closed,
     /// It took too long.
     Timeout,
-    /// Too many handshakes were under way.
+    /// Too many handshakes were under way, and it was the one that had taken the longest.
     Busy,
+    /// The client did not believe the certificate: an unknown authority, another name, a past.
+    Distrusted,
+    /// The client sent a request of plain HTTP; it was told so.
+    PlainHttp,
 }
 
 impl TlsFailure {
     /// Every reason, in the order of its discriminant.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NotTls,
         Self::Version,
         Self::Parameters,
@@ -109,6 +115,8 @@ impl TlsFailure {
         Self::Closed,
         Self::Timeout,
         Self::Busy,
+        Self::Distrusted,
+        Self::PlainHttp,
     ];
 
     /// The word for counters, logs and screens.
@@ -124,6 +132,8 @@ impl TlsFailure {
             Self::Closed => "closed",
             Self::Timeout => "timeout",
             Self::Busy => "busy",
+            Self::Distrusted => "distrusted",
+            Self::PlainHttp => "plain-http",
         }
     }
 }

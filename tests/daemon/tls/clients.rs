@@ -9,7 +9,7 @@ use poise_ipc::status::TlsFailure;
 use rustls::version::{TLS12, TLS13};
 
 use super::{address, failures, front, plain, started};
-use crate::backends::{patient, read_to_end, until};
+use crate::backends::{patient, until};
 use crate::process::set;
 use crate::secured::{Client, NOW, Shelf, ask, leaf_of};
 
@@ -99,6 +99,22 @@ fn clients_resume_over_edits_of_everything_but_their_name() {
 }
 
 #[test]
+fn a_client_that_comes_back_after_a_restart_shakes_hands_in_full() {
+    let (shelf, backend) = (two_sites(), plain());
+    for versions in [&[&TLS12], &[&TLS13]] {
+        let (place, daemon) = started(&shelf, &["site"], "", &backend);
+        let client = Client::speaking(versions);
+        assert!(!client.resumes(address(&daemon), "site.test") && client.resumes(address(&daemon), "site.test"));
+        daemon.kill();
+        let daemon = place.start();
+        assert!(!client.resumes(address(&daemon), "site.test"), "the keys of its ticket went with the process");
+        assert!(client.resumes(address(&daemon), "site.test"), "it has a new one");
+        let counters = front(&daemon).counters.tls;
+        assert_eq!((counters.handshakes_total, counters.failures_total), (2, Vec::new()));
+    }
+}
+
+#[test]
 fn a_client_that_says_nothing_or_half_of_it_is_cut_when_its_time_is_over() {
     let (shelf, backend) = (two_sites(), plain());
     let (_place, daemon) = started(&shelf, &["site"], ", handshake_timeout = \"300ms\"", &backend);
@@ -114,22 +130,6 @@ fn a_client_that_says_nothing_or_half_of_it_is_cut_when_its_time_is_over() {
     until("both are counted", || failures(&daemon, TlsFailure::Timeout) == 2);
     assert!(front(&daemon).counters.causes.contains(&(Cause::TlsHandshake, 2)));
     until("nothing is open", || front(&daemon).counters.connections_open == 0);
-}
-
-#[test]
-fn whoever_speaks_no_tls_is_told_so_and_counted() {
-    let (shelf, backend) = (two_sites(), plain());
-    let (_place, daemon) = started(&shelf, &["site"], "", &backend);
-    let mut client = patient(TcpStream::connect(address(&daemon)).expect("it accepts"));
-    client.write_all(b"GET / HTTP/1.1\r\nHost: site.test\r\n\r\n").expect("it is open");
-    let said = match read_to_end(&mut client) {
-        Ok(said) => said,
-        Err(error) => panic!("an alert and an end: {error}"),
-    };
-    assert_eq!((said.first(), said.last()), (Some(&21), Some(&50)), "a record of type alert, decode_error: {said:?}");
-    until("it is counted", || failures(&daemon, TlsFailure::NotTls) == 1);
-    drop(TcpStream::connect(address(&daemon)).expect("it accepts"));
-    until("who leaves is counted", || failures(&daemon, TlsFailure::Closed) == 1);
 }
 
 #[test]

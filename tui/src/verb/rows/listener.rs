@@ -32,6 +32,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::text("CAUSES", causes).wide(),
     Cell::number("HANDSHAKES", |l| l.counters.tls.handshakes_total.to_string()).wide(),
     Cell::number("RESUMED", |l| l.counters.tls.resumed_total.to_string()).wide(),
+    Cell::text("TLS FAILURES", failures).wide(),
     Cell::number("DATAGRAMS IN", |l| l.counters.datagrams_in_total.to_string()).wide(),
     Cell::number("DATAGRAMS OUT", |l| l.counters.datagrams_out_total.to_string()).wide(),
     Cell::number("DROPPED", |l| l.counters.datagrams_dropped_total.to_string()).wide(),
@@ -40,6 +41,11 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
 fn causes(listener: &ListenerStatus) -> String {
     let causes = listener.counters.causes.iter().map(|(cause, number)| format!("{cause}={number}"));
     causes.collect::<Vec<_>>().join(",")
+}
+
+fn failures(listener: &ListenerStatus) -> String {
+    let failures = listener.counters.tls.failures_total.iter().map(|(reason, number)| format!("{reason}={number}"));
+    failures.collect::<Vec<_>>().join(",")
 }
 
 /// A listener in JSON.
@@ -79,11 +85,11 @@ struct ListenerNumbers {
 
 /// Handshakes of a listener in JSON: the reasons of those that failed as an object.
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 struct TlsNumbers {
     handshakes_total: u64,
     resumed_total: u64,
     failures_total: BTreeMap<&'static str, u64>,
+    handshakes_open: u64,
 }
 
 /// The JSON row of a listener.
@@ -112,6 +118,7 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
                 handshakes_total: counters.tls.handshakes_total,
                 resumed_total: counters.tls.resumed_total,
                 failures_total: counters.tls.failures_total.iter().map(|&(why, number)| (why.word(), number)).collect(),
+                handshakes_open: counters.tls.handshakes_open,
             },
         },
         access: &listener.access,
