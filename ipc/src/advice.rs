@@ -1,7 +1,7 @@
 //! Findings: advice on a valid configuration, each with its code, subject and remedy.
 //!
-//! The rules stand in `cookies`, `groups`, `listeners`, `loops`, `ports` and `routes`. A configuration of defaults with a backend of weight
-//! has no finding. What makes a configuration invalid is a fault (`validate`).
+//! The rules stand in `cookies`, `groups`, `listeners`, `loops`, `ports`, `routes` and
+//! `secured`. A configuration of defaults with a backend of weight has no finding. What makes a configuration invalid is a fault (`validate`).
 
 mod balance;
 mod certificates;
@@ -11,6 +11,7 @@ mod listeners;
 mod loops;
 mod ports;
 mod routes;
+mod secured;
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::{BackendPath, Config};
 
 pub use certificates::{EXPIRY_DAYS, expiries, unrooted};
 pub use loops::{Site, reaches};
+pub use secured::uncovered;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
     for (name, group) in &config.groups {
         let used = config.listeners.values().flat_map(Listener::groups).any(|group| group == name);
         groups::judge(&mut findings, name, group, used);
+        secured::towards(&mut findings, config, name, group);
     }
     for (name, listener) in &config.listeners {
         listeners::judge(&mut findings, config, name, listener);
@@ -44,6 +47,7 @@ pub fn findings_at(config: &Config, site: &Site<'_>) -> Vec<Finding> {
         routes::judge(&mut findings, &format!("listeners.{name}"), listener);
         cookies::judge(&mut findings, config, (name, &format!("listeners.{name}")), listener);
     }
+    secured::unused(&mut findings, config);
     loops::judge(&mut findings, config, site);
     findings.sort_by_key(|finding| Reverse(finding.severity));
     findings

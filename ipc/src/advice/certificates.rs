@@ -47,3 +47,6 @@ fn expiry(certificate: &CertificateStatus, subject: String, days_left: i64) -> O
     let remedy = format!("renew it, then poise certificates reload {}", certificate.name);
     Some(Finding::new(severity, code, subject).says(message).remedy(remedy))
 }
+
+#[cfg(test)]
+mod tests;
