@@ -3,7 +3,7 @@
 //! Bytes pass through one scratch buffer of the worker and are kept only when a socket refuses
 //! them, so an idle connection owns no buffer. What a message means is decided by
 //! `poise_core::http`; it is neither parsed nor framed here. Called by the worker for every
-//! connection of an `http` listener.
+//! connection of an `http` or `https` listener, after its handshake.
 
 mod attempt;
 mod client;

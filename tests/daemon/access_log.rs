@@ -97,6 +97,28 @@ fn a_line_of_json_tells_the_whole_request_and_its_id_reaches_the_backend() {
 }
 
 #[test]
+fn the_time_that_a_head_took_is_told() {
+    let backend = Named::new("a");
+    let (_folder, path) = log_file();
+    let log = format!("{{ format = \"json\", path = \"{}\" }}", path.display());
+    let place = Place::new(&config(backend.address, &log, "head_timeout = \"300ms\""));
+    let daemon = place.start();
+    let mut slow = client(&daemon);
+    // The half behind the first request is there when that is answered.
+    send(&mut slow, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HT");
+    read_message(&mut slow).expect("a response");
+    send(&mut slow, "TP/1.1\r\nHost: h\r\n\r\n");
+    read_message(&mut slow).expect("a response");
+    send(&mut slow, "GET /3");
+    read_message(&mut slow).expect("a refusal");
+    let told = lines(&path, 3);
+    let [first, second, third] = [0, 1, 2].map(|at| json(&told[at])["head_us"].as_u64());
+    assert_eq!(first, None, "it came at once: {}", told[0]);
+    assert!(second.is_some_and(|us| us > 0), "{}", told[1]);
+    assert!(third.is_some_and(|us| us >= 300_000), "{}", told[2]);
+}
+
+#[test]
 fn an_id_is_kept_when_a_trusted_proxy_brings_it() {
     let backend = Named::new("a");
     let (_folder, path) = log_file();

@@ -116,6 +116,8 @@ pub struct Times {
     pub first_byte_us: Option<u64>,
     /// From the head of the request to the end.
     pub total_us: u64,
+    /// From the first byte of the request to the end of its head; 0 when it came at once.
+    pub head_us: u64,
 }
 
 /// What was open when a request ended.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use poise_core::http::bounds::Excess;
-use poise_core::live::Leaving;
+use poise_core::live::{Leaving, PersistenceCells};
 use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
@@ -301,7 +301,7 @@ impl Relay {
         if let Some(journal) = &mut course.journal {
             journal.bound(course.mark.verdict);
         }
-        self.cells().persistence.moved();
+        pick::count(&self.ctx, (&self.listener, self.route()), PersistenceCells::moved);
         let backend = from.map(|backend| tracing::field::display(&backend.name));
         debug!(listener = %self.listener.name, client = %self.peer, backend, "client moves, its backend cannot be reached");
     }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use poise_core::http::bounds::Excess;
 use poise_core::http::onward::PeerText;
@@ -63,6 +64,8 @@ pub(super) struct Relay {
     /// Position of its group among the route's.
     group: usize,
     scanner: Scanner,
+    /// When the first bytes came of a head that did not come at once.
+    head_since: Option<Instant>,
 }
 
 /// What bodies and responses of a connection may carry of its listener's bandwidth. Heads of
@@ -144,6 +147,7 @@ impl Relay {
             paces,
             leaves: false,
             scanner: Scanner::default(),
+            head_since: None,
             generation,
             route: usize::MAX,
             group: 0,
@@ -303,6 +307,7 @@ impl Relay {
             Ok(None) => {
                 self.carry.put(bytes);
                 if begins {
+                    self.head_since = Some(Instant::now());
                     self.watch.rearm(self.listener.settings.head_timeout_ms);
                 }
                 None

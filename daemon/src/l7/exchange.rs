@@ -11,7 +11,7 @@ use poise_core::http::bounds::Bounds;
 use poise_core::http::framing::Framing;
 use poise_core::http::onward::{Connection, Returned};
 use poise_core::http::response::{Asked, ResponseHead};
-use poise_core::live::{BackendCells, Leaving};
+use poise_core::live::{BackendCells, Leaving, PersistenceCells};
 use poise_core::persistence::{Binding, Mark};
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_core::route::RoutePlan;
@@ -21,6 +21,7 @@ use super::client::Relay;
 use super::download::{self, Download, Loss, Steer};
 use super::journal::Journal;
 use super::outbound::Link;
+use super::pick;
 use super::stream::End;
 use super::upload::{self, Upload};
 use crate::wall;
@@ -219,7 +220,7 @@ impl<'r> Exchange<'r> {
             Wait::Body
         } else if self.waiting == Waiting::HalfClosed
             && !has_head
-            && listener.settings.response_timeout_ms > HALF_CLOSED_MS
+            && self.response_timeout_ms(listener) > HALF_CLOSED_MS
         {
             Wait::BackendAlone
         } else {
@@ -232,12 +233,15 @@ impl<'r> Exchange<'r> {
         self.course.expects_continue && self.upload.body_bytes == 0 && !self.download.has_interim()
     }
 
+    /// How long the backend may be silent, in milliseconds.
+    fn response_timeout_ms(&self, listener: &ListenerPlan) -> u32 {
+        self.course.response_timeout_ms.unwrap_or(listener.settings.response_timeout_ms)
+    }
+
     /// How long it may wait, in milliseconds.
     fn patience_ms(&self, listener: &ListenerPlan) -> u32 {
         match self.wait {
-            Wait::Backend | Wait::Nothing => {
-                self.course.response_timeout_ms.unwrap_or(listener.settings.response_timeout_ms)
-            }
+            Wait::Backend | Wait::Nothing => self.response_timeout_ms(listener),
             Wait::BackendAlone => HALF_CLOSED_MS,
             Wait::Client | Wait::Tunnel => listener.settings.idle_timeout_ms,
             Wait::Body => {
@@ -366,13 +370,13 @@ impl Steering<'_> {
             return Binding::Off;
         };
         let binding = rule.bind(self.course.mark, self.backend, wall::now_s);
-        let cells = &self.listener.live.worker(self.ctx.index).persistence;
+        let count = |counted: fn(&PersistenceCells)| pick::count(self.ctx, (self.listener, self.route), counted);
         match binding {
             Binding::Off | Binding::Insert(_, None) => {}
-            Binding::Insert(_, Some(_)) => cells.set(1),
+            Binding::Insert(_, Some(_)) => count(PersistenceCells::set),
             Binding::Rewrite(name, ..) => {
                 for cookie in head.cookies_set(name) {
-                    if cookie.has_room() { cells.set(1) } else { cells.too_long(1) }
+                    count(if cookie.has_room() { PersistenceCells::set } else { PersistenceCells::too_long });
                 }
             }
         }

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use poise_core::http::onward::IdField;
 use poise_core::journal::{Entry, Format, Line, Load, RequestId, Stage, Times, Version};
@@ -170,6 +170,11 @@ impl Journal {
         (self.client, self.tls) = (client, tls);
     }
 
+    /// Its head took so long to come.
+    pub(crate) fn dripped(&mut self, head: Duration) {
+        self.times.head_us = micros(head);
+    }
+
     /// The route that takes it.
     pub(crate) fn routed(&mut self, route: &Name) {
         self.route = Some(self.keep(route.as_str().as_bytes()));
@@ -254,7 +259,7 @@ impl Journal {
     }
 
     fn elapsed_us(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.begun.elapsed())
     }
 
     fn text(&self, range: &Range<usize>) -> &[u8] {
@@ -311,6 +316,10 @@ impl Journal {
             load: self.load(),
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Journal {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use poise_core::http::request::RequestHead;
-use poise_core::live::Inflight;
+use poise_core::live::{Inflight, PersistenceCells};
 use poise_core::persistence::{Recall, Visit};
 use poise_core::plan::{BackendId, BackendPlan, GroupPlan, ListenerPlan};
 use poise_core::queue::Start;
@@ -56,11 +56,23 @@ pub(super) fn visit<'p>(
 ) -> Option<Visit<'p>> {
     let rule = route.persistence.cookie()?;
     let visit = rule.visit(&route.groups, head.cookies(rule.name.as_bytes()), wall::now_s);
-    listener.live.worker(ctx.index).persistence.judged(visit.mark.verdict);
+    count(ctx, (listener, route), |cells| cells.judged(visit.mark.verdict));
     if let (PersistenceVerdict::Moved, Some(group)) = (visit.mark.verdict, visit.group) {
         debug!(listener = %listener.name, group = %group.name, "client moves, its backend cannot be used");
     }
     Some(visit)
+}
+
+/// Counts what became of a client's binding, for its listener and for its route.
+pub(super) fn count(
+    ctx: &WorkerContext,
+    (listener, route): (&ListenerPlan, &RoutePlan),
+    counted: impl Fn(&PersistenceCells),
+) {
+    counted(&listener.live.worker(ctx.index).persistence);
+    if let Some(live) = &route.live {
+        counted(&live.worker(ctx.index).persistence);
+    }
 }
 
 /// The position of the group that a request goes to: the one where its client was before, as far as

@@ -90,6 +90,8 @@ pub struct RouteCounters {
     pub responses_total: [u64; 5],
     /// Requests that ended badly, by cause; causes that never occurred are absent.
     pub causes: Vec<(Cause, u64)>,
+    /// What cookie persistence has counted.
+    pub persistence: PersistenceCounters,
 }
 
 /// An entry of an access list with what it has decided.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use poise_core::live::Leaving;
 use poise_ipc::cause::Cause;
-use poise_ipc::model::Protocol;
+use poise_ipc::model::{Protocol, Route};
 
 use super::{GET, ask, http, status};
 use crate::backends::{Scripted, read_to_end, reset, until};
@@ -99,6 +99,20 @@ fn a_client_that_waits_for_100_is_told_that_the_backend_is_silent() {
     let rig = with_response_timeout(&backend, 300);
     let expecting = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
     let (head, _) = ask(&mut rig.connect(), expecting);
+    assert_eq!((status(&head), field(&head, "x-poise-cause")), ("504", Some("response-timeout")));
+}
+
+#[test]
+fn the_routes_response_timeout_holds_for_a_client_that_ended_its_side() {
+    let (backend, _) = silent();
+    let mut config = front(Protocol::Http, &[backend.address]);
+    let route = Route { group: Some(name("app")), response_timeout_ms: Some(300), ..Route::default() };
+    config.listeners.get_mut(&name("front")).expect("the listener").routes.insert(name("quick"), route);
+    let rig = Rig::new(config);
+    let mut client = rig.connect();
+    send(&mut client, GET);
+    client.shutdown(Shutdown::Write).expect("an open socket");
+    let (head, _) = read_message(&mut client).expect("a reply");
     assert_eq!((status(&head), field(&head, "x-poise-cause")), ("504", Some("response-timeout")));
 }
 

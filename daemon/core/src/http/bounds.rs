@@ -25,6 +25,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// The widest that any listener may have, with room for what is added to a head on its way.
+    pub const WIDEST: Self =
+        Self { head_bytes_max: 128 << 10, fields_max: super::fields::FIELDS_MAX, target_bytes_max: 128 << 10 };
+
     /// Those of a listener.
     pub fn of(limits: &ListenerLimits) -> Self {
         let number = |count: Count| usize::try_from(count.0).unwrap_or(usize::MAX);
@@ -34,12 +38,6 @@ impl Bounds {
             target_bytes_max: number(limits.target_bytes_max),
         }
     }
-}
-
-impl Bounds {
-    /// The widest that any listener may have, with room for what is added to a head on its way.
-    pub const WIDEST: Self =
-        Self { head_bytes_max: 128 << 10, fields_max: super::fields::FIELDS_MAX, target_bytes_max: 128 << 10 };
 }
 
 impl Default for Bounds {

@@ -46,7 +46,7 @@ pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
 
 fn times(entry: &Entry<'_>, out: &mut Vec<u8>) {
     let millis = |us: u64| us / 1_000;
-    let request = (entry.stage > Stage::Request || entry.asked.is_some()).then_some(0);
+    let request = (entry.stage > Stage::Request || entry.asked.is_some()).then_some(millis(entry.times.head_us));
     let reached = entry.times.queue_us.unwrap_or(0) + entry.times.connect_us.unwrap_or(0);
     let response = entry.times.first_byte_us.map(|us| millis(us.saturating_sub(reached)));
     let phases = [request, entry.times.queue_us.map(millis), entry.times.connect_us.map(millis), response];
@@ -56,7 +56,7 @@ fn times(entry: &Entry<'_>, out: &mut Vec<u8>) {
             None => out.text("-1/"),
         };
     }
-    out.number(millis(entry.times.total_us));
+    out.number(millis(entry.times.head_us + entry.times.total_us));
 }
 
 fn counts(entry: &Entry<'_>, out: &mut Vec<u8>) {

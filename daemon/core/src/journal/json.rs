@@ -34,6 +34,9 @@ pub(super) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
     some(out, ",\"tls\":\"", entry.tls.unwrap_or_default().as_bytes());
     some(out, ",\"user_agent\":\"", entry.agent);
     some(out, ",\"referer\":\"", entry.referer);
+    if entry.times.head_us > 0 {
+        out.text(",\"head_us\":").number(entry.times.head_us);
+    }
     out.text("}\n");
 }
 

@@ -25,7 +25,13 @@ fn entry<'a>() -> Entry<'a> {
         stage: Stage::Data,
         bytes_in: 80,
         bytes_out: 2_750,
-        times: Times { queue_us: Some(0), connect_us: Some(30_100), first_byte_us: Some(99_400), total_us: 109_000 },
+        times: Times {
+            queue_us: Some(0),
+            connect_us: Some(30_100),
+            first_byte_us: Some(99_400),
+            total_us: 109_000,
+            head_us: 0,
+        },
         retries: 1,
         bond: Some(PersistenceVerdict::Kept),
         binds: false,
@@ -90,6 +96,14 @@ fn a_request_that_could_not_be_read_has_a_line_too() {
     let json = text(Format::Json, &bad);
     assert!(json.contains("\"status\":400,\"cause\":\"bad-request\""), "{json}");
     assert!(!json.contains("method"), "{json}");
+}
+
+#[test]
+fn a_head_that_came_in_pieces_is_told_with_its_time() {
+    let mut slow = entry();
+    slow.times.head_us = 42_700;
+    assert!(text(Format::Haproxy, &slow).contains(" 42/0/30/69/151 200 "), "Ta counts from the first byte");
+    assert!(text(Format::Json, &slow).ends_with(",\"head_us\":42700}\n"));
 }
 
 #[test]

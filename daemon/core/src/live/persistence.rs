@@ -28,14 +28,14 @@ impl PersistenceCells {
         self.moved_late.add(1);
     }
 
-    /// Counts cookies that were set.
-    pub fn set(&self, count: u64) {
-        self.set.add(count);
+    /// Counts a cookie that was set.
+    pub fn set(&self) {
+        self.set.add(1);
     }
 
-    /// Counts cookies of backends that were left as they are for their length.
-    pub fn too_long(&self, count: u64) {
-        self.too_long.add(count);
+    /// Counts a cookie of a backend that was left as it is for its length.
+    pub fn too_long(&self) {
+        self.too_long.add(1);
     }
 
     /// The sums over workers.

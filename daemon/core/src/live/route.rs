@@ -4,7 +4,7 @@ use crossbeam_utils::CachePadded;
 use poise_ipc::cause::Cause;
 use poise_ipc::status::RouteCounters;
 
-use super::{Causes, Cell, Latency, LatencySnapshot};
+use super::{Causes, Cell, Latency, LatencySnapshot, PersistenceCells};
 
 /// What one worker counts of one route. Field meanings are those of [`RouteCounters`].
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub struct RouteCells {
     pub responses: [Cell; 5],
     /// Time to the first byte of a response.
     pub latency: Latency,
+    pub persistence: PersistenceCells,
     causes: Causes,
 }
 
@@ -58,6 +59,7 @@ impl RouteLive {
             bytes_out_total: sum(|w| &w.bytes_out),
             responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
             causes: Causes::totals(|| self.workers.iter().map(|worker| &worker.causes)),
+            persistence: PersistenceCells::totals(&self.workers.iter().map(|worker| &worker.persistence)),
         }
     }
 }

@@ -39,7 +39,11 @@ impl Relay {
             }
             (telling.refusal, telling.excess) = (Some(refusal), excess);
         }
-        let journal = Journal::begin(&self.ctx, &self.listener, self.peer, Instant::now(), || None);
+        let begun = Instant::now();
+        let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || None);
+        if let (Some(journal), Some(since)) = (&mut journal, self.head_since.take()) {
+            journal.dripped(begun.duration_since(since));
+        }
         let sent = self.tell(telling, journal).await;
         self.end(sent, false).await;
     }

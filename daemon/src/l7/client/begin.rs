@@ -39,7 +39,11 @@ impl Relay {
         self.route = found.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
         let (body, used) = self.body(&head, bytes, len)?;
         let begun = Instant::now();
+        let head_since = self.head_since.take();
         let mut journal = Journal::begin(&self.ctx, &self.listener, self.peer, begun, || Some(self.told(&head)));
+        if let (Some(journal), Some(since)) = (&mut journal, head_since) {
+            journal.dripped(begun.duration_since(since));
+        }
         let mut first = self.onward(&head, journal.as_deref());
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);

@@ -6,6 +6,7 @@ use poise_ipc::model::{Backend, Group, Persistence, PersistenceKind, Protocol, R
 use poise_ipc::status::Health;
 
 use super::insert;
+use crate::backends::until;
 use crate::browser::{App, Browser};
 use crate::rig::{Rig, front, name};
 
@@ -92,6 +93,29 @@ fn s_09_a_route_to_another_group_takes_no_cookie_of_the_listener_for_its_own() {
         assert_eq!((&page.body, page.sets().len()), (&home, 0));
         assert_eq!((&of_shop.body, of_shop.sets().len()), (&shop, 0));
     }
+}
+
+#[test]
+fn what_persistence_says_is_counted_for_the_route_and_for_the_listener() {
+    let apps = App::three();
+    let vip = of_host("vip.a.com", kind(PersistenceKind::CookieInsert, "VIP"));
+    let images = of_host("img.a.com", kind(PersistenceKind::Off, "SERVERID"));
+    let rig = rig(&apps, vec![("vip", vip), ("images", images)]);
+    let mut browser = Browser::of(rig.address_of("front"), "vip.a.com");
+    bodies(&mut browser, 3);
+    bodies(&mut Browser::of(rig.address_of("front"), "img.a.com"), 2);
+    bodies(&mut Browser::of(rig.address_of("front"), "www.a.com"), 3);
+    let of_route = |route: Option<&str>| {
+        let plan = rig.plans.published().load_full();
+        let routes = &plan.listeners.values().next().expect("the listener").routes;
+        let route = route.map_or(routes.own(), |route| routes.named(&name(route)).expect("the route"));
+        let counted = route.live.as_ref().expect("routes are counted").totals().persistence;
+        (counted.new_total, counted.kept_total, counted.set_total)
+    };
+    until("all are counted", || rig.counters().persistence.kept_total == 4);
+    assert_eq!(of_route(Some("vip")), (1, 2, 1));
+    assert_eq!(of_route(Some("images")), (0, 0, 0));
+    assert_eq!(of_route(None), (1, 2, 1), "what no route takes");
 }
 
 #[test]

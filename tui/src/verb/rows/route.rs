@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use poise_ipc::name::Name;
+use poise_ipc::persistence::PersistenceCounters;
 use poise_ipc::status::{ListenerStatus, RouteStatus};
 use serde::Serialize;
 
@@ -42,6 +43,8 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("4XX", |r| r.route.counters.responses_total[3].to_string()),
     Cell::number("5XX", |r| r.route.counters.responses_total[4].to_string()),
     Cell::text("CAUSES", causes),
+    Cell::number("KEPT", |r| r.route.counters.persistence.kept_total.to_string()).wide(),
+    Cell::number("MOVED", |r| r.route.counters.persistence.redispatched_total.to_string()).wide(),
     Cell::number("RECEIVED", |r| size(r.route.counters.bytes_in_total))
         .raw(|r| r.route.counters.bytes_in_total.to_string())
         .wide(),
@@ -84,6 +87,8 @@ pub(in crate::verb) struct RouteOfListener<'a> {
     bytes_in_total: u64,
     bytes_out_total: u64,
     causes: BTreeMap<&'static str, u64>,
+    /// What persistence by cookie has counted, where the route goes by one.
+    cookies: Option<&'a PersistenceCounters>,
 }
 
 /// The JSON row of a route.
@@ -103,5 +108,6 @@ pub(in crate::verb) fn within(route: &RouteStatus) -> RouteOfListener<'_> {
         bytes_in_total: counters.bytes_in_total,
         bytes_out_total: counters.bytes_out_total,
         causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
+        cookies: Some(&counters.persistence).filter(|counted| !counted.is_empty()),
     }
 }
