@@ -13,7 +13,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, SlavePty,
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the terminal has received.
 struct Received {

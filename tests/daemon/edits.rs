@@ -91,5 +91,5 @@ fn what_is_open_after_the_drain_time_is_cut_by_a_reset() {
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(300) && took < PATIENCE / 2, "{took:?}");
     assert_eq!(rig.count_of(Cause::Shutdown), 1);
-    assert_eq!(rig.records().iter().map(|r| r.cause).collect::<Vec<_>>(), [Cause::Shutdown]);
+    assert_eq!(rig.records(1).iter().map(|r| r.cause).collect::<Vec<_>>(), [Cause::Shutdown]);
 }

@@ -41,6 +41,10 @@ fn wait_in(rig: &Rig, place: u32) -> TcpStream {
     client
 }
 
+fn wait_at_most_a_second(rig: &mut Rig) {
+    rig.edit(|config| config.groups.get_mut(&name("app")).expect("it was made").queue_timeout_ms = 1_000);
+}
+
 #[test]
 fn connections_wait_in_order_until_a_backend_has_room() {
     let backends = [greeting(), greeting()];
@@ -72,14 +76,18 @@ fn a_full_backend_is_passed_over_and_nobody_waits_while_another_has_room() {
 #[test]
 fn who_waits_too_long_or_finds_the_queue_full_is_reset_with_its_cause() {
     let backend = greeting();
-    let rig = rig(Protocol::Tcp, &[&backend], 1, (1, 1_000));
+    let mut rig = rig(Protocol::Tcp, &[&backend], 1, (1, 60_000));
     let mut served = rig.connect();
     assert!(is_greeted(&mut served));
-    let (mut waiting, began) = (wait_in(&rig, 1), Instant::now());
+    let waiting = wait_in(&rig, 1);
     let is_reset = |stream: &mut TcpStream| matches!(read_to_end(stream), Err(error) if error.kind() == ErrorKind::ConnectionReset);
     assert!(is_reset(&mut rig.connect()));
     assert_eq!((rig.count_of(Cause::QueueFull), rig.queued()), (1, 1));
-    assert!(is_reset(&mut waiting));
+    drop(waiting);
+    until("its place is free", || rig.queued() == 0);
+    wait_at_most_a_second(&mut rig);
+    let began = Instant::now();
+    assert!(is_reset(&mut rig.connect()));
     assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
     assert_eq!((rig.count_of(Cause::QueueTimeout), rig.queued()), (1, 0));
     assert_eq!(backend.connections(), 1, "the backend never hears of them");
@@ -94,7 +102,7 @@ fn who_leaves_the_queue_makes_place_and_takes_no_slot() {
     let (leaving, mut staying) = (wait_in(&rig, 1), wait_in(&rig, 2));
     drop(leaving);
     until("its place is free", || rig.queued() == 1);
-    assert_eq!(rig.count_of(Cause::ClientClosed), 1);
+    until("the cause is counted", || rig.count_of(Cause::ClientClosed) == 1);
     drop(served);
     assert!(is_greeted(&mut staying));
     assert_eq!(backend.connections(), 2);
@@ -162,17 +170,21 @@ fn a_request_that_waits_too_long_is_told_503() {
     let backend = Scripted::new(|mut stream| {
         let _ = read_to_end(&mut stream);
     });
-    let rig = rig(Protocol::Http, &[&backend], 1, (1, 1_000));
-    let ask = || {
+    let mut rig = rig(Protocol::Http, &[&backend], 1, (1, 60_000));
+    let ask = |rig: &Rig| {
         let mut client = rig.connect();
         client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("the relay takes it");
         client
     };
-    let _served = ask();
+    let _served = ask(&rig);
     until("it is under way", || rig.counters_of("b0").inflight == 1);
-    let mut waiting = ask();
+    let waiting = ask(&rig);
     until("it waits", || rig.queued() == 1);
-    let (full, late) = (read_to_end(&mut ask()), read_to_end(&mut waiting));
+    let full = read_to_end(&mut ask(&rig));
+    drop(waiting);
+    until("its place is free", || rig.queued() == 0);
+    wait_at_most_a_second(&mut rig);
+    let late = read_to_end(&mut ask(&rig));
     for answer in [full, late] {
         let answer = String::from_utf8(answer.expect("an orderly end")).expect("text");
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");

@@ -24,7 +24,7 @@ use poised::worker::Workers;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 
-use crate::backends::{ANY_PORT, patient};
+use crate::backends::{ANY_PORT, patient, until};
 
 /// Configurations compiled and published, as control does it.
 pub struct Plans {
@@ -246,9 +246,24 @@ impl Rig {
         plan.group(&name("app")).expect("the group app").queue.status().queued
     }
 
-    /// The records that have arrived.
-    pub fn records(&mut self) -> Vec<Record> {
-        self.records.iter_mut().flat_map(|ring| std::iter::from_fn(|| ring.take())).collect()
+    /// The records, once so many have arrived.
+    pub fn records(&mut self, count: usize) -> Vec<Record> {
+        self.records_where(count, |_| true)
+    }
+
+    /// Those of a cause, once so many have arrived.
+    pub fn records_of(&mut self, cause: Cause, count: usize) -> Vec<Record> {
+        self.records_where(count, |record| record.cause == cause)
+    }
+
+    fn records_where(&mut self, count: usize, is_meant: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let mut records = Vec::new();
+        until("the records are there", || {
+            let arrived = self.records.iter_mut().flat_map(|ring| std::iter::from_fn(|| ring.take()));
+            records.extend(arrived.filter(&is_meant));
+            records.len() >= count
+        });
+        records
     }
 
     /// Stops the workers and waits for them.

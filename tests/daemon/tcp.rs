@@ -122,9 +122,9 @@ fn a_reset_of_the_backend_reaches_the_client_behind_what_was_said_before() {
     client.read_exact(&mut [0; 4]).expect("what was said before");
     client.write_all(b"reset").expect("the relay takes it");
     assert!(ends_by_reset(&mut client), "a failure must not look like an orderly end");
-    until("the failure is counted", || rig.count_of(Cause::BackendClosed) == 1);
-    assert_eq!(rig.counters_of("b0").failures_total, 1);
-    let records = rig.records();
+    until("the cause is counted", || rig.count_of(Cause::BackendClosed) == 1);
+    until("the failure is counted", || rig.counters_of("b0").failures_total == 1);
+    let records = rig.records(1);
     assert_eq!(
         records.iter().map(|r| (r.backend, r.cause)).collect::<Vec<_>>(),
         [(Some(rig.backend_id("b0")), Cause::BackendClosed)]
@@ -229,7 +229,7 @@ fn a_client_whom_nobody_serves_is_reset_with_its_cause() {
         let mut rig = Rig::new(config);
         assert!(ends_by_reset(&mut rig.connect()), "{cause}");
         until("the cause is counted", || rig.count_of(cause) == 1);
-        assert_eq!(rig.records().iter().map(|r| r.cause).collect::<Vec<_>>(), [cause]);
+        assert_eq!(rig.records(1).iter().map(|r| r.cause).collect::<Vec<_>>(), [cause]);
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// No wait of a test is longer.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// No wait of a test is longer: far more than a machine takes that has much else to do.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Loopback with a port of the kernel's choice.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -148,11 +148,16 @@ pub fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     stream.read_to_end(&mut bytes).map(|_| bytes)
 }
 
+/// Longest pause between two looks at what is waited for.
+const PAUSE_MAX: Duration = Duration::from_millis(16);
+
 /// Waits until something holds, and says what if it never does.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = std::time::Instant::now();
+    let (began, mut pause) = (std::time::Instant::now(), Duration::from_millis(1));
     while !holds() {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(pause);
+        // Who looks all the time takes the processor from what it waits for.
+        pause = PAUSE_MAX.min(pause * 2);
     }
 }

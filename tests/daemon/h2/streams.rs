@@ -149,8 +149,8 @@ fn a_client_that_does_not_read_holds_back_the_backend_and_nobody_else() {
                 send(&mut stream, &ok("small"));
                 continue;
             }
-            send(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n");
-            for _ in 0..300 {
+            send(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+            for _ in 0..100 {
                 if stream.write_all(&vec![7; 100_000]).is_err() {
                     return;
                 }
@@ -171,10 +171,10 @@ fn a_client_that_does_not_read_holds_back_the_backend_and_nobody_else() {
             assert_eq!(client.get("/small").await.expect("a response").body, b"small");
         }
         let held = sent.load(Ordering::SeqCst);
-        assert!(held < 20_000_000, "{held} bytes left the backend for a reader of 50,000");
+        assert!(held < 7_000_000, "{held} bytes left the backend for a reader of 50,000");
         response.body_mut().flow_control().release_capacity(first.len()).expect("it came");
         let (rest, _) = read_all(response.body_mut()).await.expect("the whole body");
-        assert_eq!(first.len() + rest.len(), 30_000_000);
+        assert_eq!(first.len() + rest.len(), 10_000_000);
     });
 }
 
@@ -254,7 +254,7 @@ fn a_response_that_is_cut_short_resets_its_stream_and_no_other() {
         assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR));
         assert_eq!(client.get("/").await.expect("a response").body, b"whole");
     });
-    assert_eq!(rig.count_of(Cause::BackendClosed), 1);
+    until("the cause is counted", || rig.count_of(Cause::BackendClosed) == 1);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn without_a_backend_the_stream_is_told_and_the_connection_stays() {
         }
     });
     assert_eq!(rig.count_of(Cause::NoBackend), 2);
-    assert_eq!(rig.records().len(), 2);
+    assert_eq!(rig.records(2).len(), 2);
 }
 
 /// A backend that answers `/held` when it is told to, and anything else at once.

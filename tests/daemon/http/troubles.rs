@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Protocol};
+use poise_ipc::model::{AdminState, Listener, Protocol};
 
 use super::{GET, ask, http, status};
 use crate::backends::{Deaf, PATIENCE, Refusing, Scripted, read_to_end, reset, until};
@@ -15,11 +15,9 @@ use crate::script::{Ended, Named, field, ok, read_head, read_message, send};
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
 
-fn with_timeouts(backends: &[std::net::SocketAddr], timeout_ms: u32) -> Rig {
+fn with_timeouts(backends: &[std::net::SocketAddr], edit: impl FnOnce(&mut Listener)) -> Rig {
     let mut config = front(Protocol::Http, backends);
-    let listener = config.listeners.get_mut(&name("front")).expect("the listener");
-    (listener.connect_timeout_ms, listener.response_timeout_ms) = (timeout_ms, timeout_ms);
-    listener.idle_timeout_ms = timeout_ms;
+    edit(config.listeners.get_mut(&name("front")).expect("the listener"));
     Rig::new(config)
 }
 
@@ -60,11 +58,11 @@ fn without_any_backend_the_client_is_told_and_stays() {
 #[test]
 fn a_backend_that_does_not_answer_the_dial_is_passed_over() {
     let (deaf, alive) = (Deaf::new(), Named::new("a"));
-    let rig = with_timeouts(&[deaf.address, alive.address], 100);
+    let rig = with_timeouts(&[deaf.address, alive.address], |listener| listener.connect_timeout_ms = 100);
     for _ in 0..2 {
         assert_eq!(ask(&mut rig.connect(), GET).1, "a");
     }
-    let rig = with_timeouts(&[deaf.address], 100);
+    let rig = with_timeouts(&[deaf.address], |listener| listener.connect_timeout_ms = 100);
     let (head, _) = ask(&mut rig.connect(), GET);
     assert_eq!((status(&head), cause_of(&head)), ("504", Some("connect-timeout")));
 }
@@ -163,7 +161,7 @@ fn a_truncated_response_ends_the_clients_connection_and_is_counted() {
         assert_eq!(status(&read_head(&mut client).expect("a head")), "200");
         assert!(read_to_end(&mut client).expect("an end").ends_with(b"part"));
         until("the end is counted", || rig.count_of(Cause::BackendClosed) == 1);
-        assert_eq!(rig.counters_of("b0").failures_total, 1);
+        until("the failure is counted", || rig.counters_of("b0").failures_total == 1);
     }
 }
 
@@ -249,7 +247,7 @@ fn a_silent_backend_is_answered_504_and_its_connection_dropped() {
     let backend = Scripted::new(|mut stream| {
         let _ = read_to_end(&mut stream);
     });
-    let rig = with_timeouts(&[backend.address], 100);
+    let rig = with_timeouts(&[backend.address], |listener| listener.response_timeout_ms = 100);
     let (head, _) = ask(&mut rig.connect(), GET);
     assert_eq!((status(&head), cause_of(&head)), ("504", Some("response-timeout")));
     until("the connection is dropped", || rig.counters_of("b0").connections_open == 0);
@@ -258,7 +256,7 @@ fn a_silent_backend_is_answered_504_and_its_connection_dropped() {
 #[test]
 fn a_client_that_is_silent_between_requests_is_let_go_quietly() {
     let backend = Named::new("a");
-    let rig = with_timeouts(&[backend.address], 200);
+    let rig = with_timeouts(&[backend.address], |listener| listener.idle_timeout_ms = 200);
     let mut client = rig.connect();
     assert_eq!(ask(&mut client, GET).1, "a");
     assert_eq!(read_to_end(&mut client).expect("an orderly end"), b"");
@@ -268,7 +266,7 @@ fn a_client_that_is_silent_between_requests_is_let_go_quietly() {
 #[test]
 fn a_client_that_stops_sending_its_body_is_answered_408() {
     let backend = Named::new("a");
-    let rig = with_timeouts(&[backend.address], 200);
+    let rig = with_timeouts(&[backend.address], |listener| listener.idle_timeout_ms = 200);
     let (head, _) = ask(&mut rig.connect(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\npart");
     assert_eq!((status(&head), cause_of(&head)), ("408", Some("request-timeout")));
     until("the connection is dropped", || rig.counters_of("b0").connections_open == 0);

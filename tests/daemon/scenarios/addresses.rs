@@ -169,8 +169,7 @@ fn l_06_a_listener_that_leads_to_itself_is_refused_counted_and_named() {
         }
         until("each is counted", || rig.count_of(Cause::Loop) == 10);
         let next = rig.backend_id("next");
-        let named = rig.records().into_iter().filter(|record| record.cause == Cause::Loop);
-        let named: Vec<_> = named.map(|record| record.backend).collect();
+        let named: Vec<_> = rig.records_of(Cause::Loop, 10).iter().map(|record| record.backend).collect();
         assert_eq!(named, [Some(next); 10]);
         until("all are closed", || rig.counters().connections_open == 0);
     }

@@ -114,8 +114,6 @@ fn a_body_beyond_its_limit_is_answered_413_at_once_or_where_it_is_passed() {
 fn a_head_that_does_not_end_in_the_listeners_time_is_answered_408() {
     let backend = Named::new("a");
     let rig = rig(backend.address, |listener| listener.head_timeout_ms = 300);
-    let began = std::time::Instant::now();
     let (head, _) = answer(&rig, "GET / HTTP/1.1\r\nHost:");
     assert_eq!((status(&head), field(&head, "x-poise-cause")), ("408", Some("request-timeout")));
-    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
 }

@@ -14,7 +14,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::*;
 
 /// Longest wait for something that is certain to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server and a client of a certificate made for the test, after their handshake.
 async fn pair(version: &'static SupportedProtocolVersion) -> (Stream, Stream) {

@@ -128,7 +128,7 @@ async fn start(dir: &std::path::Path, ports: FakePorts) -> Writer {
 impl Writer {
     /// Waits until something holds.
     async fn until(&self, holds: impl Fn() -> bool) {
-        tokio::time::timeout(Duration::from_secs(20), async {
+        tokio::time::timeout(Duration::from_mins(1), async {
             while !holds() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
