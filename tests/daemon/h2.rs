@@ -3,6 +3,7 @@
 
 mod backends;
 mod floods;
+mod goodbyes;
 mod rules;
 mod streams;
 

@@ -12,7 +12,6 @@ use poise_ipc::status::Health;
 
 use crate::backends::{Refusing, until};
 use crate::browser::{App, Browser};
-use crate::process::{Place, set};
 use crate::rig::{Rig, front, name};
 
 mod program;
@@ -346,49 +345,4 @@ fn s_09_two_listeners_of_one_group_have_their_own_persistence_and_agree_on_the_t
     at_free.put("SERVERID", &value);
     let bodies: std::collections::BTreeSet<_> = (0..3).map(|_| at_free.get("/").body).collect();
     assert_eq!(bodies.len(), 3, "it does not look at cookies");
-}
-
-#[test]
-fn s_42_the_timeout_may_be_1_s_to_7_d_and_above_a_day_is_a_finding() {
-    let app = App::new("b0");
-    let place = Place::new(&format!(
-        "listeners.front = {{ bind = \"127.0.0.1:0\", protocol = \"http\", group = \"app\", persistence = \"cookie-insert\" }}
-        groups.app.backends.b0 = {{ address = \"{}\" }}",
-        app.address
-    ));
-    let daemon = place.start();
-    let path = "listeners.front.persistence.timeout";
-    let address = daemon.status().listeners[0].bind.ip().expect("an address and port");
-    assert!(Browser::new(address).get("/").sets()[0].contains("; Max-Age=1000;"), "the default of the reference");
-    for (value, age, found) in [("1s", "1", 1), ("1m", "60", 0), ("24h", "86400", 0), ("86401s", "86401", 1)] {
-        daemon.ask(set(path, value)).expect("within the range");
-        assert_eq!(daemon.status().findings.len(), found, "{value}: {:?}", daemon.status().findings);
-        let page = Browser::new(address).get("/");
-        assert!(page.sets()[0].contains(&format!("; Max-Age={age};")), "{value}: {}", page.head);
-    }
-    for value in ["999ms", "604801s", "0s"] {
-        let refused = daemon.ask(set(path, value)).expect_err("beyond the range");
-        assert!(refused.faults[0].to_string().contains("1s to 7d"), "{value}: {}", refused.faults[0]);
-    }
-}
-
-#[test]
-fn s_45_a_cookie_name_has_no_dollar_first_and_no_space_dot_or_comma() {
-    let app = App::new("b0");
-    let place = Place::new(&format!(
-        "listeners.front = {{ bind = \"127.0.0.1:0\", protocol = \"http\", group = \"app\", persistence = \"cookie-insert\" }}
-        groups.app.backends.b0 = {{ address = \"{}\" }}",
-        app.address
-    ));
-    let daemon = place.start();
-    let path = "listeners.front.persistence.cookie";
-    for wrong in ["$a", "a b", "a.b", "a,b", "a;b", "a=b", "", "ä"] {
-        daemon.ask(set(path, &format!("\"{wrong}\""))).expect_err(wrong);
-    }
-    for right in ["a$", "SERVER_ID-2", "x"] {
-        daemon.ask(set(path, &format!("\"{right}\""))).expect(right);
-        let address = daemon.status().listeners[0].bind.ip().expect("an address and port");
-        let page = Browser::new(address).get("/");
-        assert!(page.sets()[0].starts_with(&format!("{right}=")), "{}", page.head);
-    }
 }

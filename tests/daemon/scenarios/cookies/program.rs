@@ -122,3 +122,49 @@ fn s_50_curl_with_a_jar_stays_and_without_one_looks_random() {
     let bare: std::collections::BTreeSet<_> = (0..3).map(|_| curl(&url("/"), None)).collect();
     assert_eq!(bare.len(), 3, "S-51: a false alarm");
 }
+
+/// A daemon with the usual cookies in front of one backend.
+fn usual(app: &App) -> (Place, Daemon) {
+    let place = Place::new(&format!(
+        "listeners.front = {{ bind = \"127.0.0.1:0\", protocol = \"http\", group = \"app\", persistence = \"cookie-insert\" }}
+        groups.app.backends.b0 = {{ address = \"{}\" }}",
+        app.address
+    ));
+    let daemon = place.start();
+    (place, daemon)
+}
+
+#[test]
+fn s_42_the_timeout_may_be_1_s_to_7_d_and_above_a_day_is_a_finding() {
+    let app = App::new("b0");
+    let (_place, daemon) = usual(&app);
+    let path = "listeners.front.persistence.timeout";
+    let at = address(&daemon);
+    assert!(Browser::new(at).get("/").sets()[0].contains("; Max-Age=1000;"), "the default of the reference");
+    for (value, age, found) in [("1s", "1", 1), ("1m", "60", 0), ("24h", "86400", 0), ("86401s", "86401", 1)] {
+        daemon.ask(set(path, value)).expect("within the range");
+        assert_eq!(daemon.status().findings.len(), found, "{value}: {:?}", daemon.status().findings);
+        let page = Browser::new(at).get("/");
+        assert!(page.sets()[0].contains(&format!("; Max-Age={age};")), "{value}: {}", page.head);
+    }
+    for value in ["999ms", "604801s", "0s"] {
+        let refused = daemon.ask(set(path, value)).expect_err("beyond the range");
+        assert!(refused.faults[0].to_string().contains("1s to 7d"), "{value}: {}", refused.faults[0]);
+    }
+}
+
+#[test]
+fn s_45_a_cookie_name_has_no_dollar_first_and_no_space_dot_or_comma() {
+    let app = App::new("b0");
+    let (_place, daemon) = usual(&app);
+    let path = "listeners.front.persistence.cookie";
+    for wrong in ["$a", "a b", "a.b", "a,b", "a;b", "a=b", "", "ä"] {
+        daemon.ask(set(path, &format!("\"{wrong}\""))).expect_err(wrong);
+    }
+    for right in ["a$", "SERVER_ID-2", "x"] {
+        daemon.ask(set(path, &format!("\"{right}\""))).expect(right);
+        let at = address(&daemon);
+        let page = Browser::new(at).get("/");
+        assert!(page.sets()[0].starts_with(&format!("{right}=")), "{}", page.head);
+    }
+}
