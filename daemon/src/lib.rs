@@ -16,6 +16,8 @@ mod log;
 pub mod loops;
 pub mod options;
 mod pages;
+#[cfg(test)]
+mod planned;
 mod platform;
 pub mod probe;
 mod program;

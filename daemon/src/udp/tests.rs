@@ -1,12 +1,11 @@
 //! The relay on one worker without a thread around it: real sockets, backends that echo.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use poise_core::live::ListenerLive;
-use poise_core::plan::{Compile, Identities, ListenerId, Plan, compile};
-use poise_core::token::TokenKey;
+use poise_core::plan::{Identities, ListenerId, Plan};
 use poise_ipc::Name;
 use poise_ipc::cause::Cause;
 use poise_ipc::model::{AdminState, Backend, Bind, Config, Group, HealthCheck, Listener, Protocol};
@@ -14,6 +13,7 @@ use tokio::net::UdpSocket as Peer;
 use tokio::task::spawn_local;
 
 use super::*;
+use crate::planned;
 use crate::worker::{Budget, context_within};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -64,21 +64,9 @@ impl Relay {
 
     fn edit(&mut self, edit: impl FnOnce(&mut Config)) {
         edit(&mut self.config);
-        self.identities = self.identities.follow(&self.config);
-        let (health, resolved, ramps) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let input = Compile {
-            config: &self.config,
-            identities: &self.identities,
-            health: &health,
-            resolved: &resolved,
-            ramps: &ramps,
-            tls: &BTreeMap::new(),
-            revision: 1,
-            workers: 1,
-            key: &TokenKey::new([1; 16]),
-        };
         let before: Arc<Plan> = self.ctx.published.load_full();
-        self.ctx.published.store(Arc::new(compile(&input, Some(&before))));
+        let after = planned::after(&self.config, &mut self.identities, Some(&before));
+        self.ctx.published.store(Arc::new(after));
     }
 
     fn edit_listener(&mut self, edit: impl FnOnce(&mut Listener)) {

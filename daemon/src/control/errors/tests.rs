@@ -1,36 +1,15 @@
 //! Bounded by listener, newest kept, asked for by listener and number.
 
-use std::collections::HashMap;
-
-use poise_core::plan::{Compile, Identities, compile};
-use poise_core::token::TokenKey;
 use poise_ipc::cause::Cause;
 use poise_ipc::errors::Side;
-use poise_ipc::text;
 
 use super::*;
+use crate::planned;
 use crate::records::evidence::{EVIDENCE_MAX, Seen, ring};
 
 const TWO: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
     [listeners.api]\nbind = \"127.0.0.1:1\"\nprotocol = \"http\"\ngroup = \"app\"\n\
     [groups.app.backends.a]\naddress = \"127.0.0.1:1\"\n";
-
-fn plan() -> Plan {
-    let config = text::parse(TWO).expect("a valid configuration");
-    let identities = Identities::default().follow(&config);
-    let input = Compile {
-        config: &config,
-        identities: &identities,
-        health: &HashMap::new(),
-        resolved: &HashMap::new(),
-        ramps: &HashMap::new(),
-        tls: &std::collections::BTreeMap::new(),
-        revision: 1,
-        workers: 1,
-        key: &TokenKey::new([7; 16]),
-    };
-    compile(&input, None)
-}
 
 fn evidence(listener: ListenerId, backend: Option<BackendId>, reason: String) -> Evidence {
     let seen = Seen { side: Side::Request, reason, offset: 3, start: 1, bytes: (*b"\x00\xff").into() };
@@ -39,7 +18,7 @@ fn evidence(listener: ListenerId, backend: Option<BackendId>, reason: String) ->
 
 #[test]
 fn the_newest_of_each_listener_are_kept_and_named() {
-    let plan = plan();
+    let plan = planned::first(TWO);
     let id = |name: &str| plan.listeners.values().find(|l| l.name.as_str() == name).expect("a listener").id;
     let backend = plan.groups[0].backends[0].id;
     let (mut sender, receiver) = ring(EVIDENCE_MAX);
@@ -64,7 +43,7 @@ fn the_newest_of_each_listener_are_kept_and_named() {
 
 #[test]
 fn what_is_gone_is_forgotten_and_what_found_no_room_is_counted() {
-    let plan = plan();
+    let plan = planned::first(TWO);
     let id = *plan.listeners.keys().next().expect("a listener");
     let (mut sender, receiver) = ring(1);
     let mut errors = Errors::new(vec![receiver]);

@@ -1,34 +1,15 @@
 //! What must hold of latency: windows forget, a group is the sum of its backends, what is gone is
 //! forgotten.
 
-use std::collections::HashMap;
-
-use poise_core::plan::{Compile, Identities, Plan, compile};
-use poise_core::token::TokenKey;
+use poise_core::plan::{Identities, Plan};
 use poise_ipc::status::Quantiles;
 use poise_ipc::text;
 
 use super::*;
+use crate::planned;
 
 const TWO: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
     [groups.app.backends.a]\naddress = \"127.0.0.1:1\"\n[groups.app.backends.b]\naddress = \"127.0.0.1:2\"\n";
-
-fn plan(text: &str, previous: Option<(&Plan, &Identities)>) -> (Plan, Identities) {
-    let config = text::parse(text).expect("a valid configuration");
-    let identities = previous.map_or_else(Identities::default, |(_, known)| known.clone()).follow(&config);
-    let input = Compile {
-        config: &config,
-        identities: &identities,
-        health: &HashMap::new(),
-        resolved: &HashMap::new(),
-        ramps: &HashMap::new(),
-        tls: &std::collections::BTreeMap::new(),
-        revision: 1,
-        workers: 2,
-        key: &TokenKey::new([7; 16]),
-    };
-    (compile(&input, previous.map(|(plan, _)| plan)), identities)
-}
 
 fn of_backend(latencies: &Latencies, plan: &Plan, at: usize) -> Quantiles {
     let backend = &plan.groups[0].backends[at];
@@ -37,7 +18,7 @@ fn of_backend(latencies: &Latencies, plan: &Plan, at: usize) -> Quantiles {
 
 #[test]
 fn a_group_is_the_sum_of_its_backends_and_the_last_seconds_are_all_that_count() {
-    let (plan, _) = plan(TWO, None);
+    let plan = planned::first(TWO);
     let group = &plan.groups[0];
     let mut latencies = Latencies::default();
     assert_eq!(latencies.group(group), LatencyWindows::default());
@@ -59,7 +40,7 @@ fn a_group_is_the_sum_of_its_backends_and_the_last_seconds_are_all_that_count() 
 
 #[test]
 fn the_quantiles_of_the_counters_are_those_of_ten_seconds() {
-    let (plan, _) = plan(TWO, None);
+    let plan = planned::first(TWO);
     let backend = &plan.groups[0].backends[0];
     (0..100).for_each(|_| backend.live.worker(0).latency.record(9));
     let mut counters = BackendCounters::default();
@@ -69,12 +50,16 @@ fn the_quantiles_of_the_counters_are_those_of_ten_seconds() {
 
 #[test]
 fn a_backend_that_goes_takes_nothing_from_its_group_but_its_future() {
-    let (before, identities) = plan(TWO, None);
+    let mut identities = Identities::default();
+    let mut plan = |toml: &str, previous: Option<&Plan>| {
+        planned::after(&text::parse(toml).expect("a valid configuration"), &mut identities, previous)
+    };
+    let before = plan(TWO, None);
     let mut latencies = Latencies::default();
     before.groups[0].backends[1].live.worker(0).latency.record(12);
     latencies.turn(&before);
     let one = TWO.split("[groups.app.backends.b]").next().expect("the first backend");
-    let (after, _) = plan(one, Some((&before, &identities)));
+    let after = plan(one, Some(&before));
     latencies.forget(before.groups[0].backends[1].id);
     assert_eq!(latencies.group(&after.groups[0]).seconds_10.count, 1);
     latencies.turn(&after);
@@ -83,7 +68,7 @@ fn a_backend_that_goes_takes_nothing_from_its_group_but_its_future() {
 
 #[test]
 fn a_listener_has_windows_of_its_own() {
-    let (plan, _) = plan(TWO, None);
+    let plan = planned::first(TWO);
     let listener = plan.listeners.values().next().expect("one listener");
     let mut latencies = Latencies::default();
     latencies.turn(&plan);

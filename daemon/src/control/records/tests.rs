@@ -2,36 +2,15 @@
 
 use std::net::SocketAddr;
 
-use poise_core::plan::{Compile, Identities, compile};
-use poise_core::token::TokenKey;
-use poise_ipc::text;
-
 use super::*;
+use crate::planned;
 use crate::records::{RecordSender, ring};
 
-fn plan() -> Plan {
-    let text = "[listeners.web]\nbind = \"127.0.0.1:8080\"\nprotocol = \"http\"\ngroup = \"app\"\n[groups.app]\n";
-    let config = text::parse(text).expect("valid");
-    let identities = Identities::default().follow(&config);
-    let health = HashMap::new();
-    let key = TokenKey::new([0; 16]);
-    let input = Compile {
-        config: &config,
-        identities: &identities,
-        health: &health,
-        resolved: &HashMap::new(),
-        ramps: &HashMap::new(),
-        tls: &std::collections::BTreeMap::new(),
-        revision: 1,
-        workers: 1,
-        key: &key,
-    };
-    compile(&input, None)
-}
+const ONE: &str = "[listeners.web]\nbind = \"127.0.0.1:8080\"\nprotocol = \"http\"\ngroup = \"app\"\n[groups.app]\n";
 
 fn rig() -> (RecordSender, Records, Plan) {
     let (sender, receiver) = ring(4);
-    (sender, Records::new(vec![receiver]), plan())
+    (sender, Records::new(vec![receiver]), planned::first(ONE))
 }
 
 fn record(plan: &Plan, cause: Cause) -> Record {

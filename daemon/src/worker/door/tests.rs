@@ -1,14 +1,14 @@
 //! Doors and the bounds of their worker.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use poise_core::plan::{Compile, Identities, Plan, compile};
-use poise_core::token::TokenKey;
+use poise_core::plan::{Identities, Plan};
 use poise_ipc::Name;
 use poise_ipc::model::{Backend, Config, Group, Listener};
 use tokio::io::AsyncReadExt;
 
 use super::*;
+use crate::planned;
 use crate::worker::{Budget, context_within};
 
 /// A plan of one TCP listener in front of this backend.
@@ -20,22 +20,7 @@ fn plan(bind: SocketAddr, backend: SocketAddr) -> Plan {
         groups: BTreeMap::from([(name("app"), group)]),
         ..Config::default()
     };
-    let identities = Identities::default().follow(&config);
-    let (health, key) = (HashMap::new(), TokenKey::new([1; 16]));
-    compile(
-        &Compile {
-            config: &config,
-            identities: &identities,
-            health: &health,
-            resolved: &HashMap::new(),
-            ramps: &HashMap::new(),
-            tls: &BTreeMap::new(),
-            revision: 1,
-            workers: 1,
-            key: &key,
-        },
-        None,
-    )
+    planned::after(&config, &mut Identities::default(), None)
 }
 
 fn listening() -> (std::net::TcpListener, SocketAddr) {
