@@ -5,6 +5,7 @@ mod certificates;
 mod clients;
 mod failures;
 mod floods;
+mod names;
 mod replacing;
 mod targets;
 

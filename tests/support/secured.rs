@@ -3,8 +3,10 @@
 //!
 //! Blocking, on rustls itself; nothing of the daemon's own code is used.
 
+use std::fs::Permissions;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -51,6 +53,7 @@ impl Shelf {
 
     pub fn write(&self, file: &str, text: &str) {
         std::fs::write(self.path(file), text).expect("a folder of ours");
+        std::fs::set_permissions(self.path(file), Permissions::from_mode(0o600)).expect("a file of ours");
     }
 
     /// Writes `NAME.pem` and `NAME.key`, for these names; what stood there is replaced.
@@ -175,6 +178,15 @@ impl Client {
         ask(&mut secured, name).expect("an answer");
         secured.conn.handshake_kind() == Some(HandshakeKind::Resumed)
     }
+}
+
+/// The first bytes of a client that asks for a name.
+pub fn hello(name: &str) -> Vec<u8> {
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let mut connection = ClientConnection::new(Client::new().config, name).expect("a configuration");
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).expect("there is room");
+    bytes
 }
 
 /// The certificate of the other side.

@@ -2,8 +2,9 @@
 //!
 //! It is for `localhost`; nobody believes it unless told to.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -27,5 +28,7 @@ pub fn make_certificate(chain: &Path, key: &Path) -> io::Result<()> {
     (params.not_before, params.not_after) = ((now - SLACK).into(), (now + VALID).into());
     let certificate = params.self_signed(&pair).map_err(io::Error::other)?;
     fs::write(chain, certificate.pem())?;
-    fs::write(key, pair.serialize_pem())
+    // For nobody else's eyes, like every key.
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(key)?;
+    file.write_all(pair.serialize_pem().as_bytes())
 }

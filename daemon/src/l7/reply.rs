@@ -44,6 +44,8 @@ pub(super) fn reply(telling: &Telling, id: IdField<'_>, page: Option<&Page>) -> 
     let why = match (excess, refusal) {
         (Some(excess), _) => format!(": {excess}"),
         (None, Some(refusal)) => format!(": {refusal}"),
+        // Whoever reads this has mistyped a link.
+        (None, None) if cause == Cause::PlainHttp => ": plain HTTP was sent to a port of https".to_owned(),
         (None, None) => String::new(),
     };
     let retry = if status == 429 { "Retry-After: 1\r\n" } else { "" };

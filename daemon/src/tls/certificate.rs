@@ -10,6 +10,7 @@ use poise_ipc::fault::Fault;
 use poise_ipc::model::Certificate;
 use poise_ipc::status::CertificateFacts;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
@@ -26,6 +27,8 @@ pub(super) struct Loaded {
     pub(super) key: Arc<CertifiedKey>,
     /// What the certificate says of itself.
     pub(super) facts: CertificateFacts,
+    /// What is doubtful about the files, for people.
+    pub(super) notes: Vec<String>,
 }
 
 /// Why a certificate cannot be used.
@@ -84,13 +87,34 @@ pub(super) fn load(certificate: &Certificate, provider: &CryptoProvider) -> Resu
     let key = pem::key(key_path).map_err(CertificateError::Key)?;
     let unreadable = |reason| CertificateError::Unreadable { path: chain_path.to_owned(), reason };
     let facts = chain.first().ok_or("it is missing").and_then(|leaf| facts::of(leaf)).map_err(unreadable)?;
-    let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+    let notes = notes(certificate, &chain, &facts, key.is_open);
+    let key = CertifiedKey::from_der(chain, key.der, provider).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             CertificateError::Mismatch { chain: chain_path.to_owned(), key: key_path.to_owned() }
         }
         source => CertificateError::Unusable { path: key_path.to_owned(), source },
     })?;
-    Ok(Loaded { key: Arc::new(key), facts })
+    Ok(Loaded { key: Arc::new(key), facts, notes })
+}
+
+/// What may be used and is likely not meant.
+fn notes(
+    files: &Certificate,
+    chain: &[CertificateDer<'static>],
+    facts: &CertificateFacts,
+    is_open: bool,
+) -> Vec<String> {
+    let open = is_open.then(|| format!("the key of {} can be read by everybody on this host", files.key));
+    let nameless = facts.names.is_empty().then(|| {
+        format!("the certificate of {} names no host (subject alternative name): clients refuse it", files.chain)
+    });
+    let stray = facts::stray(chain).map(|number| {
+        format!(
+            "certificate {number} of {} has not issued the one before it: clients may refuse the chain",
+            files.chain
+        )
+    });
+    open.into_iter().chain(nameless).chain(stray).collect()
 }
 
 impl Loaded {

@@ -36,6 +36,18 @@ pub(super) fn of(der: &[u8]) -> Result<CertificateFacts, &'static str> {
     })
 }
 
+/// The number, from 1, of the first certificate of a chain that is not the issuer of the one before
+/// it; out of their order, or a stranger.
+pub(super) fn stray<D: AsRef<[u8]>>(chain: &[D]) -> Option<usize> {
+    let leads_on = |pair: &[D]| {
+        let [below, above] = pair else { return false };
+        let (below, above) = (X509Certificate::from_der(below.as_ref()), X509Certificate::from_der(above.as_ref()));
+        matches!((below, above), (Ok((_, below)), Ok((_, above)))
+            if below.issuer().as_raw() == above.subject().as_raw())
+    };
+    chain.windows(2).position(|pair| !leads_on(pair)).map(|at| at + 2)
+}
+
 /// The day of a time, as `2026-11-23`.
 pub(super) fn date(at_ms: i64) -> String {
     let time = ASN1Time::from_timestamp(at_ms.div_euclid(1_000));

@@ -234,6 +234,7 @@ impl Keeper {
                 loaded_ms: held.map_or(0, |held| held.loaded_ms),
                 error: held.and_then(|held| held.error.clone()),
                 listeners: config.listeners.iter().filter(uses).map(|(name, _)| name.clone()).collect(),
+                notes: held.and_then(|held| Some(held.loaded.as_ref()?.notes.clone())).unwrap_or_default(),
             }
         };
         config.certificates.iter().map(status).collect()

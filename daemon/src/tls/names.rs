@@ -32,7 +32,7 @@ impl Names {
     /// The names of these certificates.
     pub(super) fn new<'a>(certificates: impl Iterator<Item = &'a Loaded>, unknown: UnknownName) -> Self {
         let mut names = Self { first: None, exact: HashMap::new(), wildcard: HashMap::new(), unknown };
-        for Loaded { key, facts } in certificates {
+        for Loaded { key, facts, .. } in certificates {
             names.first.get_or_insert_with(|| Arc::clone(key));
             for name in &facts.names {
                 let keys = match name.strip_prefix("*.") {
@@ -57,6 +57,8 @@ impl Names {
 
     /// The certificates for a name.
     fn keys(&self, name: &str) -> Option<&Keys> {
+        // The dot of the root is no part of a name here (RFC 6066 section 3), yet some send it.
+        let name = name.strip_suffix('.').unwrap_or(name);
         let is_mixed = name.bytes().any(|byte| byte.is_ascii_uppercase());
         let name = if is_mixed { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
         let wildcard = || self.wildcard.get(name.split_once('.')?.1);

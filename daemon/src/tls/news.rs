@@ -33,7 +33,7 @@ impl News {
     /// Tells of a failure, or counts it for the next line.
     pub(super) fn tell(&self, listener: &Name, client: SocketAddr, failed: &Failed, now_ms: u64) {
         let Failed { reason, said } = failed;
-        let said = said.as_deref().unwrap_or_default();
+        let said = said.as_deref();
         // A connection that comes and goes is what probes of others and scanners of ports do.
         let is_worth_it = !matches!(reason, TlsFailure::Closed);
         match self.0[*reason as usize].line(now_ms) {

@@ -29,7 +29,7 @@ pub(super) enum RootsError {
 
 impl RootsError {
     /// What to do about it.
-    pub(super) const fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::File(error) => error.hint(),
             Self::Useless(_) => "name a PEM file of the authority that has signed the backends' certificates",

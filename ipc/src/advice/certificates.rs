@@ -24,6 +24,10 @@ pub fn expiries(certificates: &[CertificateStatus]) -> Vec<Finding> {
             let remedy = format!("mend its files, then poise certificates reload {}", certificate.name);
             findings.push(finding.says(format!("{error}; {used}")).remedy(remedy));
         }
+        findings.extend(certificate.notes.iter().map(|note| {
+            let finding = Finding::new(Severity::Warning, "certificate-doubtful", subject.clone()).says(note);
+            finding.remedy(format!("mend its files, then poise certificates reload {}", certificate.name))
+        }));
         findings.extend(certificate.days_left.and_then(|days_left| expiry(certificate, subject, days_left)));
     }
     findings

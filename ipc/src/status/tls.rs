@@ -29,6 +29,8 @@ pub struct CertificateStatus {
     pub error: Option<String>,
     /// The listeners that use it.
     pub listeners: Vec<Name>,
+    /// What is doubtful about the files in use.
+    pub notes: Vec<String>,
 }
 
 /// What a certificate says of itself.

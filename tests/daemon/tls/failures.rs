@@ -30,6 +30,7 @@ fn plain_http_is_told_that_the_port_speaks_tls() {
         let said = String::from_utf8(read_to_end(&mut client).expect("an answer and an end")).expect("text");
         assert!(said.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{said}");
         assert!(said.contains("X-Poise-Cause: plain-http\r\n"), "{said}");
+        assert!(said.contains("plain HTTP was sent to a port of https"), "{said}");
     }
     until("it is counted", || failures(&daemon, TlsFailure::PlainHttp) == 2);
     assert!(front(&daemon).counters.causes.contains(&(Cause::PlainHttp, 2)), "{:?}", front(&daemon).counters.causes);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use poise_ipc::message::Verb;
+use poise_ipc::message::{CertificateEvent, Verb};
 use rustix::process::Signal;
 
 use super::{address, plain, started};
@@ -76,4 +76,47 @@ fn a_hangup_takes_what_the_files_hold_now() {
     let wanted = leaf_of(&shelf.path("site.pem"));
     until("it is in use", || Client::new().certificate(address(&daemon), "site.test") == wanted);
     assert_eq!(daemon.status().revision, 1, "it is no commit");
+}
+
+#[test]
+fn files_that_cannot_be_used_leave_what_is_in_use_and_say_why() {
+    let (shelf, backend) = (Shelf::new(), plain());
+    shelf.put("site", &["site.test"], NOW);
+    let (_place, daemon) = started(&shelf, &["site"], "", &backend);
+    let (at, in_use) = (address(&daemon), leaf_of(&shelf.path("site.pem")));
+    let mut events = daemon.subscribe();
+    let breaks: [(Spoil, &str); 3] = [
+        (|shelf| shelf.put("site", &["site.test"], (2020, 2024)), "has expired on 2024-12-31"),
+        (|shelf| shelf.write("site.pem", "nothing"), "holds no certificate"),
+        (mismatch, "is not that of the first certificate"),
+    ];
+    for (spoil, said) in breaks {
+        spoil(&shelf);
+        let refused = daemon.ask(Verb::CertificatesReload { name: None }).expect_err("it cannot be used");
+        assert!(refused.message.contains(said), "{said}: {}", refused.message);
+        assert_eq!(events.certificate().what, CertificateEvent::Refused);
+        daemon.signal(Signal::HUP);
+        let told = events.certificate();
+        assert_eq!(told.what, CertificateEvent::Refused, "a hangup says so too");
+        assert!(told.reason.is_some_and(|reason| reason.contains(said)), "{said}");
+        let status = daemon.status();
+        assert!(status.certificates[0].error.as_ref().is_some_and(|error| error.contains(said)), "{said}");
+        assert!(status.findings.iter().any(|finding| finding.code == "certificate-unusable"), "{said}");
+        assert_eq!(Client::new().certificate(at, "site.test"), in_use, "{said}");
+    }
+    shelf.put("site", &["site.test"], NOW);
+    daemon.signal(Signal::HUP);
+    assert_eq!(events.certificate().what, CertificateEvent::Loaded);
+    assert_eq!(Client::new().certificate(at, "site.test"), leaf_of(&shelf.path("site.pem")));
+    assert_eq!(daemon.status().certificates[0].error, None);
+}
+
+/// What befalls the files of a certificate.
+type Spoil = fn(&Shelf);
+
+/// A certificate beside the key of another one.
+fn mismatch(shelf: &Shelf) {
+    shelf.put("site", &["site.test"], NOW);
+    shelf.put("other", &["site.test"], NOW);
+    std::fs::copy(shelf.path("other.key"), shelf.path("site.key")).expect("both are there");
 }

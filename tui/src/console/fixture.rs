@@ -144,6 +144,7 @@ fn certificate(text: &str, days_left: i64, error: Option<&str>) -> CertificateSt
         loaded_ms: NOW_MS,
         error: error.map(str::to_owned),
         listeners: vec![name("api-80")],
+        notes: Vec::new(),
     }
 }
 

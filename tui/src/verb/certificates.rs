@@ -28,7 +28,7 @@ use crate::exit::Exit;
 
 A certificate is read when it comes into the configuration, and again by reload or SIGHUP.")]
 pub(crate) struct Args {
-    /// Only these.
+    /// Only these certificates.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(subcommand)]
@@ -48,7 +48,7 @@ enum Task {
 
 Either all that are meant are used, or none. Open connections keep theirs.")]
 struct ReloadArgs {
-    /// Only this one.
+    /// Only this certificate.
     #[arg(value_name = "NAME")]
     name: Option<Name>,
 }

@@ -1,6 +1,6 @@
 //! `poise completions`: scripts for bash, zsh and fish, made from the command line's definition.
 //!
-//! Names of backends, groups and listeners are asked of the daemon while completing, through the
+//! Names of backends, groups, listeners and certificates are asked of the daemon while completing, through the
 //! hidden verb `__complete`, which says nothing when no daemon answers.
 
 use clap::{Args as ClapArgs, CommandFactory as _, ValueEnum};
@@ -45,10 +45,17 @@ enum Kind {
     Backends,
     Groups,
     Listeners,
+    Certificates,
 }
 
 /// Verbs whose first argument is a backend.
 const BACKEND_VERBS: [&str; 5] = ["weight", "drain", "enable", "disable", "wait"];
+
+/// The verb whose arguments are certificates.
+const CERTIFICATES: &str = "certificates";
+
+/// What the help of such an argument ends with, where a shell is told of each by itself.
+const CERTIFICATE_MARKS: [&str; 2] = ["Only these certificates", "Only this certificate"];
 
 /// Options whose value is a name, and the kind of it. The same words name a kind before a name, as in
 /// `poise rm backend`.
@@ -71,6 +78,7 @@ fn listed(kind: Kind, status: &Status) -> Vec<String> {
     match kind {
         Kind::Backends => groups().flat_map(|g| &g.backends).map(|b| format!("{}/{}", b.group, b.name)).collect(),
         Kind::Groups => groups().map(|group| group.name.to_string()).collect(),
+        Kind::Certificates => status.certificates.iter().map(|certificate| certificate.name.to_string()).collect(),
         Kind::Listeners => status.listeners.iter().map(|listener| listener.name.to_string()).collect(),
     }
 }
@@ -95,18 +103,19 @@ fn bash() -> String {
     format!(
         r#"
 _poise_live() {{
-    local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" word kind=
+    local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" word kind= more=
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-        case "$word" in {verbs}) kind=backends ;; esac
+        case "$word" in {verbs}) kind=backends ;; {CERTIFICATES}) kind={CERTIFICATES} ;; esac
     done
     case "$prev" in
         -b|--backend|backend) kind=backends ;;
         -g|--group|group) kind=groups ;;
         -l|--listener|listener) kind=listeners ;;
+        {CERTIFICATES}) more=reload ;;
         -*) kind= ;;
     esac
     if [[ -n "$kind" && "$cur" != -* ]]; then
-        COMPREPLY=($(compgen -W "$(poise __complete "$kind" 2>/dev/null)" -- "$cur"))
+        COMPREPLY=($(compgen -W "$more $(poise __complete "$kind" 2>/dev/null)" -- "$cur"))
         return 0
     fi
     _poise "$@"
@@ -129,6 +138,7 @@ fn fish(generated: &str) -> String {
         script.extend(["complete -c poise -n \"", condition, "\" ", &ask(kind)]);
     };
     when(&format!("__fish_seen_subcommand_from {}", BACKEND_VERBS.join(" ")), "backends");
+    when(&format!("__fish_seen_subcommand_from {CERTIFICATES}"), CERTIFICATES);
     for (word, kind) in NAMING_OPTIONS {
         when(&format!("__fish_prev_arg_in {word}"), kind);
     }
@@ -144,6 +154,8 @@ _poise_names() { local -a names; names=(${(f)"$(poise __complete ${@[-1]} 2>/dev
         let starts = |option: &str| line.starts_with(&format!("'--{option}=["));
         let option = NAMING_OPTIONS.iter().find(|(option, _)| starts(option)).map(|(_, kind)| *kind);
         let kind = option.or_else(|| line.contains("as GROUP/NAME").then_some("backends"));
+        let is_certificate = CERTIFICATE_MARKS.iter().any(|mark| line.contains(mark));
+        let kind = kind.or_else(|| is_certificate.then_some(CERTIFICATES));
         kind.map_or_else(|| line.to_owned(), |kind| line.replace(":_default'", &format!(":_poise_names {kind}'")))
     };
     // zsh cannot tell the backends from the weight behind them, and there is nothing to complete in it.

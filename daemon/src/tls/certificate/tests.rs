@@ -1,6 +1,6 @@
 //! What is read, and what is said of files that cannot be used.
 
-use super::super::made::{NOW, Shelf, pem, provider};
+use super::super::made::{NOW, Shelf, chain_of_three, forms, pem, provider, section};
 use super::*;
 
 /// 2026-11-23.
@@ -73,4 +73,96 @@ fn no_file_is_read_without_an_end() {
     let many = shelf.write("many", &chain.repeat(CHAIN_MAX + 1));
     let said = fault(&Certificate { chain: many, key: "/nowhere".to_owned() });
     assert!(said.contains("holds more than 16 certificates"), "{said}");
+}
+
+#[test]
+fn keys_of_every_kind_are_read_in_every_form() {
+    let shelf = Shelf::new();
+    for kind in [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ] {
+        let (chain, keys) = forms(kind);
+        let chain = shelf.write("chain", &chain);
+        for key in keys {
+            let files = Certificate { chain: chain.clone(), key: shelf.write("key", &key) };
+            let loaded = load(&files, &provider()).unwrap_or_else(|error| panic!("{kind:?}: {error}: {key}"));
+            assert_eq!(loaded.notes, [""; 0], "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_read_say_what_to_do() {
+    let shelf = Shelf::new();
+    let (chain, _) = pem(&["a.example"], NOW);
+    let chain = shelf.write("chain", &chain);
+    let of = |text: &str| fault(&Certificate { chain: chain.clone(), key: shelf.write("key", text) });
+    let header = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n";
+    for locked in [
+        section("ENCRYPTED PRIVATE KEY", &[0; 48]),
+        format!("-----BEGIN EC PRIVATE KEY-----\n{header}-----END EC PRIVATE KEY-----\n"),
+    ] {
+        let said = of(&locked);
+        assert!(said.contains("is under a passphrase; take it off: openssl pkey"), "{said}");
+    }
+    assert!(of("0\u{1}\u{2}").contains("is no PEM file: it is DER or PKCS #12; write it anew as PEM"));
+    let swapped = section("PRIVATE KEY", b"nothing of a key");
+    assert!(of(&swapped).contains("cannot be used"), "{}", of(&swapped));
+}
+
+#[test]
+fn what_is_doubtful_about_files_that_can_be_used_is_noted() {
+    let shelf = Shelf::new();
+    let ([leaf, middle, root], key) = chain_of_three();
+    let (stranger, _) = pem(&["b.example"], NOW);
+    let key = shelf.write("key", &key);
+    let notes = |parts: &[&String]| {
+        let chain = parts.iter().map(|part| part.as_str()).collect::<String>();
+        let files = Certificate { chain: shelf.write("chain", &chain), key: key.clone() };
+        load(&files, &provider()).expect("the certificate comes first").notes
+    };
+    assert_eq!(notes(&[&leaf]), [""; 0]);
+    assert_eq!(notes(&[&leaf, &middle, &root]), [""; 0]);
+    for (parts, number) in
+        [([&leaf, &root, &middle], 2), ([&leaf, &middle, &stranger], 3), ([&leaf, &leaf, &middle], 2)]
+    {
+        let found = notes(&parts);
+        let expected =
+            format!("certificate {number} of {} has not issued the one before it", shelf.path("chain").display());
+        assert!(found.len() == 1 && found[0].starts_with(&expected), "{found:?}");
+    }
+    shelf.open_to("key", 0o640);
+    assert_eq!(notes(&[&leaf]), [""; 0], "a group may be meant");
+    shelf.open_to("key", 0o644);
+    let open = format!("the key of {key} can be read by everybody on this host");
+    assert_eq!(notes(&[&leaf]), [open]);
+    let nameless = shelf.certificate("nameless", &[], NOW);
+    let notes = load(&nameless, &provider()).expect("it can be used").notes;
+    assert!(notes.len() == 1 && notes[0].contains("names no host"), "{notes:?}");
+}
+
+#[test]
+fn a_chain_that_begins_with_another_certificate_is_refused_with_what_to_do() {
+    let shelf = Shelf::new();
+    let ([leaf, middle, _], key) = chain_of_three();
+    let files = Certificate { chain: shelf.write("chain", &(middle + &leaf)), key: shelf.write("key", &key) };
+    let said = fault(&files);
+    assert!(said.contains("is not that of the first certificate of"), "{said}");
+    assert!(said.contains("put the certificate of this key first in the chain"), "{said}");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_says_who_has_to() {
+    let shelf = Shelf::new();
+    let files = shelf.certificate("site", &["a.example"], NOW);
+    shelf.open_to("site.key", 0o000);
+    if std::fs::File::open(&files.key).is_ok() {
+        return; // Whoever runs this may read everything.
+    }
+    let said = fault(&files);
+    assert!(said.contains("Permission denied; let the user that poised runs as read the file"), "{said}");
 }

@@ -39,6 +39,16 @@ fn an_exact_name_comes_before_a_wildcard_and_anything_else_gets_the_first() {
 }
 
 #[test]
+fn the_dot_of_the_root_makes_no_difference() {
+    let made = Certificates::of(&[&["first.example"], &["*.shop.example", "site.example"]]);
+    assert_eq!(made.chosen(Some("site.example.")), Some(1));
+    assert_eq!(made.chosen(Some("api.Shop.example.")), Some(1));
+    assert_eq!(made.chosen(Some("site.example..")), Some(0), "an empty label is another name");
+    let names = made.names(UnknownName::Reject);
+    assert!(!names.rejects(Some("site.example.")) && names.rejects(Some("elsewhere.example.")));
+}
+
+#[test]
 fn a_wildcard_stands_for_one_label() {
     let made = Certificates::of(&[&["first.example"], &["*.shop.example"]]);
     assert_eq!(made.chosen(Some("a.b.shop.example")), Some(0));

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn of(days_left: i64) -> Option<(Severity, String)> {
-    let certificate = CertificateStatus {
+fn site(days_left: i64) -> CertificateStatus {
+    CertificateStatus {
         name: "site".parse().expect("a name"),
         chain: String::new(),
         facts: None,
@@ -11,8 +11,12 @@ fn of(days_left: i64) -> Option<(Severity, String)> {
         loaded_ms: 0,
         error: None,
         listeners: Vec::new(),
-    };
-    let finding = expiries(&[certificate]).pop()?;
+        notes: Vec::new(),
+    }
+}
+
+fn of(days_left: i64) -> Option<(Severity, String)> {
+    let finding = expiries(&[site(days_left)]).pop()?;
     assert_eq!(finding.subject, "certificates.site");
     Some((finding.severity, finding.code))
 }
@@ -32,4 +36,12 @@ fn the_end_is_told_30_days_before_it_and_more_gravely_at_7_and_1() {
     }
     assert_eq!(of(0), found(Severity::Severe), "some hours are left");
     assert_eq!(of(-1), Some((Severity::Severe, "certificate-expired".to_owned())));
+}
+
+#[test]
+fn what_is_doubtful_about_the_files_is_told() {
+    let notes = vec!["the key of /k can be read by everybody on this host".to_owned(), "it names no host".to_owned()];
+    let found = expiries(&[CertificateStatus { notes: notes.clone(), ..site(99) }]);
+    assert_eq!(found.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>(), notes);
+    assert!(found.iter().all(|f| (f.code.as_str(), f.severity) == ("certificate-doubtful", Severity::Warning)));
 }

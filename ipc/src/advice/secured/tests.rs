@@ -67,6 +67,7 @@ fn status(name: &str, names: &[&str]) -> CertificateStatus {
         loaded_ms: 0,
         error: None,
         listeners: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

@@ -23,6 +23,7 @@ fn certificate(name: &str, days_left: Option<i64>) -> CertificateStatus {
         loaded_ms: 7,
         error: days_left.is_none().then(|| "read /etc/poise/shop.pem: No such file".to_owned()),
         listeners: vec!["web".parse().expect("a name")],
+        notes: Vec::new(),
     }
 }
 
