@@ -27,7 +27,7 @@ fn a_stream_is_one_request_as_http_1_would_ask_it() {
         assert_eq!((answer.status, answer.body.as_slice()), (200, &b"a"[..]));
         assert!(!answer.fields.contains_key("connection"), "{:?}", answer.fields);
     });
-    let seen = "GET /p?q HTTP/1.1\r\nHost: h\r\nCookie: a=1; b=2\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nVia: 1.1 poise-";
+    let seen = "GET /p?q HTTP/1.1\r\nHost: h\r\nCookie: a=1; b=2\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\nVia: 2.0 poise-";
     assert!(backend.requests()[0].starts_with(seen), "{:?}", backend.requests());
     let counters = rig.counters();
     assert_eq!((counters.requests_total, counters.responses_total), (1, [0, 1, 0, 0, 0]));

@@ -132,6 +132,7 @@ fn next_hop(rule: &Forwarding, head: &RequestHead<'_, '_>, peer: IpAddr, sender:
         peer: &peer,
         client: Some(&client),
         vouched: sender.vouched,
+        version: head.version(),
         restores: None,
         id: None,
         edits: &[],

@@ -15,6 +15,7 @@ use super::forwarded::{Forwarding, is_whole};
 use super::framing::Framing;
 use super::request::RequestHead;
 use super::response::ResponseHead;
+use crate::journal::Version;
 use crate::persistence::Binding;
 
 /// What the backend is told about the client.
@@ -28,6 +29,8 @@ pub struct Forwarded<'a> {
     pub client: Option<&'a PeerText>,
     /// Whether the peer is trusted to say who the client is.
     pub vouched: bool,
+    /// What the client speaks, which `Via` names (RFC 9110 section 7.6.3).
+    pub version: Version,
     /// Cookie whose values the backend gets back without the tokens before them.
     pub restores: Option<&'a str>,
     /// The id of the request, when backends are told one.
@@ -189,7 +192,11 @@ impl RequestHead<'_, '_> {
         if rule.real_ip {
             field(out, b"X-Real-IP", client.as_bytes());
         }
-        out.extend_from_slice(if self.is_http11 { b"Via: 1.1 " } else { b"Via: 1.0 " });
+        out.extend_from_slice(match forwarded.version {
+            Version::Http10 => b"Via: 1.0 ",
+            Version::Http11 => b"Via: 1.1 ",
+            Version::Http2 => b"Via: 2.0 ",
+        });
         out.extend_from_slice(&rule.via);
         out.extend_from_slice(b"\r\n");
     }

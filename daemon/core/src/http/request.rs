@@ -10,6 +10,7 @@ use super::framing::Framing;
 use super::refusal::Refusal;
 use super::scan::METHOD_LEN_MAX;
 use super::{cookie, host};
+use crate::journal::Version;
 use crate::route::Asking;
 
 /// One request head. Borrows the bytes it was read from.
@@ -78,6 +79,11 @@ impl<'h, 'b> RequestHead<'h, 'b> {
             host,
             fields,
         })
+    }
+
+    /// The version that it is written in.
+    pub fn version(&self) -> Version {
+        if self.is_http11 { Version::Http11 } else { Version::Http10 }
     }
 
     /// Whether sending the request twice does what sending it once does (RFC 9110 §9.2.2).

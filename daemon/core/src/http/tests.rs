@@ -95,6 +95,7 @@ fn our_request(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
             peer: &client,
             client: None,
             vouched: false,
+            version: head.version(),
             restores: Some("S"),
             id: None,
             edits: &[],

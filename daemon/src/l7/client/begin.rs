@@ -90,6 +90,7 @@ impl Relay {
             peer: &self.peer_text,
             client: client.as_ref(),
             vouched,
+            version: self.version(head),
             id: journal.map(Journal::id_field),
             restores: route.persistence.cookie().and_then(CookieRule::restores),
             edits: &route.settings.request_headers,
@@ -156,13 +157,14 @@ impl Relay {
             host: head.authority().unwrap_or_default(),
             agent: head.value("User-Agent").unwrap_or_default(),
             referer: head.value("Referer").unwrap_or_default(),
-            version: match (self.client.is_http2(), head.is_http11) {
-                (true, _) => Version::Http2,
-                (false, true) => Version::Http11,
-                (false, false) => Version::Http10,
-            },
+            version: self.version(head),
             id: id.unwrap_or_default(),
         }
+    }
+
+    /// What the client speaks: a stream is read as if it were HTTP/1.1.
+    fn version(&self, head: &RequestHead<'_, '_>) -> Version {
+        if self.client.is_http2() { Version::Http2 } else { head.version() }
     }
 
     /// Whether a request has come by a connection that is not for its target. The scheme of an

@@ -10,6 +10,7 @@ use crate::http::fields::FieldStore;
 use crate::http::forwarded::Forwarding;
 use crate::http::request::RequestHead;
 use crate::http::response::{Asked, ResponseHead};
+use crate::journal::Version;
 use crate::persistence::{Binding, CookieRule, Mark};
 use crate::plan::BackendId;
 use crate::token::{Token, TokenKey};
@@ -25,6 +26,7 @@ fn forward(head: &str, mode: ForwardedFor) -> String {
             peer: &PeerText::new(client),
             client: None,
             vouched: false,
+            version: head.version(),
             restores: Some("SID"),
             id: None,
             edits: &[],
@@ -225,6 +227,7 @@ fn a_route_sets_adds_and_removes_fields_both_ways() {
             peer: &client,
             client: None,
             vouched: false,
+            version: Version::Http11,
             restores: None,
             id: None,
             edits: &edits,
@@ -240,4 +243,17 @@ fn a_route_sets_adds_and_removes_fields_both_ways() {
     head.write(Returned { connection: Connection::Persist, binding: Binding::Off, edits: &edits }, &mut out);
     let expected = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: new\r\nX-B: more\r\n\r\n";
     assert_eq!(String::from_utf8_lossy(&out), expected);
+}
+
+#[test]
+fn a_backend_is_told_the_version_that_the_client_speaks() {
+    for (version, word) in [(Version::Http10, "1.0"), (Version::Http11, "1.1"), (Version::Http2, "2.0")] {
+        let (mut store, mut out) = (FieldStore::default(), Vec::new());
+        let head = RequestHead::parse(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", &mut store).expect("a good head");
+        let (rule, peer) = (told_by(ForwardedFor::Off), PeerText::new(IpAddr::from([192, 0, 2, 7])));
+        let (client, vouched, restores, id, edits) = (None, false, None, None, &[][..]);
+        head.write(Forwarded { rule: &rule, peer: &peer, client, vouched, version, restores, id, edits }, &mut out);
+        let via = format!("Via: {word} poise-aaaaaaaaaaaaaaaa\r\n");
+        assert!(String::from_utf8_lossy(&out).contains(&via), "{version:?}");
+    }
 }
