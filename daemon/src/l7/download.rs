@@ -220,7 +220,8 @@ impl Download {
                 return self.send(cx, sides, &scratch[kept..kept + len], steer.closes());
             }
             let mut out = ctx.l7.buffer();
-            let outcome = self.read_heads(&mut scratch[..end], (ctx, &mut out), steer);
+            let mut told = Told { ctx, client: sides.client, out: &mut out };
+            let outcome = self.read_heads(&mut scratch[..end], &mut told, steer);
             let sent = outcome.and_then(|range| self.send(cx, sides, &scratch[range], steer.closes()));
             ctx.l7.reuse(out);
             sent
@@ -241,9 +242,10 @@ impl Download {
     fn read_heads(
         &mut self,
         scratch: &mut [u8],
-        (ctx, out): (&WorkerContext, &mut Vec<u8>),
+        told: &mut Told<'_>,
         steer: &mut impl Steer,
     ) -> Result<std::ops::Range<usize>, Loss> {
+        let ctx = told.ctx;
         let mut at = HEAD_ROOM;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
@@ -258,7 +260,7 @@ impl Download {
                 self.part = Held::new(scratch[at..].to_vec());
                 break;
             };
-            self.read_head(&scratch[at..at + len], (ctx, out), steer)?;
+            self.read_head(&scratch[at..at + len], told, steer)?;
             at += len;
             self.scanner = Scanner::default();
             self.part = Held::default();
@@ -268,11 +270,12 @@ impl Download {
             Err(refusal) => {
                 // Nothing of this head has left: the client can still be told what is wrong.
                 self.stage = Stage::Head;
+                told.client.unsay();
                 return Err(refusal.into());
             }
         };
-        let start = at.checked_sub(out.len()).ok_or(Cause::Internal)?;
-        scratch[start..at].copy_from_slice(out);
+        let start = at.checked_sub(told.out.len()).ok_or(Cause::Internal)?;
+        scratch[start..at].copy_from_slice(told.out);
         Ok(start..at + body_len)
     }
 
@@ -295,12 +298,8 @@ impl Download {
         Ok(kept)
     }
 
-    fn read_head(
-        &mut self,
-        bytes: &[u8],
-        (ctx, out): (&WorkerContext, &mut Vec<u8>),
-        steer: &mut impl Steer,
-    ) -> Result<(), Loss> {
+    fn read_head(&mut self, bytes: &[u8], told: &mut Told<'_>, steer: &mut impl Steer) -> Result<(), Loss> {
+        let ctx = told.ctx;
         let mut store = FieldStore::default();
         let asked = steer.asked();
         let parsed = ResponseHead::parse(bytes, &mut store, asked);
@@ -314,12 +313,12 @@ impl Download {
                 return Err(Loss::Because(Cause::BadResponse));
             }
             if !asked.http10 {
-                head.write(Returned::INTERIM, out);
+                self.sent_bytes += told.tell(&head, bytes, Returned::INTERIM)?;
             }
             return Ok(());
         }
         let returned = steer.final_head(&head);
-        head.write(returned, out);
+        self.sent_bytes += told.tell(&head, bytes, returned)?;
         self.stage = Stage::Body(Body::new(head.framing), head.framing_onward());
         Ok(())
     }
@@ -332,6 +331,25 @@ impl Download {
         self.held.put(&bytes[sent..]);
         sides.appetite.took(sent, bytes.len());
         Ok(true)
+    }
+}
+
+/// Where a head for the client goes.
+struct Told<'a> {
+    ctx: &'a WorkerContext,
+    client: &'a mut Stream,
+    /// Text that goes before the body.
+    out: &'a mut Vec<u8>,
+}
+
+impl Told<'_> {
+    /// Tells the client a head; returns how many bytes count as sent already.
+    fn tell(&mut self, head: &ResponseHead<'_, '_>, bytes: &[u8], returned: Returned<'_>) -> Result<u64, Cause> {
+        if let Some(told) = self.client.tell(head, bytes, returned) {
+            return told.map(|bytes| bytes as u64).map_err(|_| Cause::BadResponse);
+        }
+        head.write(returned, self.out);
+        Ok(0)
     }
 }
 

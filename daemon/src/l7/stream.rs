@@ -12,6 +12,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use poise_core::http::onward::Returned;
+use poise_core::http::response::ResponseHead;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
@@ -147,6 +149,28 @@ impl Stream {
             Kind::Tls(tls) => tls.write(cx, bytes),
             Kind::Client(stream) => stream.write(cx, bytes),
             Kind::Backend(stream) => stream.write(cx, bytes),
+        }
+    }
+
+    /// Tells a stream of HTTP/2 the head that was parsed from `bytes`; a final one goes with what is
+    /// written next, be that nothing. Returns how many bytes that counts for; none where heads are
+    /// text among what is written.
+    pub(super) fn tell(
+        &mut self,
+        head: &ResponseHead<'_, '_>,
+        bytes: &[u8],
+        returned: Returned<'_>,
+    ) -> Option<io::Result<usize>> {
+        match &mut self.0 {
+            Kind::Client(stream) => Some(stream.tell(head, bytes, returned)),
+            Kind::Plain(_) | Kind::Tls(_) | Kind::Backend(_) => None,
+        }
+    }
+
+    /// Takes back a head that was told and has not gone.
+    pub(super) fn unsay(&mut self) {
+        if let Kind::Client(stream) = &mut self.0 {
+            stream.unsay();
         }
     }
 

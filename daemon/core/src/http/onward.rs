@@ -3,10 +3,13 @@
 //! Fields of one hop are left out, framing and host are written from what was decided, never
 //! copied twice. It decides nothing about framing and reads no sockets. Called by the relay.
 
+mod told;
+
 use std::cell::Cell;
 use std::io::Write as _;
 use std::net::IpAddr;
 
+use httparse::Header;
 use poise_ipc::model::{ForwardedFor, HeaderEdit};
 
 use super::cookie::{self, Set};
@@ -268,14 +271,7 @@ impl ResponseHead<'_, '_> {
         out.push(b' ');
         out.extend_from_slice(self.reason);
         out.extend_from_slice(b"\r\n");
-        self.fields.write(out, |class, header| match class {
-            Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
-            _ if replaces(returned.edits, header.name) => false,
-            Class::TransferEncoding if self.is_bare => false,
-            Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
-            Class::SetCookie if returned.binding.takes(header.value) => false,
-            _ => !self.fields.is_listed(header.name.as_bytes()),
-        });
+        self.fields.write(out, |class, header| self.passes(class, header, returned));
         write_framing(self.framing_onward(), out);
         write_edits(returned.edits, out);
         self.write_binding(returned.binding, out);
@@ -287,6 +283,18 @@ impl ResponseHead<'_, '_> {
             Connection::Close => b"Connection: close\r\n",
         });
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether a field goes on as it came.
+    fn passes(&self, class: Class, header: &Header<'_>, returned: Returned<'_>) -> bool {
+        match class {
+            Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
+            _ if replaces(returned.edits, header.name) => false,
+            Class::TransferEncoding if self.is_bare => false,
+            Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
+            Class::SetCookie if returned.binding.takes(header.value) => false,
+            _ => !self.fields.is_listed(header.name.as_bytes()),
+        }
     }
 
     /// The cookie that binds, and what keeps shared caches from handing one client's binding to

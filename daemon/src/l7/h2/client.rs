@@ -2,7 +2,8 @@
 //! sends one request.
 //!
 //! Reading gives the request's head, then its body in the framing that the head announces; what is
-//! written is the response, which goes out as frames. What the client's window does not take is not
+//! written is the response, which goes out as frames. The head of a backend's response is told as it
+//! was parsed, that of a reply of our own is text. What the client's window does not take is not
 //! taken here either. It opens no stream (`edge`) and decides nothing.
 
 use std::io;
@@ -14,6 +15,8 @@ use h2::{Reason, SendStream};
 use poise_core::http::bounds::Bounds;
 use poise_core::http::content::Content;
 use poise_core::http::fields::FieldStore;
+use poise_core::http::framing::Framing;
+use poise_core::http::onward::Returned;
 use poise_core::http::response::{Asked, ResponseHead};
 use poise_core::http::scan::Scanner;
 
@@ -37,6 +40,8 @@ pub(in super::super) struct ClientStream {
 enum Response {
     /// The beginning of a head.
     Head(SendResponse<Bytes>, Vec<u8>, Scanner),
+    /// A head that goes with what is written next.
+    Told(SendResponse<Bytes>, http::Response<()>, Framing),
     Body(SendStream<Bytes>, Content),
     /// It is complete.
     Sent,
@@ -46,6 +51,7 @@ impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Head(..) => "Head",
+            Self::Told(..) => "Told",
             Self::Body(..) => "Body",
             Self::Sent => "Sent",
         })
@@ -89,14 +95,53 @@ impl ClientStream {
     /// Ready when the client has reset the stream, or its connection is gone.
     pub(in super::super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.response {
-            Response::Head(respond, ..) => respond.poll_reset(cx).map(|_| ()),
+            Response::Head(respond, ..) | Response::Told(respond, ..) => respond.poll_reset(cx).map(|_| ()),
             Response::Body(stream, _) => stream.poll_reset(cx).map(|_| ()),
             Response::Sent => Poll::Ready(()),
         }
     }
 
+    /// Tells the head that was parsed from `bytes`: an interim one now, a final one with what is
+    /// written next, so that it can be taken back. Returns how many bytes it counts for.
+    pub(in super::super) fn tell(
+        &mut self,
+        head: &ResponseHead<'_, '_>,
+        bytes: &[u8],
+        returned: Returned<'_>,
+    ) -> io::Result<usize> {
+        let (response, count) = reply::tell(head, bytes, returned).map_err(|_| io::ErrorKind::InvalidData)?;
+        self.response = match std::mem::replace(&mut self.response, Response::Sent) {
+            Response::Head(mut respond, part, scanner) if head.is_interim() => {
+                // A client that has left is noticed elsewhere.
+                let _ = respond.send_informational(response);
+                Response::Head(respond, part, scanner)
+            }
+            Response::Head(respond, ..) => Response::Told(respond, response, head.framing_onward()),
+            other => other,
+        };
+        Ok(count)
+    }
+
+    /// Takes back a head that has not gone.
+    pub(in super::super) fn unsay(&mut self) {
+        self.response = match std::mem::replace(&mut self.response, Response::Sent) {
+            Response::Told(respond, ..) => Response::Head(respond, Vec::new(), Scanner::default()),
+            other => other,
+        };
+    }
+
+    /// Sends the head that was told.
+    fn send_told(&mut self) -> io::Result<()> {
+        self.response = match std::mem::replace(&mut self.response, Response::Sent) {
+            Response::Told(respond, response, framing) => begin(respond, response, framing)?,
+            other => other,
+        };
+        Ok(())
+    }
+
     /// Writes what the client's window takes; returns how much.
     pub(in super::super) fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
+        self.send_told()?;
         let mut rest = bytes;
         // Ends: every turn takes a head, or is the last.
         while let Response::Head(_, part, _) = &mut self.response {
@@ -140,10 +185,9 @@ impl ClientStream {
             let _ = respond.send_informational(response);
             return Ok(());
         }
-        let content = Content::new(head.framing);
-        let is_whole = content.is_complete();
-        let stream = respond.send_response(response, is_whole).map_err(io::Error::other)?;
-        self.response = if is_whole { Response::Sent } else { Response::Body(stream, content) };
+        if let Response::Head(respond, ..) = std::mem::replace(&mut self.response, Response::Sent) {
+            self.response = begin(respond, response, head.framing)?;
+        }
         Ok(())
     }
 
@@ -159,11 +203,25 @@ impl ClientStream {
     }
 }
 
+/// Sends a final head.
+fn begin(mut respond: SendResponse<Bytes>, response: http::Response<()>, framing: Framing) -> io::Result<Response> {
+    let content = Content::new(framing);
+    let is_whole = content.is_complete();
+    match respond.send_response(response, is_whole) {
+        Ok(_) if is_whole => Ok(Response::Sent),
+        Ok(stream) => Ok(Response::Body(stream, content)),
+        Err(error) => {
+            respond.send_reset(Reason::INTERNAL_ERROR);
+            Err(io::Error::other(error))
+        }
+    }
+}
+
 impl Drop for ClientStream {
     /// A response that is not complete must not look as if it were.
     fn drop(&mut self) {
         match &mut self.response {
-            Response::Head(respond, ..) => respond.send_reset(Reason::INTERNAL_ERROR),
+            Response::Head(respond, ..) | Response::Told(respond, ..) => respond.send_reset(Reason::INTERNAL_ERROR),
             Response::Body(stream, _) => stream.send_reset(Reason::INTERNAL_ERROR),
             Response::Sent => {}
         }

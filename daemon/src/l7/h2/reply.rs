@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use poise_core::http::fields::Class;
+use poise_core::http::onward::Returned;
 use poise_core::http::response::ResponseHead;
 
 use super::ask::write_field;
@@ -27,6 +28,35 @@ pub(super) fn read(head: &ResponseHead<'_, '_>, bytes: &[u8]) -> Result<Response
     Ok(response)
 }
 
+/// The response that a client is told with `head`, parsed from `bytes`, and how many bytes it counts
+/// for.
+///
+/// # Errors
+/// [`Unsayable`].
+pub(super) fn tell(
+    head: &ResponseHead<'_, '_>,
+    bytes: &[u8],
+    returned: Returned<'_>,
+) -> Result<(Response<()>, usize), Unsayable> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| Unsayable)?;
+    *response.headers_mut() = read_fields(head.kept(returned), bytes)?;
+    let mut added = Vec::new();
+    head.write_additions(returned, &mut added);
+    if !added.is_empty() {
+        append(response.headers_mut(), lines(&added), &added)?;
+    }
+    Ok((response, bytes.len() + added.len()))
+}
+
+/// Names and values of the lines of a writer of ours.
+fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|&byte| byte == b'\n').filter_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
 /// Fields that stand in `bytes`, which are copied once for all of them.
 ///
 /// # Errors
@@ -35,15 +65,24 @@ pub(super) fn read_fields<'b>(
     fields: impl Iterator<Item = (&'b [u8], &'b [u8])>,
     bytes: &[u8],
 ) -> Result<HeaderMap, Unsayable> {
-    let shared = Bytes::copy_from_slice(bytes);
     let mut map = HeaderMap::with_capacity(FIELDS_USUAL);
+    append(&mut map, fields, bytes)?;
+    Ok(map)
+}
+
+fn append<'b>(
+    map: &mut HeaderMap,
+    fields: impl Iterator<Item = (&'b [u8], &'b [u8])>,
+    bytes: &[u8],
+) -> Result<(), Unsayable> {
+    let shared = Bytes::copy_from_slice(bytes);
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name).map_err(|_| Unsayable)?;
         let at = value.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
         let value = if value.is_empty() { Bytes::new() } else { shared.slice(at..at + value.len()) };
         map.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| Unsayable)?);
     }
-    Ok(map)
+    Ok(())
 }
 
 /// Appends the head that says what `response` says, up to what frames its body.

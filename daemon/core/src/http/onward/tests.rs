@@ -6,7 +6,7 @@ use poise_ipc::Name;
 use poise_ipc::model::{ForwardedFor, HeaderEdit, Listener, Persistence, PersistenceKind, Protocol};
 
 use super::{Connection, Forwarded, PeerText, Returned};
-use crate::http::fields::FieldStore;
+use crate::http::fields::{Class, FieldStore};
 use crate::http::forwarded::Forwarding;
 use crate::http::request::RequestHead;
 use crate::http::response::{Asked, ResponseHead};
@@ -255,5 +255,40 @@ fn a_backend_is_told_the_version_that_the_client_speaks() {
         head.write(Forwarded { rule: &rule, peer: &peer, client, vouched, version, restores, id, edits }, &mut out);
         let via = format!("Via: {word} poise-aaaaaaaaaaaaaaaa\r\n");
         assert!(String::from_utf8_lossy(&out).contains(&via), "{version:?}");
+    }
+}
+
+/// Names in lower case and values, in order of both.
+fn sorted<'b>(fields: impl Iterator<Item = (&'b [u8], &'b [u8])>) -> Vec<(Vec<u8>, &'b [u8])> {
+    let mut fields: Vec<_> = fields.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    fields.sort();
+    fields
+}
+
+#[test]
+fn a_stream_is_told_the_fields_that_the_text_has() {
+    let edits = ["set X-A: new", "add X-B: more", "remove X-C"];
+    let edits: Vec<HeaderEdit> = edits.iter().map(|text| text.parse().expect("a change")).collect();
+    let framings = ["Content-Length: 2\r\n", "Transfer-Encoding: chunked\r\n", ""];
+    let rest = "Connection: x-d\r\nX-A: 1\r\nX-B: 2\r\nX-C: 3\r\nX-D: 4\r\nKeep-Alive: 5\r\nSet-Cookie: a=b\r\n\r\n";
+    for (status, framing) in [200, 204, 304].into_iter().flat_map(|status| framings.map(|framing| (status, framing))) {
+        for asked in [Asked::default(), Asked { head: true, ..Asked::default() }] {
+            let text = format!("HTTP/1.1 {status} K\r\n{framing}{rest}");
+            let (mut store, mut again) = (FieldStore::default(), FieldStore::default());
+            let Ok(head) = ResponseHead::parse(text.as_bytes(), &mut store, asked) else { continue };
+            let returned = Returned { connection: Connection::Persist, binding: Binding::Off, edits: &edits };
+            let (mut written, mut added) = (Vec::new(), Vec::new());
+            head.write(returned, &mut written);
+            head.write_additions(returned, &mut added);
+            let read = ResponseHead::parse(&written, &mut again, asked).expect("our own text");
+            let of_text = read.fields().filter(|(class, ..)| *class != Class::TransferEncoding);
+            let lines = added.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+            let lines = lines.map(|line| {
+                let colon = line.iter().position(|&byte| byte == b':').expect("a line of a field");
+                (&line[..colon], line[colon + 1..].trim_ascii())
+            });
+            let told = sorted(head.kept(returned).chain(lines));
+            assert_eq!(told, sorted(of_text.map(|(_, name, value)| (name, value))), "{text}");
+        }
     }
 }
