@@ -181,22 +181,39 @@ impl Relay {
     pub(super) async fn run(&mut self) {
         loop {
             match poll_fn(|cx| self.poll_next(cx)).await {
-                Next::Gone => return,
-                Next::Refused(refused) => {
-                    return Box::pin(self.refuse(refused.refusal.of_request(), Some(refused))).await;
-                }
-                Next::Slow => {
-                    self.witness(&TOO_SLOW, self.carry.bytes(), self.carry.bytes().len());
-                    return Box::pin(self.refuse(Cause::RequestTimeout, None)).await;
-                }
                 Next::Request(request) => {
                     // On the heap, so that a connection at rest does not hold the room for it.
                     if !Box::pin(self.carry_out(request)).await {
                         return;
                     }
                 }
+                other => return self.give_up(other).await,
             }
             self.watch.rearm(self.listener.settings.idle_timeout_ms);
+        }
+    }
+
+    /// Serves the one request of a stream.
+    pub(super) async fn run_once(&mut self) {
+        match poll_fn(|cx| self.poll_next(cx)).await {
+            Next::Request(request) => {
+                self.carry_out(request).await;
+            }
+            other => self.give_up(other).await,
+        }
+    }
+
+    /// There is no request that could be carried out: says why, if somebody waits to hear it.
+    async fn give_up(&mut self, next: Next) {
+        match next {
+            Next::Gone | Next::Request(_) => {}
+            Next::Refused(refused) => {
+                Box::pin(self.refuse(refused.refusal.of_request(), Some(refused))).await;
+            }
+            Next::Slow => {
+                self.witness(&TOO_SLOW, self.carry.bytes(), self.carry.bytes().len());
+                Box::pin(self.refuse(Cause::RequestTimeout, None)).await;
+            }
         }
     }
 
@@ -251,7 +268,9 @@ impl Relay {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if !self.carry.is_empty() && self.scanner.is_behind(self.carry.bytes().len()) {
             let carried = std::mem::take(&mut self.carry);
-            if let Some(next) = self.read_head(carried.bytes()) {
+            let next = self.read_head(carried.bytes());
+            self.ctx.l7.reuse(carried.into_buffer());
+            if let Some(next) = next {
                 return Poll::Ready(next);
             }
         }

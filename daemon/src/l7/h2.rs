@@ -10,6 +10,7 @@
 mod ask;
 mod backend;
 mod client;
+mod crew;
 mod edge;
 mod frames;
 mod incoming;

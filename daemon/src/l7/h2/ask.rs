@@ -17,14 +17,14 @@ use super::reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-/// Appends the head that asks what `asked` asks. `is_whole` says that no body follows.
+/// Appends the head that asks what `asked` asks. `is_whole` says that no body follows. Returns whether
+/// the length of the body is known.
 ///
 /// # Errors
 /// [`Malformed`].
-pub(super) fn write(asked: &Parts, is_whole: bool, out: &mut Vec<u8>) -> Result<(), Malformed> {
+pub(super) fn write(asked: &Parts, is_whole: bool, out: &mut Vec<u8>) -> Result<bool, Malformed> {
     write_request_line(asked, out)?;
-    write_fields(&asked.headers, out)?;
-    let has_length = asked.headers.contains_key(header::CONTENT_LENGTH);
+    let has_length = write_fields(&asked.headers, out)?;
     if !is_whole && !has_length {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     } else if is_whole && !has_length && [Method::POST, Method::PUT, Method::PATCH].contains(&asked.method) {
@@ -32,13 +32,14 @@ pub(super) fn write(asked: &Parts, is_whole: bool, out: &mut Vec<u8>) -> Result<
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
     out.extend_from_slice(b"\r\n");
-    Ok(())
+    Ok(has_length)
 }
 
 /// The authority stands in the target only where there is a host field too, which the parser then
 /// holds against it.
 fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed> {
     let authority = asked.uri.authority().map(http::uri::Authority::as_str);
+    let has_host = asked.headers.contains_key(header::HOST);
     out.extend_from_slice(asked.method.as_str().as_bytes());
     out.push(b' ');
     if asked.method == Method::CONNECT {
@@ -49,7 +50,7 @@ fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed>
         if !fits {
             return Err(Malformed);
         }
-        if let Some(authority) = authority.filter(|_| asked.headers.contains_key(header::HOST)) {
+        if let Some(authority) = authority.filter(|_| has_host) {
             out.extend_from_slice(b"http://");
             out.extend_from_slice(authority.as_bytes());
             out.extend_from_slice(if path == "*" { b"" } else { path.as_bytes() });
@@ -59,15 +60,15 @@ fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed>
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     match authority {
-        Some(authority) if !asked.headers.contains_key(header::HOST) => {
-            write_field(&header::HOST, authority.as_bytes(), out);
-        }
+        Some(authority) if !has_host => write_field(&header::HOST, authority.as_bytes(), out),
         _ => {}
     }
     Ok(())
 }
 
-fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), Malformed> {
+/// Returns whether one of them is the length of the body.
+fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<bool, Malformed> {
+    let (mut has_length, mut has_cookies) = (false, false);
     for (name, value) in fields {
         let value = value.as_bytes();
         // Neither may stand at the ends of a value (RFC 9113 §8.2.1).
@@ -75,11 +76,21 @@ fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), Malformed> 
         if is_blank(value.first()) || is_blank(value.last()) || is_of_connection(name) {
             return Err(Malformed);
         }
-        if *name != header::COOKIE {
-            write_field(name, value, out);
+        if *name == header::COOKIE {
+            has_cookies = true;
+            continue;
         }
+        has_length |= *name == header::CONTENT_LENGTH;
+        write_field(name, value, out);
     }
-    // A browser may send each cookie in a field of its own (RFC 9113 §8.2.3); HTTP/1 knows one.
+    if has_cookies {
+        write_cookies(fields, out);
+    }
+    Ok(has_length)
+}
+
+/// A browser may send each cookie in a field of its own (RFC 9113 §8.2.3); HTTP/1 knows one.
+fn write_cookies(fields: &HeaderMap, out: &mut Vec<u8>) {
     let mut cookies = fields.get_all(header::COOKIE).iter();
     if let Some(first) = cookies.next() {
         out.extend_from_slice(b"Cookie: ");
@@ -90,7 +101,6 @@ fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) -> Result<(), Malformed> 
         }
         out.extend_from_slice(b"\r\n");
     }
-    Ok(())
 }
 
 /// Fields that HTTP/2 does not have (RFC 9113 §8.2.2).

@@ -1,9 +1,8 @@
 //! A client's connection of HTTP/2: takes its streams, and parts with it in time.
 //!
-//! Every stream runs as a relay of its own, which counts what becomes of its request; here only the
+//! Every stream is served by a task of its `crew`, which counts what becomes of its request; here only the
 //! connection is looked after: floods, rest, drains and the goodbye. Called by `l7`.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,19 +12,18 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Method, Request, header};
-use poise_core::http::onward::PeerText;
+use http::{Method, Request};
 use poise_core::plan::ListenerPlan;
 use poise_ipc::cause::Cause;
 use tracing::debug;
 
-use super::super::client::Relay;
 use super::super::held::Held;
 use super::super::stream::Stream;
 use super::client::ClientStream;
+use super::crew::{Crew, Job};
 use super::frames::Verdict;
 use super::incoming::Incoming;
-use super::io::Io;
+use super::io::{Io, Signals};
 use super::{CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, RESETS_MAX, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, ask};
 use crate::worker::{Alarm, Phase, Watch, WorkerContext};
 
@@ -34,8 +32,6 @@ pub(in super::super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes that a field counts for beside its text (RFC 9113 §6.5.2).
 const FIELD_OVERHEAD: u32 = 32;
-/// Room for a usual head.
-const HEAD_USUAL: usize = 512;
 /// How often a connection looks whether its listener is still there, in milliseconds.
 const LOOK_MS: u32 = 5_000;
 /// How long a connection without streams may take to part, in milliseconds.
@@ -50,25 +46,16 @@ struct Edge {
     /// Number of the plan that the listener was taken from.
     generation: u64,
     peer: SocketAddr,
-    peer_text: PeerText,
     tls: Option<&'static str>,
     watch: Watch,
-    streams: Rc<Streams>,
-    verdict: Rc<Cell<Verdict>>,
+    crew: Rc<Crew>,
+    signals: Rc<Signals>,
     /// It has not asked for anything yet.
     is_new: bool,
     /// It was told goodbye.
     is_parting: bool,
     /// The goodbye was a final one.
     is_cut: bool,
-}
-
-/// The streams of a connection.
-#[derive(Default)]
-struct Streams {
-    open: Cell<usize>,
-    /// When there was last one.
-    rests_since_ms: Cell<u64>,
 }
 
 /// Serves a client that speaks HTTP/2, of whom `ahead` was read already.
@@ -81,19 +68,17 @@ pub(in super::super) async fn serve(
 ) {
     let watch = ctx.watch(listener.settings.head_timeout_ms);
     let tls = stream.tls_version();
-    let (io, verdict) = Io::new(&ctx, stream, ahead);
-    let streams = Rc::new(Streams::default());
-    streams.rests_since_ms.set(ctx.clock.now_ms());
+    let (io, signals) = Io::new(&ctx, stream, ahead);
+    let crew = Crew::new(&ctx, peer);
     let mut edge = Edge {
         generation: ctx.published.load().generation,
         ctx,
         listener,
         peer,
-        peer_text: PeerText::new(peer.ip()),
         tls,
         watch,
-        streams,
-        verdict,
+        crew,
+        signals,
         is_new: true,
         is_parting: false,
         is_cut: false,
@@ -135,6 +120,7 @@ fn builder(listener: &ListenerPlan) -> Builder {
 impl Edge {
     /// Ready when the connection has ended, with the cause if it ended badly.
     fn poll(&mut self, cx: &mut Context<'_>, connection: &mut Connection<Io, Bytes>) -> Poll<Option<Cause>> {
+        self.signals.begin_turn();
         // Ends: streams are bounded, and every alarm but the last sets the next.
         loop {
             match connection.poll_accept(cx) {
@@ -159,6 +145,9 @@ impl Edge {
                         return Poll::Ready(self.is_cut.then_some(Cause::Http2Flood));
                     }
                     self.follow(connection);
+                    if self.crew.is_at_rest() {
+                        self.crew.relieve();
+                    }
                     self.watch.rearm(self.look_ms());
                 }
             }
@@ -167,14 +156,14 @@ impl Edge {
 
     /// Ends a connection that floods; true when it was told just now.
     fn judge(&mut self, connection: &mut Connection<Io, Bytes>) -> bool {
-        match self.verdict.get() {
+        match self.signals.verdict() {
             Verdict::Weary if !self.is_parting => {
                 self.part(connection);
                 true
             }
             Verdict::Flood if !self.is_cut => {
                 (self.is_cut, self.is_parting) = (true, true);
-                self.streams.rests_since_ms.set(self.ctx.clock.now_ms());
+                self.crew.rest_anew();
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 true
             }
@@ -196,7 +185,7 @@ impl Edge {
                 _ => stays = false,
             }
         }
-        if self.streams.open.get() == 0 && self.rested_ms() >= u64::from(self.rest_ms_max()) {
+        if self.crew.is_at_rest() && self.crew.rested_ms() >= u64::from(self.rest_ms_max()) {
             stays = false;
         }
         if !stays && !self.is_parting {
@@ -206,14 +195,10 @@ impl Edge {
 
     fn part(&mut self, connection: &mut Connection<Io, Bytes>) {
         self.is_parting = true;
-        if self.streams.open.get() == 0 {
-            self.streams.rests_since_ms.set(self.ctx.clock.now_ms());
+        if self.crew.is_at_rest() {
+            self.crew.rest_anew();
         }
         connection.graceful_shutdown();
-    }
-
-    fn rested_ms(&self) -> u64 {
-        self.ctx.clock.now_ms().saturating_sub(self.streams.rests_since_ms.get())
     }
 
     /// How long it may be without a stream.
@@ -228,32 +213,27 @@ impl Edge {
 
     /// Whether it was told goodbye and does not go.
     fn has_overstayed(&self) -> bool {
-        self.is_parting && (self.is_cut || self.streams.open.get() == 0) && self.rested_ms() >= u64::from(PART_MS)
+        self.is_parting && (self.is_cut || self.crew.is_at_rest()) && self.crew.rested_ms() >= u64::from(PART_MS)
     }
 
     /// Begins a stream: a relay of its own, for one request.
     fn begin(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         self.is_new = false;
         let (asked, body) = request.into_parts();
-        let mut head = Vec::with_capacity(HEAD_USUAL);
+        let mut head = self.ctx.l7.buffer();
         let is_whole = body.is_end_stream();
-        if ask::write(&asked, is_whole, &mut head).is_err() {
+        let Ok(has_length) = ask::write(&asked, is_whole, &mut head) else {
             self.listener.live.worker(self.ctx.index).requests.add(1);
             self.ctx.ended(&self.listener, None, self.peer, Cause::BadRequest);
             respond.send_reset(Reason::PROTOCOL_ERROR);
             return;
-        }
-        let chunked = !asked.headers.contains_key(header::CONTENT_LENGTH);
-        let request = Incoming::new(head, (!is_whole).then_some(body), chunked);
+        };
+        // A head that a body follows is read together with what has come of it.
+        let (head, first) = if is_whole { (head, Vec::new()) } else { (Vec::new(), head) };
+        let request = Incoming::new(first, (!is_whole).then_some(body), !has_length);
         let stream = ClientStream::new(request, respond, asked.method == Method::HEAD, self.tls);
-        let open = OpenStream::new(self);
-        let listener = (Arc::clone(&self.listener), self.generation);
-        let mut relay = Relay::with(Rc::clone(&self.ctx), listener, stream.into(), (self.peer, self.peer_text));
-        // It ends with the connection: then it reads and writes nothing but errors.
-        drop(tokio::task::spawn_local(async move {
-            relay.run().await;
-            drop(open);
-        }));
+        let (listener, generation) = (Arc::clone(&self.listener), self.generation);
+        self.crew.serve(Job { stream: stream.into(), head, listener, generation });
     }
 
     /// Why a connection ended badly, as far as somebody should know.
@@ -268,32 +248,8 @@ impl Edge {
     }
 }
 
-/// Counts a stream while it is open. A panic ends that stream alone and is counted too.
-struct OpenStream {
-    ctx: Rc<WorkerContext>,
-    listener: Arc<ListenerPlan>,
-    peer: SocketAddr,
-    streams: Rc<Streams>,
-}
-
-impl OpenStream {
-    fn new(edge: &Edge) -> Self {
-        edge.streams.open.set(edge.streams.open.get() + 1);
-        Self {
-            ctx: Rc::clone(&edge.ctx),
-            listener: Arc::clone(&edge.listener),
-            peer: edge.peer,
-            streams: Rc::clone(&edge.streams),
-        }
-    }
-}
-
-impl Drop for OpenStream {
+impl Drop for Edge {
     fn drop(&mut self) {
-        self.streams.open.set(self.streams.open.get() - 1);
-        self.streams.rests_since_ms.set(self.ctx.clock.now_ms());
-        if std::thread::panicking() {
-            self.ctx.ended(&self.listener, None, self.peer, Cause::Internal);
-        }
+        self.crew.dismiss();
     }
 }
