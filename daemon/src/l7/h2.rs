@@ -17,6 +17,7 @@ mod incoming;
 mod io;
 mod reply;
 mod sessions;
+mod usual;
 
 pub(super) use self::backend::BackendStream;
 pub(super) use self::client::ClientStream;

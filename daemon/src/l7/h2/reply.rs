@@ -11,6 +11,7 @@ use poise_core::http::onward::Returned;
 use poise_core::http::response::ResponseHead;
 
 use super::ask::write_field;
+use super::usual;
 
 /// A head that cannot be said in HTTP/2. Our own writer makes none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Fields that stand in `bytes`, which are copied once for all of them.
+/// Fields that stand in `bytes`, which are copied at most once for all of them.
 ///
 /// # Errors
 /// [`Unsayable`].
@@ -75,8 +76,14 @@ fn append<'b>(
     fields: impl Iterator<Item = (&'b [u8], &'b [u8])>,
     bytes: &[u8],
 ) -> Result<(), Unsayable> {
-    let shared = Bytes::copy_from_slice(bytes);
+    // Copied for the first that needs it.
+    let mut shared = None;
     for (name, value) in fields {
+        if let Some((name, value)) = usual::field(name, value) {
+            map.append(name, value);
+            continue;
+        }
+        let shared = shared.get_or_insert_with(|| Bytes::copy_from_slice(bytes));
         let name = HeaderName::from_bytes(name).map_err(|_| Unsayable)?;
         let at = value.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
         let value = if value.is_empty() { Bytes::new() } else { shared.slice(at..at + value.len()) };
