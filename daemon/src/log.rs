@@ -1,6 +1,7 @@
 //! The log on standard error. Set up once, by the program and never by the library's `run`.
 //!
 //! `POISE_LOG` chooses levels as in `debug` or `info,poised::control=debug`; the default is `info`.
+//! Releases have no `trace`: poised writes none, and that of libraries is left out with its cost.
 
 use std::error::Error;
 use std::io::{IsTerminal, stderr};
