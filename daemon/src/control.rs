@@ -19,3 +19,4 @@ pub mod ports;
 pub mod reconcile;
 pub mod records;
 mod sources;
+mod tallies;

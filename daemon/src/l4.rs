@@ -47,11 +47,13 @@ pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, c
     let peer = origin.client;
     watch_peer(&client, &listener.settings);
     let watch = ctx.watch(listener.settings.connect_timeout_ms);
+    listener.group.came(ctx.index);
     // On the heap, so that a pair does not hold the room for it as long as it lives.
     let dialed = Box::pin(dial(&ctx, &listener, (&client, origin), &watch)).await;
     let Dialed { backend, stream, inflight, passing: _passing } = match dialed {
         Ok(dialed) => dialed,
         Err(failure) => {
+            listener.group.ended(ctx.index, failure.backend, failure.cause);
             ctx.ended(&listener, failure.backend, peer, failure.cause);
             // As if nobody listened: the client must not take it for an empty answer.
             reset(&client);
@@ -72,6 +74,7 @@ pub(crate) async fn serve(ctx: Rc<WorkerContext>, listener: Arc<ListenerPlan>, c
             to_backend.failures.add(1);
         }
         to_client.ended(cause);
+        to_backend.ended(cause);
         ctx.record(id, Some(backend.id), peer, cause);
     }
     pair.close(end);

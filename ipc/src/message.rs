@@ -7,7 +7,9 @@ mod event;
 mod reply;
 mod request;
 
-pub use event::Transition;
-pub use event::{BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, ListenerMoved};
+pub use event::{
+    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, GroupMoved, ListenerMoved,
+    RouteMoved, Transition,
+};
 pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
 pub use request::{Apply, LogFilter, LogLevel, LogQuery, Replace, Request, Role, Subscribe, Take, Topic, Verb};

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::Finding;
 
-pub use group::{BackendCounters, BackendStatus, DrainOutcome, DrainStatus, GroupStatus};
+pub use group::{BackendCounters, BackendStatus, DrainOutcome, DrainStatus, GroupCounters, GroupStatus};
 pub use health::{CheckRow, Health, HealthStatus, LastVerdict};
 pub use latency::{LatencyWindows, Quantiles};
 pub use listener::{ListenerCounters, ListenerStatus, RouteCounters, RouteStatus, RuleHits, SourceCounters};

@@ -4,6 +4,7 @@
 //! what a scheduler must know exactly (`inflight`) is shared. Counters belong to the identity of
 //! a backend or listener and are carried from plan to plan.
 
+mod group;
 mod inflight;
 mod latency;
 mod leaving;
@@ -11,13 +12,14 @@ mod persistence;
 mod route;
 mod windows;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
 use poise_ipc::cause::Cause;
 use poise_ipc::status::{BackendCounters, ListenerCounters, TlsCounters, TlsFailure};
 
+pub use group::{GroupCells, GroupLive};
 pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
@@ -69,6 +71,14 @@ pub struct BackendCells {
     pub bytes_in: Cell,
     /// Time to the first byte of a response.
     pub latency: Latency,
+    causes: Causes,
+}
+
+impl BackendCells {
+    /// Counts an end by its cause.
+    pub fn ended(&self, cause: Cause) {
+        self.causes.count(cause);
+    }
 }
 
 /// What all workers count of one backend.
@@ -128,6 +138,7 @@ impl BackendLive {
             bytes_in_total: sum(|w| &w.bytes_in),
             latency_p50_us: 0,
             latency_p99_us: 0,
+            causes: Causes::totals(|| self.workers.iter().map(|worker| &worker.causes)),
         }
     }
 
@@ -164,25 +175,25 @@ pub struct ListenerCells {
     causes: Causes,
 }
 
-/// A cell for every cause.
-#[derive(Debug)]
-struct Causes([Cell; Cause::ALL.len()]);
-
-impl Default for Causes {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Cell::default()))
-    }
-}
+/// A cell for every cause, made at the first bad end: most objects never see one.
+#[derive(Debug, Default)]
+struct Causes(OnceLock<Box<[Cell; Cause::ALL.len()]>>);
 
 impl Causes {
+    #[cold]
     fn count(&self, cause: Cause) {
-        self.0[cause as usize].add(1);
+        let cells = self.0.get_or_init(|| Box::new(std::array::from_fn(|_| Cell::default())));
+        cells[cause as usize].add(1);
+    }
+
+    fn of(&self, cause: Cause) -> u64 {
+        self.0.get().map_or(0, |cells| cells[cause as usize].get())
     }
 
     /// The sums over several; causes that never occurred are left out.
     fn totals<'c, I: Iterator<Item = &'c Self>>(all: impl Fn() -> I) -> Vec<(Cause, u64)> {
         let totals = Cause::ALL.into_iter().map(|cause| {
-            let total = all().map(|causes| causes.0[cause as usize].get()).sum::<u64>();
+            let total = all().map(|causes| causes.of(cause)).sum::<u64>();
             (cause, total)
         });
         totals.filter(|(_, total)| *total > 0).collect()

@@ -28,7 +28,7 @@ use crate::access::AccessPlan;
 use crate::http::bounds::Bounds;
 use crate::http::forwarded::Forwarding;
 use crate::limit::Limiter;
-use crate::live::{BackendLive, Cuts, Leaving, ListenerLive};
+use crate::live::{BackendLive, Cuts, GroupLive, Leaving, ListenerLive};
 use crate::persistence::PersistencePlan;
 use crate::queue::Queue;
 use crate::route::Routes;
@@ -125,6 +125,8 @@ pub struct GroupPlan {
     pub(crate) turn: Arc<Turn>,
     /// Who waits because every backend is full.
     pub queue: Arc<Queue>,
+    /// Its own counters.
+    pub live: Arc<GroupLive>,
 }
 
 /// A backend of the plan.

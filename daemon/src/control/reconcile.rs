@@ -48,6 +48,7 @@ use super::names::Names;
 use super::ports::Ports;
 use super::records::Records;
 use super::sources::Sources;
+use super::tallies::Tallies;
 use crate::published::Publisher;
 use crate::report::ProbeReport;
 use crate::resolve::Resolver;
@@ -166,6 +167,8 @@ pub struct Reconcile<P: Ports> {
     trackers: Trackers,
     log: CheckLog,
     latencies: Latencies,
+    /// What groups have counted.
+    tallies: Tallies,
     under_way: Option<UnderWay<P::Prepared>>,
     waiting: VecDeque<Job>,
     unstored: HashMap<BackendId, HealthRow>,
@@ -286,6 +289,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.parts.errors.drain(&plan);
         if self.ticks.is_multiple_of(LATENCY_TICKS) {
             self.latencies.turn(&plan);
+            self.tallies.follow(&plan);
         }
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
@@ -315,6 +319,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         tell_backups(&previous, &plan);
         self.follow_drains(&plan);
         self.restore_entries(&plan);
+        self.tallies.follow(&plan);
         drop(previous);
         self.snapshot = None;
         let failing: Vec<_> = plan.groups.iter().filter(|g| g.failing_open).map(|g| g.name.clone()).collect();

@@ -61,7 +61,7 @@ pub(super) struct Relay {
     pub(super) generation: u64,
     /// Position of the route that took the request under way.
     pub(super) route: usize,
-    /// Position of its group among the route's.
+    /// Position of its group among the route's; none of them before one was chosen.
     group: usize,
     scanner: Scanner,
     /// When the first bytes came of a head that did not come at once.
@@ -150,7 +150,7 @@ impl Relay {
             head_since: None,
             generation,
             route: usize::MAX,
-            group: 0,
+            group: usize::MAX,
         }
     }
 
@@ -253,6 +253,9 @@ impl Relay {
         if let Some(live) = &self.route().live {
             live.worker(self.ctx.index).ended(cause);
         }
+        if let Some(group) = self.route().groups.get(self.group) {
+            group.ended(self.ctx.index, backend, cause);
+        }
         self.ctx.ended(&self.listener, backend, self.sender, cause);
         if let Some(seen) = self.ctx.witness.take() {
             let (at_ms, listener, peer) = (wall::now_ms(), self.listener.id, self.peer);
@@ -313,7 +316,7 @@ impl Relay {
         let begins = self.scanner.is_new();
         if begins {
             // What is refused before it has a route is nobody's else.
-            (self.route, self.group) = (usize::MAX, 0);
+            (self.route, self.group) = (usize::MAX, usize::MAX);
             self.refresh();
         }
         let bounds = self.listener.bounds;

@@ -185,6 +185,7 @@ impl Engine {
                 self.closed(flow);
             }
             if let Some(listener) = &self.listener {
+                listener.group.ended(self.ctx.index, Some(backend), Cause::Drained);
                 self.ctx.ended(listener, Some(backend), key.client, Cause::Drained);
             }
         }

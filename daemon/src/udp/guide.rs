@@ -77,7 +77,12 @@ impl Guide for Judge<'_> {
             }
             self.admitted = Some(admit(self.listener, key.client, self.ctx.clock.now_ms())?);
         }
-        let (backend, slot) = self.begin(key.client.ip(), lost)?;
+        let group = &self.listener.group;
+        if lost.is_none() {
+            group.came(self.ctx.index);
+        }
+        let begun = self.begin(key.client.ip(), lost);
+        let (backend, slot) = begun.inspect_err(|&cause| group.ended(self.ctx.index, None, cause))?;
         backend.live.worker(self.ctx.index).picks.add(1);
         self.slot = Some(slot);
         Ok(backend.id)

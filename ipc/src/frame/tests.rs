@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cause::Cause;
 use crate::edit::Edit;
 use crate::message::{
-    Apply, ErrorCode, ErrorReply, Event, EventBody, LogFilter, LogQuery, Reply, Role, Subscribe, Topic, Verb,
+    Apply, Counters, ErrorCode, ErrorReply, Event, EventBody, LogFilter, LogQuery, Reply, Role, RouteMoved, Subscribe,
+    Topic, Verb,
 };
+use crate::status::{LatencyWindows, RouteCounters};
 
 fn weight() -> Request {
     let edits = vec![Edit::weight(&"app/a".parse().unwrap(), 50)];
@@ -77,6 +80,31 @@ fn json_requests_may_leave_out_what_has_a_default() {
     assert_eq!(read(r#"{"verb":{"subscribe":{"topics":["health"]}}}"#), Verb::Subscribe(subscribe));
     assert_eq!(read(r#"{"verb":{"logs":{}}}"#), Verb::Logs(LogQuery { limit: 100, ..LogQuery::default() }));
     assert_eq!(read(r#"{"verb":{"step-down":{"role":"view"}}}"#), Verb::StepDown { role: Role::View });
+}
+
+#[test]
+fn the_bincode_form_of_counters_that_moved_has_its_newest_lists_last() {
+    let moved = RouteMoved {
+        listener: "web".parse().unwrap(),
+        route: Some("api".parse().unwrap()),
+        counters: RouteCounters { requests_total: 9, causes: vec![(Cause::BadRequest, 1)], ..RouteCounters::default() },
+        latency: LatencyWindows::default(),
+    };
+    let body = EventBody::Counters(Counters { routes: vec![moved], ..Counters::default() });
+    let message = ServerMessage::Event(Event { seq: 1, at_ms: 2, body });
+    let golden = [
+        &[43, 0, 0, 0, 2, 1, 2, 5][..], // length, an event, its number and time, Counters
+        &[0, 0, 1],                     // no listener, no backend, one route
+        b"\x03web\x01\x03api",          // listener, route
+        &[9, 0, 0, 0, 0, 0, 0, 0, 1],   // requests, bytes, responses, one cause
+        &[0, 1],                        // of the first cause, once
+        &[0; 15],                       // windows
+        &[0],                           // no group
+    ]
+    .concat();
+    assert_eq!(Codec::Frames.encode(&message).unwrap(), golden);
+    let old = r#"{"listeners":[],"backends":[]}"#;
+    assert_eq!(serde_json::from_str::<Counters>(old).unwrap(), Counters::default());
 }
 
 #[test]

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::Commit;
 use crate::model::DrainEnd;
 use crate::name::Name;
-use crate::status::{BackendCounters, CheckRow, DrainOutcome, DrainStatus, Health, HealthStatus, ListenerCounters};
-use crate::status::{Status, Verdict};
+use crate::status::{
+    BackendCounters, CheckRow, DrainOutcome, DrainStatus, GroupCounters, Health, HealthStatus, LatencyWindows,
+    ListenerCounters, RouteCounters, Status, Verdict,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +134,43 @@ pub struct Counters {
     pub listeners: Vec<ListenerMoved>,
     /// Backends whose counters, health or effective weight moved.
     pub backends: Vec<BackendMoved>,
+    /// Routes whose counters moved.
+    #[serde(default)]
+    pub routes: Vec<RouteMoved>,
+    /// Groups whose counters moved.
+    #[serde(default)]
+    pub groups: Vec<GroupMoved>,
+}
+
+impl Counters {
+    /// Whether nothing moved.
+    pub fn is_empty(&self) -> bool {
+        self.listeners.is_empty() && self.backends.is_empty() && self.routes.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// New counters of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteMoved {
+    /// Its listener.
+    pub listener: Name,
+    /// Its name; none for what stands for the listener itself.
+    pub route: Option<Name>,
+    /// Its counters.
+    pub counters: RouteCounters,
+    /// Time to the first byte of responses.
+    pub latency: LatencyWindows,
+}
+
+/// New counters of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMoved {
+    /// Its name.
+    pub name: Name,
+    /// Its counters.
+    pub counters: GroupCounters,
+    /// Time to the first byte of responses, over all its backends.
+    pub latency: LatencyWindows,
 }
 
 /// New counters of a listener.
@@ -141,6 +180,9 @@ pub struct ListenerMoved {
     pub name: Name,
     /// Its counters.
     pub counters: ListenerCounters,
+    /// Time to the first byte of responses.
+    #[serde(default)]
+    pub latency: LatencyWindows,
 }
 
 /// New counters of a backend.
@@ -165,4 +207,7 @@ pub struct BackendMoved {
     /// Connections or requests that wait for it.
     #[serde(default)]
     pub queued: u64,
+    /// Time to the first byte of responses.
+    #[serde(default)]
+    pub latency: LatencyWindows,
 }

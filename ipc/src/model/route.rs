@@ -122,6 +122,20 @@ impl Redirect {
     pub fn is_on(&self) -> bool {
         self.to != RedirectTo::Off
     }
+
+    /// Where it leads, in few words: `308 https://shop.example.com/new`. A star stands for what stays
+    /// as in the request.
+    pub fn words(&self) -> String {
+        let scheme = match self.to {
+            RedirectTo::Https => "https",
+            RedirectTo::Http => "http",
+            RedirectTo::Same | RedirectTo::Off => "*",
+        };
+        let host = self.host.as_deref().unwrap_or("*");
+        let port = self.port.map_or_else(String::new, |port| format!(":{port}"));
+        let path = self.path.as_deref().unwrap_or("/*");
+        format!("{} {scheme}://{host}{port}{path}", self.status.0)
+    }
 }
 
 /// The status code of a redirect: 301, 302, 307 or 308 (RFC 9110 section 15.4).

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{HealthStatus, LatencyWindows};
+use crate::cause::Cause;
 use crate::model::{Address, AdminState, Backend, FailOpen, HealthCheck, Scheduler};
 use crate::name::Name;
 
@@ -36,6 +37,8 @@ pub struct GroupStatus {
     pub queue_wait_ms: u64,
     /// `http`: time to the first byte of responses, over all its backends.
     pub latency: LatencyWindows,
+    /// What it has counted.
+    pub counters: GroupCounters,
 }
 
 /// A backend: what is configured, what is known, what it has done.
@@ -157,4 +160,54 @@ pub struct BackendCounters {
     pub latency_p50_us: u64,
     /// The same, 99th percentile.
     pub latency_p99_us: u64,
+    /// Connections or requests given to it that ended badly, by cause; causes that never occurred
+    /// are absent.
+    pub causes: Vec<(Cause, u64)>,
+}
+
+/// Counters of a group: sums over its backends, those included that have been removed, and what
+/// never reached one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupCounters {
+    /// `tcp`: connections, `udp`: flows, `http`: requests that came for it, whatever became of them.
+    pub requests_total: u64,
+    /// Connections that poised opened to its backends.
+    pub connections_total: u64,
+    /// Those of them that are open now, idle ones of the pools included.
+    pub connections_open: u64,
+    /// `tcp`: connections, `http`: requests that its backends are working on.
+    pub inflight: u64,
+    /// `http`: responses by class, 1xx to 5xx.
+    pub responses_total: [u64; 5],
+    /// Bytes sent to its backends.
+    pub bytes_out_total: u64,
+    /// Bytes received from them.
+    pub bytes_in_total: u64,
+    /// What ended badly, by cause, at a backend or before one was chosen; causes that never occurred
+    /// are absent.
+    pub causes: Vec<(Cause, u64)>,
+}
+
+impl GroupCounters {
+    /// Adds what a backend counted. What came is counted by the group alone: a request may be given
+    /// to more than one backend.
+    pub fn add(&mut self, backend: &BackendCounters) {
+        self.connections_total += backend.connections_total;
+        self.connections_open += backend.connections_open;
+        self.inflight += backend.inflight;
+        for (sum, count) in self.responses_total.iter_mut().zip(backend.responses_total) {
+            *sum += count;
+        }
+        self.bytes_out_total += backend.bytes_out_total;
+        self.bytes_in_total += backend.bytes_in_total;
+        backend.causes.iter().for_each(|&(cause, count)| self.ended(cause, count));
+    }
+
+    /// Adds ends by a cause.
+    pub fn ended(&mut self, cause: Cause, count: u64) {
+        match self.causes.binary_search_by_key(&(cause as usize), |(known, _)| *known as usize) {
+            Ok(at) => self.causes[at].1 += count,
+            Err(at) => self.causes.insert(at, (cause, count)),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LatencyWindows, TlsCounters};
 use crate::cause::Cause;
-use crate::model::{Bind, Listener, Persistence, Protocol};
+use crate::model::{Bind, Listener, Persistence, Protocol, Route, Share};
 use crate::name::Name;
 use crate::persistence::PersistenceCounters;
 
@@ -75,6 +75,51 @@ pub struct RouteStatus {
     pub redirects: bool,
     /// What it has counted.
     pub counters: RouteCounters,
+    /// Time to the first byte of responses.
+    pub latency: LatencyWindows,
+    /// What it takes and where that goes, as configured; of what stands for the listener itself only
+    /// the redirect.
+    pub settings: Route,
+}
+
+impl RouteStatus {
+    /// The word for it on screens.
+    pub fn word(&self) -> &str {
+        self.name.as_ref().map_or("-", Name::as_str)
+    }
+
+    /// What it takes, in few words: `shop.example.com /api/* GET X-Canary: yes`.
+    pub fn takes(&self) -> String {
+        let Route { hosts, path, path_prefix, path_regex, methods, headers, .. } = &self.settings;
+        let list = |texts: &mut dyn Iterator<Item = String>| texts.collect::<Vec<_>>().join(",");
+        let mut words = vec![list(&mut hosts.iter().map(ToString::to_string))];
+        words.extend(path.clone());
+        words.extend(path_prefix.as_ref().map(|prefix| format!("{}/*", prefix.trim_end_matches('/'))));
+        words.extend(path_regex.as_ref().map(|regex| format!("~{regex}")));
+        words.push(list(&mut methods.iter().map(ToString::to_string)));
+        words.extend(headers.iter().map(ToString::to_string));
+        words.retain(|word| !word.is_empty());
+        match (self.name.is_some(), words.is_empty()) {
+            (false, _) => "what no route takes".to_owned(),
+            (true, true) => "everything".to_owned(),
+            (true, false) => words.join(" "),
+        }
+    }
+
+    /// Where it leads, in few words: a group, the parts of a split, or where clients are sent.
+    pub fn leads(&self) -> String {
+        let Route { split, redirect, .. } = &self.settings;
+        if redirect.is_on() {
+            return redirect.words();
+        }
+        let whole = split.iter().map(|share| u32::from(share.weight)).sum::<u32>().max(1);
+        let part = |share: &Share| format!("{} {}%", share.group, u32::from(share.weight) * 100 / whole);
+        match (&split[..], &self.groups[..]) {
+            ([], []) => "nowhere: 404".to_owned(),
+            ([], groups) => groups.iter().map(Name::as_str).collect::<Vec<_>>().join(","),
+            (split, _) => split.iter().map(part).collect::<Vec<_>>().join(" "),
+        }
+    }
 }
 
 /// Counters of a route.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use poise_ipc::advice::{Finding, Severity};
 use poise_ipc::message::{
-    Applied, BackendMoved, Counters, Event, EventBody, ListenerMoved, Reply, Role, ServerMessage, Welcome,
+    Applied, BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, Reply, Role, ServerMessage, Welcome,
 };
 use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
@@ -106,6 +106,7 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
         queued: 0,
         queue_wait_ms: 0,
         latency: poise_ipc::status::LatencyWindows::default(),
+        counters: poise_ipc::status::GroupCounters::default(),
         backends: (1..).zip(specs).map(|(number, spec)| backend(text, number, *spec, seconds)).collect(),
         on_backups: false,
     }
@@ -210,9 +211,18 @@ pub(super) fn counters(seconds: u64) -> Counters {
         drain: b.drain,
         pinned_entries: b.pinned_entries,
         queued: b.queued,
+        latency: b.latency,
     };
+    let group_moved =
+        |g: &GroupStatus| GroupMoved { name: g.name.clone(), counters: g.counters.clone(), latency: g.latency };
     Counters {
-        listeners: status.listeners.into_iter().map(|l| ListenerMoved { name: l.name, counters: l.counters }).collect(),
+        listeners: status
+            .listeners
+            .into_iter()
+            .map(|l| ListenerMoved { name: l.name, counters: l.counters, latency: l.latency })
+            .collect(),
+        groups: status.groups.iter().map(group_moved).collect(),
+        routes: Vec::new(),
         backends: status.groups.into_iter().flat_map(|g| g.backends).map(moved).collect(),
     }
 }

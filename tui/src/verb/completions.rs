@@ -1,6 +1,6 @@
 //! `poise completions`: scripts for bash, zsh and fish, made from the command line's definition.
 //!
-//! Names of backends, groups, listeners and certificates are asked of the daemon while completing, through the
+//! Names of backends, groups, listeners, routes and certificates are asked of the daemon while completing, through the
 //! hidden verb `__complete`, which says nothing when no daemon answers.
 
 use clap::{Args as ClapArgs, CommandFactory as _, ValueEnum};
@@ -10,6 +10,7 @@ use poise_ipc::status::Status;
 use super::Context;
 use super::failure::Failure;
 use super::link::Link;
+use super::rows::route;
 use super::stdout::print;
 use super::text::lines;
 use crate::cli::Cli;
@@ -46,6 +47,7 @@ enum Kind {
     Groups,
     Listeners,
     Certificates,
+    Routes,
 }
 
 /// Verbs whose first argument is a backend.
@@ -59,7 +61,8 @@ const CERTIFICATE_MARKS: [&str; 2] = ["Only these certificates", "Only this cert
 
 /// Options whose value is a name, and the kind of it. The same words name a kind before a name, as in
 /// `poise rm backend`.
-const NAMING_OPTIONS: [(&str, &str); 3] = [("backend", "backends"), ("group", "groups"), ("listener", "listeners")];
+const NAMING_OPTIONS: [(&str, &str); 4] =
+    [("backend", "backends"), ("group", "groups"), ("listener", "listeners"), ("route", "routes")];
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     print(&script(args.shell))?;
@@ -80,6 +83,7 @@ fn listed(kind: Kind, status: &Status) -> Vec<String> {
         Kind::Groups => groups().map(|group| group.name.to_string()).collect(),
         Kind::Certificates => status.certificates.iter().map(|certificate| certificate.name.to_string()).collect(),
         Kind::Listeners => status.listeners.iter().map(|listener| listener.name.to_string()).collect(),
+        Kind::Routes => route::of(&status.listeners).iter().map(route::name).collect(),
     }
 }
 
@@ -112,6 +116,7 @@ _poise_live() {{
         -g|--group|group) kind=groups ;;
         -l|--listener|listener) kind=listeners ;;
         {CERTIFICATES}) more=reload ;;
+        route) kind=routes ;;
         -*) kind= ;;
     esac
     if [[ -n "$kind" && "$cur" != -* ]]; then

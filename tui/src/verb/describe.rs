@@ -1,12 +1,13 @@
-//! `poise describe`: everything about one backend, group or listener, field by field.
+//! `poise describe`: everything about one backend, group, listener or route, field by field.
 //!
-//! The fields are those of the JSON rows, so text and JSON cannot disagree.
+//! The fields are those of the JSON rows, so text and JSON cannot disagree; people get each window of
+//! latency as a line.
 
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::Config;
-use poise_ipc::status::Status;
+use poise_ipc::status::{LatencyWindows, Status};
 use poise_ipc::text::settings;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use super::Context;
@@ -15,21 +16,23 @@ use super::format::{Format, json, jsonl};
 use super::get::typed;
 use super::link::Link;
 use super::objects::absent;
-use super::rows::{backend, group, listener};
+use super::rows::figures::{window, windows};
+use super::rows::{backend, group, listener, route};
 use super::stdout::print;
 use super::text::{clean, moment};
 use crate::exit::Exit;
 
-/// Show everything about one backend, group or listener.
+/// Show everything about one backend, group, listener or route.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise describe backend app/app-1
+  poise describe route web/api
   poise describe listener web -o json | jq .listener.counters.causes")]
 pub(crate) struct Args {
     /// What it is.
     #[arg(value_enum)]
     kind: Kind,
-    /// GROUP/NAME of a backend, NAME of a group or listener.
+    /// GROUP/NAME of a backend, LISTENER/NAME of a route, NAME of a group or listener.
     name: String,
 }
 
@@ -38,6 +41,7 @@ enum Kind {
     Backend,
     Group,
     Listener,
+    Route,
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -71,8 +75,17 @@ fn describe(format: Format, (status, config): (&Status, &Config), args: &Args) -
                 set(&format!("listeners.{name}")),
             ))
         }
+        Kind::Route => {
+            let routes = route::of(&status.listeners);
+            let named: Vec<_> = routes.iter().map(|routed| (route::name(routed), routed)).collect();
+            let found = one(&named, "route", name)?;
+            Ok(object(format, "route", &route::row(found), set(&route::path(found))))
+        }
     }
 }
+
+/// The field that holds the windows of latency.
+const LATENCY: &str = "latency";
 
 fn one<'a, T>(named: &[(String, &'a T)], what: &str, name: &str) -> Result<&'a T, Failure> {
     let found = named.iter().find(|(known, _)| known == name).map(|(_, object)| *object);
@@ -98,7 +111,7 @@ fn object<R: Serialize>(format: Format, kind: &'static str, row: &R, settings: V
         Format::Jsonl => jsonl(&document),
         Format::Table | Format::Wide | Format::Tsv => {
             let mut fields = Vec::new();
-            flatten(&mut fields, "", &document[kind]);
+            flatten(&mut fields, "", &document[kind], format == Format::Tsv);
             let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
             let gap = |key: &str| match format {
                 Format::Tsv => "\t".to_owned(),
@@ -115,12 +128,16 @@ fn object<R: Serialize>(format: Format, kind: &'static str, row: &R, settings: V
 }
 
 /// Fields as `counters.picks_total` and their values as text.
-fn flatten(fields: &mut Vec<(String, String)>, key: &str, value: &Value) {
+fn flatten(fields: &mut Vec<(String, String)>, key: &str, value: &Value, raw: bool) {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match value {
+        Value::Object(_) if key == LATENCY && !raw => {
+            let read = LatencyWindows::deserialize(value).unwrap_or_default();
+            fields.extend(windows(&read).map(|(span, quantiles)| (format!("{key} {span}"), window(&quantiles))));
+        }
         Value::Object(map) => {
             for (name, value) in map {
-                flatten(fields, &below(name), value);
+                flatten(fields, &below(name), value, raw);
             }
         }
         Value::Null => fields.push((key.to_owned(), "-".to_owned())),

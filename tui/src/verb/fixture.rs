@@ -62,6 +62,7 @@ pub(super) fn status() -> Status {
         queued: 0,
         queue_wait_ms: 0,
         latency: poise_ipc::status::LatencyWindows::default(),
+        counters: poise_ipc::status::GroupCounters::default(),
         backends: group.backends.iter().map(|(backend, found)| backend_status(name, backend, found)).collect(),
         on_backups: false,
     });

@@ -6,6 +6,7 @@
 
 pub(super) mod backend;
 pub(super) mod check;
+pub(super) mod figures;
 pub(super) mod finding;
 pub(super) mod group;
 pub(super) mod listener;

@@ -6,7 +6,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    CertificateEvent, CertificateNews, Drained, Event, EventBody, LogFilter, Subscribe, Topic, Verb,
+    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, GroupMoved, ListenerMoved,
+    LogFilter, RouteMoved, Subscribe, Topic, Verb,
 };
 use poise_ipc::model::DrainEnd;
 use poise_ipc::status::{DrainOutcome, Health, Status};
@@ -154,26 +155,33 @@ fn sentences(body: &EventBody) -> Vec<String> {
         EventBody::Checked(row) => {
             vec![format!("{}/{} {}: {} x{}", row.group, row.backend, row.address, row.verdict, row.count)]
         }
-        EventBody::Counters(counters) => {
-            let listener = |l: &poise_ipc::message::ListenerMoved| {
-                let (open, requests, errors) =
-                    (l.counters.connections_open, l.counters.requests_total, l.counters.errors_total());
-                format!("listener {}: {open} open, {requests} requests, {errors} errors", l.name)
-            };
-            let backend = |b: &poise_ipc::message::BackendMoved| {
-                let c = &b.counters;
-                let (health, picks, inflight) = (b.health.health, c.picks_total, c.inflight);
-                format!(
-                    "{}/{} {health}: {picks} picks, {inflight} in flight, {} failures",
-                    b.group, b.name, c.failures_total
-                )
-            };
-            counters.listeners.iter().map(listener).chain(counters.backends.iter().map(backend)).collect()
-        }
+        EventBody::Counters(counters) => moved_sentences(counters),
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
         EventBody::Drained(drained) => vec![drained_sentence(drained)],
         EventBody::Certificate(news) => vec![certificate_sentence(news)],
     }
+}
+
+fn moved_sentences(counters: &Counters) -> Vec<String> {
+    let listener = |l: &ListenerMoved| {
+        let (open, requests, errors) =
+            (l.counters.connections_open, l.counters.requests_total, l.counters.errors_total());
+        format!("listener {}: {open} open, {requests} requests, {errors} errors", l.name)
+    };
+    let route = |r: &RouteMoved| {
+        let name = r.route.as_ref().map_or("-", Name::as_str);
+        format!("route {}/{name}: {} requests", r.listener, r.counters.requests_total)
+    };
+    let group = |g: &GroupMoved| {
+        format!("group {}: {} requests, {} in flight", g.name, g.counters.requests_total, g.counters.inflight)
+    };
+    let backend = |b: &BackendMoved| {
+        let c = &b.counters;
+        let (health, picks, inflight) = (b.health.health, c.picks_total, c.inflight);
+        format!("{}/{} {health}: {picks} picks, {inflight} in flight, {} failures", b.group, b.name, c.failures_total)
+    };
+    let above = counters.listeners.iter().map(listener).chain(counters.routes.iter().map(route));
+    above.chain(counters.groups.iter().map(group)).chain(counters.backends.iter().map(backend)).collect()
 }
 
 fn drained_sentence(drained: &Drained) -> String {

@@ -4,6 +4,7 @@
 //! come from the difference of two snapshots, which is what happened between them; control decides
 //! how far apart those are.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Buckets to each power of two.
@@ -14,23 +15,26 @@ pub const LATENCY_US_MAX: u64 = 60_000_000;
 /// One bucket per value below 16, then sixteen per power of two up to the maximum.
 pub(super) const BUCKETS: usize = bucket(LATENCY_US_MAX) + 1;
 
-/// The histogram of one worker. Written by that worker alone, read by control.
-#[derive(Debug)]
-pub struct Latency(Box<[AtomicU32; BUCKETS]>);
+/// The histogram of one worker. Written by that worker alone, read by control. Its buckets, 1.5 KiB,
+/// are made with the first count: what a worker serves nothing of takes a word.
+#[derive(Debug, Default)]
+pub struct Latency(OnceLock<Box<[AtomicU32; BUCKETS]>>);
 
-impl Default for Latency {
-    fn default() -> Self {
-        Self(Box::new([const { AtomicU32::new(0) }; BUCKETS]))
-    }
-}
+const _: () = assert!(BUCKETS * size_of::<AtomicU32>() <= 1_536, "the size that is told above");
 
 impl Latency {
     /// Counts one time to the first byte, in microseconds; above a minute counts as a minute.
     #[inline]
     pub fn record(&self, us: u64) {
-        let cell = &self.0[bucket(us)];
+        let buckets = self.0.get_or_init(|| Box::new([const { AtomicU32::new(0) }; BUCKETS]));
+        let cell = &buckets[bucket(us)];
         // One writer, as in every cell.
         cell.store(cell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether it has ever counted.
+    pub(super) fn is_used(&self) -> bool {
+        self.0.get().is_some()
     }
 }
 
@@ -69,7 +73,7 @@ impl LatencySnapshot {
     pub(super) fn of<'a>(workers: impl Iterator<Item = &'a Latency>) -> Self {
         let mut sum = Box::new([0_u32; BUCKETS]);
         for worker in workers {
-            for (sum, cell) in sum.iter_mut().zip(worker.0.iter()) {
+            for (sum, cell) in sum.iter_mut().zip(worker.0.get().into_iter().flat_map(|buckets| buckets.iter())) {
                 *sum = sum.wrapping_add(cell.load(Ordering::Relaxed));
             }
         }

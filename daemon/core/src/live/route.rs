@@ -45,6 +45,11 @@ impl RouteLive {
         &self.workers[worker]
     }
 
+    /// Whether any response was ever timed.
+    pub fn is_timed(&self) -> bool {
+        self.workers.iter().any(|worker| worker.latency.is_used())
+    }
+
     /// The latency counts of all workers.
     pub fn latency(&self) -> LatencySnapshot {
         LatencySnapshot::of(self.workers.iter().map(|worker| &worker.latency))

@@ -14,7 +14,7 @@ use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
 use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target, TlsStamp};
-use crate::live::BackendLive;
+use crate::live::{BackendLive, GroupLive};
 use crate::queue::Queue;
 use crate::ramp::RAMP_PERMILLE_FULL;
 use crate::schedule::{Contender, Entrant, Loads, Rendezvous, Shares, Walk};
@@ -205,6 +205,7 @@ impl GroupPlan {
             walk,
             turn: before.map_or_else(Arc::default, |before| Arc::clone(&before.turn)),
             queue,
+            live: before.map_or_else(|| Arc::new(GroupLive::new(workers)), |before| Arc::clone(&before.live)),
         }
     }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poise_ipc::Name;
-use poise_ipc::message::{BackendMoved, Counters, Event, EventBody, ListenerMoved, Subscribe, Topic};
-use poise_ipc::status::{BackendStatus, HealthStatus, ListenerStatus, Status};
+use poise_ipc::message::{
+    BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, RouteMoved, Subscribe, Topic,
+};
+use poise_ipc::status::{BackendStatus, GroupStatus, HealthStatus, ListenerStatus, RouteStatus, Status};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -153,8 +155,7 @@ impl Subscription {
         };
         let at_ms = status.at_ms;
         self.known = Some(status);
-        let nothing = moved.listeners.is_empty() && moved.backends.is_empty();
-        (!nothing).then(|| numbers.event(at_ms, EventBody::Counters(moved)))
+        (!moved.is_empty()).then(|| numbers.event(at_ms, EventBody::Counters(moved)))
     }
 }
 
@@ -162,11 +163,19 @@ impl Subscription {
 fn difference(before: &Status, now: &Status) -> Counters {
     let listeners: HashMap<&Name, &ListenerStatus> = before.listeners.iter().map(|l| (&l.name, l)).collect();
     let backends: HashMap<u64, &BackendStatus> = backends(before).map(|b| (b.id, b)).collect();
-    let moved_listener = |l: &&ListenerStatus| listeners.get(&l.name).is_none_or(|was| was.counters != l.counters);
+    let groups: HashMap<&Name, &GroupStatus> = before.groups.iter().map(|g| (&g.name, g)).collect();
+    let moved_listener = |l: &&ListenerStatus| {
+        listeners.get(&l.name).is_none_or(|was| (&was.counters, &was.latency) != (&l.counters, &l.latency))
+    };
+    let moved_group = |g: &&GroupStatus| {
+        groups.get(&g.name).is_none_or(|was| (&was.counters, &was.latency) != (&g.counters, &g.latency))
+    };
     let moved_backend = |b: &&BackendStatus| backends.get(&b.id).is_none_or(|was| !same(was, b));
     Counters {
         listeners: now.listeners.iter().filter(moved_listener).map(listener_moved).collect(),
         backends: self::backends(now).filter(moved_backend).map(backend_moved).collect(),
+        routes: now.listeners.iter().flat_map(|l| routes_moved(listeners.get(&l.name).copied(), l)).collect(),
+        groups: now.groups.iter().filter(moved_group).map(group_moved).collect(),
     }
 }
 
@@ -176,6 +185,7 @@ fn backends(status: &Status) -> impl Iterator<Item = &BackendStatus> {
 
 fn same(was: &BackendStatus, is: &BackendStatus) -> bool {
     was.counters == is.counters
+        && was.latency == is.latency
         && was.effective_weight == is.effective_weight
         && (&was.drain, was.pinned_entries, was.queued) == (&is.drain, is.pinned_entries, is.queued)
         && same_health(&was.health, &is.health)
@@ -192,7 +202,23 @@ fn same_health(was: &HealthStatus, is: &HealthStatus) -> bool {
 }
 
 fn listener_moved(listener: &ListenerStatus) -> ListenerMoved {
-    ListenerMoved { name: listener.name.clone(), counters: listener.counters.clone() }
+    ListenerMoved { name: listener.name.clone(), counters: listener.counters.clone(), latency: listener.latency }
+}
+
+fn group_moved(group: &GroupStatus) -> GroupMoved {
+    GroupMoved { name: group.name.clone(), counters: group.counters.clone(), latency: group.latency }
+}
+
+/// The routes of a listener that are not as they were. Between two commits they stand where they stood.
+fn routes_moved(was: Option<&ListenerStatus>, listener: &ListenerStatus) -> impl Iterator<Item = RouteMoved> {
+    let before = was.map(|was| &was.routes[..]).unwrap_or_default();
+    let moved = |(at, route): &(usize, &RouteStatus)| before.get(*at) != Some(route);
+    listener.routes.iter().enumerate().filter(move |entry| moved(entry)).map(|(_, route)| RouteMoved {
+        listener: listener.name.clone(),
+        route: route.name.clone(),
+        counters: route.counters.clone(),
+        latency: route.latency,
+    })
 }
 
 fn backend_moved(backend: &BackendStatus) -> BackendMoved {
@@ -205,6 +231,7 @@ fn backend_moved(backend: &BackendStatus) -> BackendMoved {
         drain: backend.drain.clone(),
         pinned_entries: backend.pinned_entries,
         queued: backend.queued,
+        latency: backend.latency,
     }
 }
 

@@ -77,3 +77,48 @@ fn a_listener_has_windows_of_its_own() {
     latencies.turn(&Plan::default());
     assert!(latencies.listeners.0.is_empty());
 }
+
+const ROUTED: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
+    [listeners.web.routes.api]\npath_prefix = \"/api\"\ngroup = \"app\"\n\
+    [groups.app.backends.a]\naddress = \"127.0.0.1:1\"\n";
+
+#[test]
+fn a_route_has_windows_of_its_own_and_costs_nothing_before_its_first_response() {
+    let (plan, _) = plan(ROUTED, None);
+    let listener = plan.listeners.values().next().expect("one listener");
+    let api = Arc::clone(listener.routes.named(&"api".parse().expect("a name")).expect("the route"));
+    let own = listener.routes.own();
+    let mut latencies = Latencies::default();
+    latencies.turn(&plan);
+    assert!(latencies.routes.0.is_empty(), "nothing is kept of routes that serve nothing");
+    api.live.as_ref().expect("counters").worker(1).latency.record(13);
+    for turn in 0..5 {
+        assert_eq!(latencies.route(&api).seconds_10.p99_us, 13, "turn {turn}");
+        assert_eq!(latencies.route(own), LatencyWindows::default());
+        latencies.turn(&plan);
+    }
+    latencies.turn(&plan);
+    let windows = latencies.route(&api);
+    assert_eq!((windows.seconds_10.count, windows.minute_1.count, latencies.routes.0.len()), (0, 1, 1));
+}
+
+#[test]
+fn a_route_of_the_same_name_begins_anew() {
+    let (before, identities) = plan(ROUTED, None);
+    let api = "api".parse().expect("a name");
+    let of = |plan: &Plan| {
+        let listener = plan.listeners.values().next().expect("one listener");
+        listener.routes.named(&api).map(Arc::clone)
+    };
+    let mut latencies = Latencies::default();
+    of(&before).and_then(|route| route.live.clone()).expect("counters").worker(0).latency.record(13);
+    latencies.turn(&before);
+    let bare = ROUTED.replace("[listeners.web.routes.api]\npath_prefix = \"/api\"\ngroup = \"app\"\n", "");
+    let (without, identities) = plan(&bare, Some((&before, &identities)));
+    drop(before);
+    let (after, _) = plan(ROUTED, Some((&without, &identities)));
+    let route = of(&after).expect("it is back");
+    assert_eq!(latencies.route(&route), LatencyWindows::default());
+    latencies.turn(&after);
+    assert!(latencies.routes.0.is_empty(), "the one of before is forgotten");
+}

@@ -28,6 +28,7 @@ use super::{
 use crate::control::file::{self, Step};
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports};
+use crate::control::tallies::Tallies;
 use crate::log::chain;
 use crate::store::{HealthRow, Running};
 use crate::wall::now_ms;
@@ -89,6 +90,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             trackers: Trackers::default(),
             log: CheckLog::new(CHECK_ROWS_MAX),
             latencies: Latencies::default(),
+            tallies: Tallies::default(),
             under_way: None,
             waiting: VecDeque::new(),
             unstored: HashMap::new(),

@@ -15,6 +15,7 @@ use poise_ipc::model::{Group, Listener};
 use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RouteStatus, RuleHits, Status};
 
 use super::Reconcile;
+use crate::control::latency::Latencies;
 use crate::control::ports::Ports;
 use crate::wall::now_ms;
 
@@ -76,7 +77,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             counters: live.map(|listener| listener.live.totals()).unwrap_or_default(),
             remembered: live.and_then(|listener| listener.source_table()).map(SourceTable::totals),
             access: live.map(|listener| access(listener)).unwrap_or_default(),
-            routes: live.map(|listener| routes(listener)).unwrap_or_default(),
+            routes: live.map(|listener| routes(listener, &self.latencies)).unwrap_or_default(),
             untracked_total: live.map_or(0, |listener| listener.limiter.untracked_total()),
             latency: live.map(|l| self.latencies.listener(l.id, &l.live.latency())).unwrap_or_default(),
             ..status
@@ -97,6 +98,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             queued: queue.queued.into(),
             queue_wait_ms: queue.since_ms.map_or(0, |since_ms| at_ms.saturating_sub(since_ms)),
             latency: planned.map(|planned| self.latencies.group(planned)).unwrap_or_default(),
+            counters: planned.map(|planned| self.tallies.group(planned)).unwrap_or_default(),
         }
     }
 
@@ -132,7 +134,7 @@ impl<P: Ports + 'static> Reconcile<P> {
 }
 
 /// The routes of a listener, with what none of them takes; nothing where there are none.
-fn routes(listener: &ListenerPlan) -> Vec<RouteStatus> {
+fn routes(listener: &ListenerPlan, latencies: &Latencies) -> Vec<RouteStatus> {
     let counted = listener.routes.iter().filter_map(|route| Some((route, route.live.as_ref()?)));
     let status = |(route, live): (&Arc<RoutePlan>, &Arc<RouteLive>)| RouteStatus {
         name: route.name.clone(),
@@ -142,6 +144,8 @@ fn routes(listener: &ListenerPlan) -> Vec<RouteStatus> {
         },
         redirects: route.settings.redirect.is_on(),
         counters: live.totals(),
+        latency: latencies.route(route),
+        settings: route.settings.clone(),
     };
     counted.map(status).collect()
 }

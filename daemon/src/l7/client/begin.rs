@@ -199,6 +199,7 @@ impl Relay {
         if let Some(journal) = journal {
             journal.begins(&route.groups[group].name, visit.as_ref(), pick.as_ref().ok());
         }
+        route.groups[group].came(self.ctx.index);
         self.group = group;
         (pick, mark)
     }

@@ -131,6 +131,7 @@ impl Engine {
         conduit.splits.0 &= sent.unsplit.is_none();
         conduit.cells().bytes_out.add(sent.bytes as u64);
         if sent.dropped > 0 {
+            conduit.cells().ended(Cause::ConnectFailed);
             self.dropped(sent.dropped, Cause::ConnectFailed, client);
         }
         let Err(first) = result else { return Ok(()) };

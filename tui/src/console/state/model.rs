@@ -139,6 +139,7 @@ impl Model {
         for moved in counters.listeners {
             let Some(listener) = self.status.listeners.iter_mut().find(|l| l.name == moved.name) else { continue };
             listener.counters = moved.counters;
+            listener.latency = moved.latency;
             self.listeners.entry(moved.name).or_default().push(at_ms, listener_totals(listener));
         }
         for moved in counters.backends {
@@ -149,7 +150,17 @@ impl Model {
             backend.drain = moved.drain;
             backend.pinned_entries = moved.pinned_entries;
             backend.queued = moved.queued;
+            backend.latency = moved.latency;
             self.backends.entry(backend.id).or_default().push(at_ms, backend_totals(backend));
+        }
+        for moved in counters.groups {
+            let Some(group) = self.status.groups.iter_mut().find(|g| g.name == moved.name) else { continue };
+            (group.counters, group.latency) = (moved.counters, moved.latency);
+        }
+        for moved in counters.routes {
+            let Some(listener) = self.status.listeners.iter_mut().find(|l| l.name == moved.listener) else { continue };
+            let Some(route) = listener.routes.iter_mut().find(|r| r.name == moved.route) else { continue };
+            (route.counters, route.latency) = (moved.counters, moved.latency);
         }
     }
 

@@ -33,6 +33,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         queued: 0,
         queue_wait_ms: 0,
         latency: poise_ipc::status::LatencyWindows::default(),
+        counters: poise_ipc::status::GroupCounters::default(),
         backends,
         on_backups: false,
     };

@@ -2,16 +2,18 @@
 //!
 //! Weight, effective weight, admin state and health stand apart, as the daemon keeps them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use poise_ipc::model::{Address, AdminState};
 use poise_ipc::name::Name;
-use poise_ipc::status::{BackendCounters, BackendStatus, DrainStatus, Health};
+use poise_ipc::status::{BackendCounters, BackendStatus, DrainStatus, Health, LatencyWindows};
 use serde::Serialize;
 
 use super::super::format::Column;
 use super::super::text::{latency, moment, size};
 use super::check::{LastCheck, last_check};
+use super::figures::{by_word, causes};
 
 type Cell = Column<BackendStatus>;
 
@@ -44,6 +46,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("RAMP", |b| b.ramp_permille.map_or_else(dash, |permille| format!("{} %", permille / 10)))
         .raw(|b| b.ramp_permille.map_or_else(dash, |permille| permille.to_string()))
         .wide(),
+    Cell::text("CAUSES", |b| causes(&b.counters.causes)).wide(),
 ];
 
 /// The address as configured, and where its name leads.
@@ -84,7 +87,46 @@ pub(in crate::verb) struct BackendRow<'a> {
     pinned_entries: u64,
     drain: Option<&'a DrainStatus>,
     ramp_permille: Option<u16>,
-    counters: &'a BackendCounters,
+    counters: BackendNumbers,
+    latency: LatencyWindows,
+}
+
+/// Counters of a backend in JSON: the causes as an object.
+#[derive(Serialize)]
+struct BackendNumbers {
+    picks_total: u64,
+    pinned_total: u64,
+    connections_total: u64,
+    connections_open: u64,
+    inflight: u64,
+    responses_total: [u64; 5],
+    connect_failures_total: u64,
+    failures_total: u64,
+    bytes_out_total: u64,
+    bytes_in_total: u64,
+    latency_p50_us: u64,
+    latency_p99_us: u64,
+    causes: BTreeMap<&'static str, u64>,
+}
+
+impl From<&BackendCounters> for BackendNumbers {
+    fn from(counters: &BackendCounters) -> Self {
+        Self {
+            picks_total: counters.picks_total,
+            pinned_total: counters.pinned_total,
+            connections_total: counters.connections_total,
+            connections_open: counters.connections_open,
+            inflight: counters.inflight,
+            responses_total: counters.responses_total,
+            connect_failures_total: counters.connect_failures_total,
+            failures_total: counters.failures_total,
+            bytes_out_total: counters.bytes_out_total,
+            bytes_in_total: counters.bytes_in_total,
+            latency_p50_us: counters.latency_p50_us,
+            latency_p99_us: counters.latency_p99_us,
+            causes: by_word(&counters.causes),
+        }
+    }
 }
 
 /// The JSON row of a backend.
@@ -109,6 +151,7 @@ pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
         pinned_entries: backend.pinned_entries,
         drain: backend.drain.as_ref(),
         ramp_permille: backend.ramp_permille,
-        counters: &backend.counters,
+        counters: (&backend.counters).into(),
+        latency: backend.latency,
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! A row counts its backends; the backends themselves are rows of their own.
 
+use std::collections::BTreeMap;
+
 use poise_ipc::model::{FailOpen, HealthCheck, Scheduler};
 use poise_ipc::name::Name;
-use poise_ipc::status::{GroupStatus, Health};
+use poise_ipc::status::{GroupCounters, GroupStatus, Health, LatencyWindows};
 use serde::Serialize;
 
 use super::super::format::Column;
-use super::super::text::span;
+use super::super::text::{latency, size, span};
+use super::figures::{by_word, causes};
 
 type Cell = Column<GroupStatus>;
 
@@ -32,6 +35,11 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("WAIT", |g| span(g.queue_wait_ms)).raw(|g| g.queue_wait_ms.to_string()).wide(),
     Cell::number("RISE", |g| g.health_check.rise.to_string()).wide(),
     Cell::number("FALL", |g| g.health_check.fall.to_string()).wide(),
+    Cell::number("REQUESTS", |g| g.counters.requests_total.to_string()),
+    Cell::number("P99", |g| latency(g.latency.seconds_10.p99_us)).raw(|g| g.latency.seconds_10.p99_us.to_string()),
+    Cell::number("SENT", |g| size(g.counters.bytes_out_total)).raw(|g| g.counters.bytes_out_total.to_string()).wide(),
+    Cell::number("RECEIVED", |g| size(g.counters.bytes_in_total)).raw(|g| g.counters.bytes_in_total.to_string()).wide(),
+    Cell::text("CAUSES", |g| causes(&g.counters.causes)).wide(),
 ];
 
 fn count(group: &GroupStatus, health: Health) -> usize {
@@ -52,6 +60,36 @@ pub(in crate::verb) struct GroupRow<'a> {
     backends_down: usize,
     queued: u64,
     queue_wait_ms: u64,
+    counters: GroupNumbers,
+    latency: LatencyWindows,
+}
+
+/// Counters of a group in JSON: the causes as an object.
+#[derive(Serialize)]
+struct GroupNumbers {
+    requests_total: u64,
+    connections_total: u64,
+    connections_open: u64,
+    inflight: u64,
+    responses_total: [u64; 5],
+    bytes_out_total: u64,
+    bytes_in_total: u64,
+    causes: BTreeMap<&'static str, u64>,
+}
+
+impl From<&GroupCounters> for GroupNumbers {
+    fn from(counters: &GroupCounters) -> Self {
+        Self {
+            requests_total: counters.requests_total,
+            connections_total: counters.connections_total,
+            connections_open: counters.connections_open,
+            inflight: counters.inflight,
+            responses_total: counters.responses_total,
+            bytes_out_total: counters.bytes_out_total,
+            bytes_in_total: counters.bytes_in_total,
+            causes: by_word(&counters.causes),
+        }
+    }
 }
 
 /// The JSON row of a group.
@@ -68,5 +106,7 @@ pub(in crate::verb) fn row(group: &GroupStatus) -> GroupRow<'_> {
         backends_down: count(group, Health::Down),
         queued: group.queued,
         queue_wait_ms: group.queue_wait_ms,
+        counters: (&group.counters).into(),
+        latency: group.latency,
     }
 }

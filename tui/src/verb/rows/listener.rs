@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use poise_ipc::model::{Bind, PersistenceKind, Protocol};
 use poise_ipc::name::Name;
 use poise_ipc::persistence::PersistenceCounters;
-use poise_ipc::status::{ListenerStatus, RuleHits, SourceCounters};
+use poise_ipc::status::{LatencyWindows, ListenerStatus, RuleHits, SourceCounters};
 use serde::Serialize;
 
 use super::super::format::Column;
-use super::super::text::size;
+use super::super::text::{latency, size};
+use super::figures::{by_word, causes};
 use super::route::{self, RouteOfListener};
 
 type Cell = Column<ListenerStatus>;
@@ -29,19 +30,15 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("MOVED", |l| l.counters.persistence.redispatched_total.to_string()).wide(),
     Cell::number("RECEIVED", |l| size(l.counters.bytes_in_total)).raw(|l| l.counters.bytes_in_total.to_string()).wide(),
     Cell::number("SENT", |l| size(l.counters.bytes_out_total)).raw(|l| l.counters.bytes_out_total.to_string()).wide(),
-    Cell::text("CAUSES", causes).wide(),
+    Cell::text("CAUSES", |l| causes(&l.counters.causes)).wide(),
     Cell::number("HANDSHAKES", |l| l.counters.tls.handshakes_total.to_string()).wide(),
     Cell::number("RESUMED", |l| l.counters.tls.resumed_total.to_string()).wide(),
     Cell::text("TLS FAILURES", failures).wide(),
     Cell::number("DATAGRAMS IN", |l| l.counters.datagrams_in_total.to_string()).wide(),
     Cell::number("DATAGRAMS OUT", |l| l.counters.datagrams_out_total.to_string()).wide(),
     Cell::number("DROPPED", |l| l.counters.datagrams_dropped_total.to_string()).wide(),
+    Cell::number("P99", |l| latency(l.latency.seconds_10.p99_us)).raw(|l| l.latency.seconds_10.p99_us.to_string()),
 ];
-
-fn causes(listener: &ListenerStatus) -> String {
-    let causes = listener.counters.causes.iter().map(|(cause, number)| format!("{cause}={number}"));
-    causes.collect::<Vec<_>>().join(",")
-}
 
 fn failures(listener: &ListenerStatus) -> String {
     let failures = listener.counters.tls.failures_total.iter().map(|(reason, number)| format!("{reason}={number}"));
@@ -63,6 +60,7 @@ pub(in crate::verb) struct ListenerRow<'a> {
     cookies: Option<&'a PersistenceCounters>,
     untracked_total: u64,
     routes: Vec<RouteOfListener<'a>>,
+    latency: LatencyWindows,
 }
 
 /// Counters of a listener in JSON: the causes as an object, the sum of those that count as errors.
@@ -113,7 +111,7 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
             datagrams_out_total: counters.datagrams_out_total,
             datagrams_dropped_total: counters.datagrams_dropped_total,
             flows_moved_total: counters.flows_moved_total,
-            causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
+            causes: by_word(&counters.causes),
             tls: TlsNumbers {
                 handshakes_total: counters.tls.handshakes_total,
                 resumed_total: counters.tls.resumed_total,
@@ -126,5 +124,6 @@ pub(in crate::verb) fn row(listener: &ListenerStatus) -> ListenerRow<'_> {
         cookies: Some(&listener.counters.persistence).filter(|counted| !counted.is_empty()),
         untracked_total: listener.untracked_total,
         routes: listener.routes.iter().map(route::within).collect(),
+        latency: listener.latency,
     }
 }

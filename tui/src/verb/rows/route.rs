@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use poise_ipc::name::Name;
 use poise_ipc::persistence::PersistenceCounters;
-use poise_ipc::status::{ListenerStatus, RouteStatus};
+use poise_ipc::status::{LatencyWindows, ListenerStatus, RouteStatus};
 use serde::Serialize;
 
 use super::super::format::Column;
-use super::super::text::size;
+use super::super::text::{latency, size};
+use super::figures::{by_word, causes};
 
 /// A route with its listener.
 #[derive(Clone)]
@@ -31,18 +32,28 @@ pub(in crate::verb) fn name(routed: &Routed) -> String {
     format!("{}/{}", routed.listener, routed.route.name.as_ref().map_or("-", Name::as_str))
 }
 
+/// The path of its settings; of what none takes, the listener's.
+pub(in crate::verb) fn path(routed: &Routed) -> String {
+    match &routed.route.name {
+        Some(name) => format!("listeners.{}.routes.{name}", routed.listener),
+        None => format!("listeners.{}", routed.listener),
+    }
+}
+
 type Cell = Column<Routed>;
 
 /// Columns of routes.
 pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::text("ROUTE", name),
-    Cell::text("TO", to),
+    Cell::text("TO", |r| r.route.leads()),
     Cell::number("REQUESTS", |r| r.route.counters.requests_total.to_string()),
     Cell::number("2XX", |r| r.route.counters.responses_total[1].to_string()),
     Cell::number("3XX", |r| r.route.counters.responses_total[2].to_string()),
     Cell::number("4XX", |r| r.route.counters.responses_total[3].to_string()),
     Cell::number("5XX", |r| r.route.counters.responses_total[4].to_string()),
-    Cell::text("CAUSES", causes),
+    Cell::text("CAUSES", |r| {
+        if r.route.counters.causes.is_empty() { "-".to_owned() } else { causes(&r.route.counters.causes) }
+    }),
     Cell::number("KEPT", |r| r.route.counters.persistence.kept_total.to_string()).wide(),
     Cell::number("MOVED", |r| r.route.counters.persistence.redispatched_total.to_string()).wide(),
     Cell::number("RECEIVED", |r| size(r.route.counters.bytes_in_total))
@@ -51,21 +62,12 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("SENT", |r| size(r.route.counters.bytes_out_total))
         .raw(|r| r.route.counters.bytes_out_total.to_string())
         .wide(),
+    Cell::number("P99", |r| latency(p99_us(r))).raw(|r| p99_us(r).to_string()),
+    Cell::text("TAKES", |r| r.route.takes()),
 ];
 
-fn to(routed: &Routed) -> String {
-    let groups: Vec<_> = routed.route.groups.iter().map(Name::as_str).collect();
-    match (routed.route.redirects, groups.is_empty()) {
-        (true, _) => "redirect".to_owned(),
-        (false, true) => "-".to_owned(),
-        (false, false) => groups.join(","),
-    }
-}
-
-fn causes(routed: &Routed) -> String {
-    let causes = routed.route.counters.causes.iter().map(|(cause, number)| format!("{cause}={number}"));
-    let causes: Vec<_> = causes.collect();
-    if causes.is_empty() { "-".to_owned() } else { causes.join(",") }
+fn p99_us(routed: &Routed) -> u64 {
+    routed.route.latency.seconds_10.p99_us
 }
 
 /// A route in JSON; `name` is null for what no route takes.
@@ -89,6 +91,9 @@ pub(in crate::verb) struct RouteOfListener<'a> {
     causes: BTreeMap<&'static str, u64>,
     /// What persistence by cookie has counted, where the route goes by one.
     cookies: Option<&'a PersistenceCounters>,
+    takes: String,
+    leads: String,
+    latency: LatencyWindows,
 }
 
 /// The JSON row of a route.
@@ -107,7 +112,10 @@ pub(in crate::verb) fn within(route: &RouteStatus) -> RouteOfListener<'_> {
         responses_total: counters.responses_total,
         bytes_in_total: counters.bytes_in_total,
         bytes_out_total: counters.bytes_out_total,
-        causes: counters.causes.iter().map(|&(cause, number)| (cause.word(), number)).collect(),
+        causes: by_word(&counters.causes),
+        takes: route.takes(),
+        leads: route.leads(),
+        latency: route.latency,
         cookies: Some(&counters.persistence).filter(|counted| !counted.is_empty()),
     }
 }

@@ -2,10 +2,13 @@
 
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    Author, BackendMoved, Commit, Counters, Drained, Event, EventBody, ListenerMoved, Topic, Transition,
+    Author, BackendMoved, Commit, Counters, Drained, Event, EventBody, GroupMoved, ListenerMoved, RouteMoved, Topic,
+    Transition,
 };
 use poise_ipc::model::DrainEnd;
-use poise_ipc::status::{BackendCounters, DrainOutcome, Health, HealthStatus, ListenerCounters};
+use poise_ipc::status::{
+    BackendCounters, DrainOutcome, GroupCounters, Health, HealthStatus, LatencyWindows, ListenerCounters, RouteCounters,
+};
 
 use super::super::fixture::{AT_MS, args, check_row, refused, status};
 use super::{Args, Format, line, subscription};
@@ -41,7 +44,11 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
         inverse: Vec::new(),
     };
     let counters = Counters {
-        listeners: vec![ListenerMoved { name: "web".parse().unwrap(), counters: ListenerCounters::default() }],
+        listeners: vec![ListenerMoved {
+            name: "web".parse().unwrap(),
+            counters: ListenerCounters::default(),
+            latency: LatencyWindows::default(),
+        }],
         backends: vec![BackendMoved {
             group: group(),
             name: name(),
@@ -51,6 +58,18 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
             drain: None,
             pinned_entries: 0,
             queued: 0,
+            latency: LatencyWindows::default(),
+        }],
+        routes: vec![RouteMoved {
+            listener: "web".parse().unwrap(),
+            route: None,
+            counters: RouteCounters { requests_total: 7, ..RouteCounters::default() },
+            latency: LatencyWindows::default(),
+        }],
+        groups: vec![GroupMoved {
+            name: group(),
+            counters: GroupCounters { requests_total: 8, inflight: 1, ..GroupCounters::default() },
+            latency: LatencyWindows::default(),
         }],
     };
     vec![
@@ -69,6 +88,8 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
         (
             EventBody::Counters(counters),
             "counters    listener web: 0 open, 0 requests, 0 errors\n\
+             2026-11-22T14:02:08.122Z  counters    route web/-: 7 requests\n\
+             2026-11-22T14:02:08.122Z  counters    group app: 8 requests, 1 in flight\n\
              2026-11-22T14:02:08.122Z  counters    app/app-2 unknown: 9 picks, 0 in flight, 0 failures",
         ),
         (drained(DrainOutcome::Empty), "drained     app/app-2 is empty"),

@@ -34,6 +34,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         queued: 0,
         queue_wait_ms: 0,
         latency: poise_ipc::status::LatencyWindows::default(),
+        counters: poise_ipc::status::GroupCounters::default(),
         backends,
         on_backups: false,
     };
