@@ -25,11 +25,14 @@ pub struct ErrorQuery {
     /// How many, 1 to 1000; the newest are returned, oldest first.
     #[serde(default = "limit_default")]
     pub limit: u32,
+    /// Only those with a larger number.
+    #[serde(default)]
+    pub after_seq: u64,
 }
 
 impl Default for ErrorQuery {
     fn default() -> Self {
-        Self { listener: None, limit: limit_default() }
+        Self { listener: None, limit: limit_default(), after_seq: 0 }
     }
 }
 

@@ -10,6 +10,7 @@ mod cookies;
 mod datagrams;
 mod drains;
 mod entries;
+mod figures;
 mod limits;
 mod protocols;
 mod proxies;

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod console;
 pub mod demo;
+mod dump;
 pub mod exit;
 pub mod safe;
 pub mod verb;

@@ -65,7 +65,8 @@ impl Errors {
 
     /// The newest that are asked for, oldest first.
     pub fn query(&self, query: &ErrorQuery) -> ErrorPage {
-        let wanted = |row: &&ErrorRow| query.listener.as_ref().is_none_or(|listener| row.listener == *listener);
+        let of_listener = |row: &ErrorRow| query.listener.as_ref().is_none_or(|listener| row.listener == *listener);
+        let wanted = |row: &&ErrorRow| row.seq > query.after_seq && of_listener(row);
         let mut rows: Vec<_> = self.kept.values().flatten().filter(wanted).collect();
         rows.sort_unstable_by_key(|row| row.seq);
         let limit = usize::try_from(query.limit.clamp(1, ROWS_MAX)).unwrap_or(usize::MAX);

@@ -100,7 +100,7 @@ impl RouteStatus {
         words.extend(headers.iter().map(ToString::to_string));
         words.retain(|word| !word.is_empty());
         match (self.name.is_some(), words.is_empty()) {
-            (false, _) => "what no route takes".to_owned(),
+            (false, _) => "all else".to_owned(),
             (true, true) => "everything".to_owned(),
             (true, false) => words.join(" "),
         }

@@ -124,7 +124,7 @@ fn counted(daemon: &Daemon, listener: &str, cause: Cause) -> u64 {
 }
 
 fn last_error(daemon: &Daemon, listener: &str) -> ErrorRow {
-    let query = ErrorQuery { listener: Some(listener.parse().expect("a name")), limit: 1 };
+    let query = ErrorQuery { listener: Some(listener.parse().expect("a name")), limit: 1, after_seq: 0 };
     match daemon.ask(Verb::Errors(query)) {
         Ok(Reply::Errors(page)) => page.rows.into_iter().next().unwrap_or_else(|| panic!("{listener} kept none")),
         other => panic!("no errors: {other:?}"),

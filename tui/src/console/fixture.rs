@@ -1,19 +1,27 @@
 //! A daemon's words for tests: two groups, twelve backends in every condition, two listeners, some
 //! traffic and a health log. Always the same.
 
+mod traffic;
+
 use std::net::SocketAddr;
 
 use poise_ipc::advice::{Finding, Severity};
+use poise_ipc::cause::Cause;
+use poise_ipc::errors::ErrorPage;
 use poise_ipc::message::{
-    Applied, BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, Reply, Role, ServerMessage, Welcome,
+    Applied, BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, Reply, Role, RouteMoved,
+    ServerMessage, Welcome,
 };
 use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
     BackendCounters, BackendStatus, CertificateFacts, CertificateStatus, CheckRow, DaemonStatus, DrainStatus,
-    GroupStatus, Health, HealthStatus, LastVerdict, ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
+    GroupCounters, GroupStatus, Health, HealthStatus, LastVerdict, LatencyWindows, ListenerCounters, ListenerStatus,
+    Phase, Reason, Status, Verdict,
 };
 
+pub(super) use self::traffic::error_rows;
+use self::traffic::{routes, windows};
 use super::key::Key;
 use super::msg::{Effect, Msg};
 use super::state::State;
@@ -80,6 +88,7 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
             latency_p99_us: if rps == 0 { 0 } else { 40_000 + rps * 100 },
             ..BackendCounters::default()
         },
+        latency: windows(rps * seconds),
         drain: state.is_draining().then_some(DrainStatus {
             since_ms: NOW_MS - 50_000,
             deadline_ms: NOW_MS + 250_000,
@@ -105,8 +114,12 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
-        latency: poise_ipc::status::LatencyWindows::default(),
-        counters: poise_ipc::status::GroupCounters::default(),
+        latency: windows(10 * seconds),
+        counters: GroupCounters {
+            requests_total: 10 * seconds,
+            causes: vec![(Cause::AllDown, 2)],
+            ..GroupCounters::default()
+        },
         backends: (1..).zip(specs).map(|(number, spec)| backend(text, number, *spec, seconds)).collect(),
         on_backups: false,
     }
@@ -124,7 +137,9 @@ fn listener(text: &str, bind: &str, protocol: Protocol, group: &str, total: u64)
         ..ListenerCounters::default()
     };
     let settings = Listener::new(address(bind), protocol, name(group));
-    ListenerStatus { counters, ..ListenerStatus::of(name(text), &settings) }
+    let latency = if protocol.is_http() { windows(total) } else { LatencyWindows::default() };
+    let routes = if protocol.is_http() { routes(total) } else { Vec::new() };
+    ListenerStatus { counters, latency, routes, ..ListenerStatus::of(name(text), &settings) }
 }
 
 fn certificate(text: &str, days_left: i64, error: Option<&str>) -> CertificateStatus {
@@ -199,6 +214,15 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
     }
 }
 
+fn routes_moved(listener: &ListenerStatus) -> impl Iterator<Item = RouteMoved> {
+    listener.routes.iter().map(|route| RouteMoved {
+        listener: listener.name.clone(),
+        route: route.name.clone(),
+        counters: route.counters.clone(),
+        latency: route.latency,
+    })
+}
+
 /// Counters that moved, `seconds` after traffic began.
 pub(super) fn counters(seconds: u64) -> Counters {
     let status = status(0, seconds);
@@ -215,6 +239,7 @@ pub(super) fn counters(seconds: u64) -> Counters {
     };
     let group_moved =
         |g: &GroupStatus| GroupMoved { name: g.name.clone(), counters: g.counters.clone(), latency: g.latency };
+    let routes = status.listeners.iter().flat_map(routes_moved).collect();
     Counters {
         listeners: status
             .listeners
@@ -222,7 +247,7 @@ pub(super) fn counters(seconds: u64) -> Counters {
             .map(|l| ListenerMoved { name: l.name, counters: l.counters, latency: l.latency })
             .collect(),
         groups: status.groups.iter().map(group_moved).collect(),
-        routes: Vec::new(),
+        routes,
         backends: status.groups.into_iter().flat_map(|g| g.backends).map(moved).collect(),
     }
 }
@@ -315,7 +340,10 @@ impl Bench {
     pub(super) fn answer(&mut self) {
         for effect in std::mem::take(&mut self.effects) {
             let Effect::Send(request) = effect else { continue };
-            if request.verb == poise_ipc::message::Verb::Config {
+            if let poise_ipc::message::Verb::Errors(query) = &request.verb {
+                let rows = error_rows().into_iter().filter(|row| row.seq > query.after_seq).collect();
+                self.reply(request.id, Reply::Errors(ErrorPage { rows, skipped_total: 0 }));
+            } else if request.verb == poise_ipc::message::Verb::Config {
                 let config = poise_ipc::text::parse(CONFIG).expect("the fixture is valid");
                 self.reply(request.id, Reply::Config { revision: 412, config });
             } else if let poise_ipc::message::Verb::Logs(query) = request.verb {

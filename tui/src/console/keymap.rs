@@ -18,6 +18,7 @@ const TEXT: &str = include_str!("../../../assets/keys.toml");
 pub enum Action {
     Open,
     Settings,
+    Figures,
     Back,
     LastScreen,
     Screen,
@@ -99,6 +100,8 @@ pub enum Place {
     Health,
     /// On the screen Certificates.
     Certificates,
+    /// On the screen Errors.
+    Errors,
     /// In the commit dialog.
     Commit,
     /// In the dialog that settles a conflict.
@@ -110,6 +113,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whether it is a screen, where the keys that hold everywhere hold too.
+    const fn is_screen(self) -> bool {
+        match self {
+            Self::Overview | Self::Balance | Self::Health | Self::Certificates | Self::Errors => true,
+            Self::All | Self::Commit | Self::Conflict | Self::Discard | Self::Quit => false,
+        }
+    }
+
     /// Its name in the help.
     pub const fn word(self) -> &'static str {
         match self {
@@ -118,6 +129,7 @@ impl Place {
             Self::Balance => "Balance",
             Self::Health => "Health log",
             Self::Certificates => "Certificates",
+            Self::Errors => "Errors",
             Self::Commit => "commit dialog",
             Self::Conflict => "conflict dialog",
             Self::Discard => "discard dialog",
@@ -181,8 +193,7 @@ impl Keymap {
     pub fn action(&self, key: Key, place: Place) -> Option<Action> {
         let at =
             |place| self.bind.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key)).map(|b| b.action);
-        let screens = [Place::Overview, Place::Balance, Place::Health];
-        at(place).or_else(|| screens.contains(&place).then(|| at(Place::All))?)
+        at(place).or_else(|| place.is_screen().then(|| at(Place::All))?)
     }
 
     /// Every binding, in the order of the help.

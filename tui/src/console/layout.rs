@@ -156,6 +156,28 @@ pub fn health(width: u16, height: u16) -> Health {
     Health { summary, list }
 }
 
+/// The parts of the screen Errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// Filter, counts, whether it follows.
+    pub summary: Area,
+    /// The rows.
+    pub list: Area,
+    /// The bytes of the selected one; empty where there is no room.
+    pub dump: Area,
+}
+
+/// From so many lines on the bytes are shown, in half of them but not more than the second number.
+const DUMP: (u16, u16) = (8, 12);
+
+/// Lays out the screen Errors.
+pub fn errors(width: u16, height: u16) -> Errors {
+    let Health { summary, list } = health(width, height);
+    let dump = if list.height >= DUMP.0 { (list.height / 2).min(DUMP.1) } else { 0 };
+    let (list, dump) = list.split_bottom(dump);
+    Errors { summary, list, dump }
+}
+
 fn split_recent(body: Area, width: u16, height: u16) -> (Area, Area) {
     if width >= RECENT.0 && height >= RECENT.1 { body.split_bottom(RECENT_HEIGHT) } else { (body, Area::default()) }
 }

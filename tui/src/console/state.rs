@@ -6,11 +6,13 @@
 pub mod balance;
 pub mod draft;
 pub mod effect;
+pub mod errors;
 pub mod filter;
 pub mod log;
 pub mod model;
 pub mod order;
 pub mod overlay;
+pub mod overview;
 pub mod screen;
 pub mod series;
 
@@ -18,14 +20,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
 use poise_ipc::message::{LogLevel, Role};
-use poise_ipc::name::Name;
 use poise_ipc::status::CheckRow;
 
 use self::balance::Balance;
 use self::draft::{Draft, SavedDraft};
+use self::errors::Errors;
 use self::log::Log;
 use self::model::Model;
 use self::overlay::{Ask, Overlay};
+use self::overview::Overview;
 use self::screen::Screen;
 use super::keymap::{Keymap, Place};
 use super::layout;
@@ -99,6 +102,8 @@ pub enum Asked {
     Log,
     /// The newest transitions, for the pane.
     Recent,
+    /// Refused messages, for their screen.
+    Errors,
     /// The configuration, for the settings of these objects.
     Settings(Vec<String>),
     /// A subscription, with the verdicts it asked for.
@@ -140,16 +145,18 @@ pub struct State {
     pub last_screen: Screen,
     /// Where Esc leads back to.
     pub came_from: Option<Screen>,
-    /// The selected listener of Overview.
-    pub listener: Option<Name>,
-    /// First line of Overview on the screen.
-    pub overview_top: usize,
+    /// The list of Overview.
+    pub overview: Overview,
     /// Certificates above the visible ones on the screen Certificates.
     pub certificates_top: usize,
     /// The list of Balance.
     pub balance: Balance,
     /// The health log.
     pub log: Log,
+    /// Refused messages.
+    pub errors: Errors,
+    /// How much had ended badly, over all listeners, when refused messages were last asked for.
+    pub errors_asked_at: Option<u64>,
     /// The newest transitions, oldest first.
     pub recent: VecDeque<CheckRow>,
     /// What lies over the screen.
@@ -189,11 +196,12 @@ impl State {
             screen: Screen::Balance,
             last_screen: Screen::Overview,
             came_from: None,
-            listener: None,
-            overview_top: 0,
+            overview: Overview::default(),
             certificates_top: 0,
             balance: Balance::default(),
             log: Log::default(),
+            errors: Errors::default(),
+            errors_asked_at: None,
             recent: VecDeque::new(),
             overlay: None,
             message: None,
@@ -210,6 +218,11 @@ impl State {
         !self.read_only && self.peer.as_ref().is_none_or(|peer| peer.role >= Role::Operate)
     }
 
+    /// Whether the daemon shows refused messages to this console.
+    pub fn may_see_errors(&self) -> bool {
+        self.may_edit()
+    }
+
     /// Where keys are looked up.
     pub fn place(&self) -> Place {
         match &self.overlay {
@@ -224,9 +237,13 @@ impl State {
         (self.screen == Screen::Health).then(|| self.log.level())
     }
 
-    /// Lines of the log on this terminal.
+    /// Lines of the log in front on this terminal.
     pub fn log_height(&self) -> usize {
-        usize::from(layout::health(self.size.0, self.size.1).list.height)
+        let (width, height) = self.size;
+        usize::from(match self.screen {
+            Screen::Errors => layout::errors(width, height).list.height,
+            _ => layout::health(width, height).list.height,
+        })
     }
 
     /// Whether lists keep their order: while something is asked or typed.

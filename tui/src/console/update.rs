@@ -9,6 +9,7 @@ mod field;
 mod keys;
 mod news;
 
+use poise_ipc::errors::ErrorQuery;
 use poise_ipc::message::LogLevel;
 use poise_ipc::message::{LogFilter, LogQuery, Request, Subscribe, Topic, Verb};
 
@@ -22,6 +23,8 @@ use super::{layout, safe_line};
 const COUNTERS_INTERVAL_MS: u32 = 1_000;
 /// Rows asked for to fill the log.
 const BACKFILL_ROWS: u32 = 1_000;
+/// Refused messages asked for at once.
+const ERROR_ROWS: u32 = 256;
 
 /// Applies a message at a time of the console's clock.
 pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
@@ -44,6 +47,7 @@ pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
         Msg::Aged => news::age(state),
     }
     follow_subscription(state, &mut effects);
+    follow_errors(state, &mut effects);
     effects
 }
 
@@ -58,10 +62,7 @@ fn keep_in_view(state: &mut State) {
     let (width, height) = state.size;
     state.balance.scroll(usize::from(layout::balance(width, height).list.height));
     let Some(model) = &state.model else { return };
-    let listeners = &model.status().listeners;
-    let at = listeners.iter().position(|l| Some(&l.name) == state.listener.as_ref()).unwrap_or(0);
-    let lines = usize::from(layout::overview(width, height).list.height).max(1);
-    state.overview_top = state.overview_top.min(at).max((at + 1).saturating_sub(lines));
+    state.overview.scroll(model, usize::from(layout::overview(width, height).list.height));
 }
 
 /// Makes the lists anew after the operator changed what they show.
@@ -115,6 +116,18 @@ fn follow_subscription(state: &mut State, effects: &mut Vec<Effect>) {
     if wanted.is_some() {
         state.log.clear();
         backfill(state, effects);
+    }
+}
+
+/// Asks for refused messages that are not known yet, while they are shown and something has ended badly.
+fn follow_errors(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(model) = state.model.as_ref().filter(|_| state.screen == Screen::Errors) else { return };
+    let now = model.ended_badly_total();
+    let is_due = state.errors_asked_at != Some(now) && !is_asked(state, &Asked::Errors);
+    if is_due && state.link == LinkState::Live && state.may_see_errors() {
+        state.errors_asked_at = Some(now);
+        let query = ErrorQuery { listener: None, limit: ERROR_ROWS, after_seq: state.errors.newest() };
+        ask(state, Asked::Errors, Verb::Errors(query), effects);
     }
 }
 

@@ -8,6 +8,8 @@ mod balance;
 mod canvas;
 mod certificates;
 mod dialog;
+mod errors;
+mod figures;
 mod frame;
 mod health;
 mod help;
@@ -28,7 +30,7 @@ use super::state::State;
 use super::state::screen::{Screen, for_each_screen};
 
 macro_rules! draw_screens {
-    ($($screen:ident $module:ident $title:literal,)+) => {
+    ($($screen:ident $module:ident $title:literal $short:literal,)+) => {
         /// Paints a screen; gives the lines of a log that may have moved up.
         fn draw(screen: Screen, state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>> {
             match screen { $(Screen::$screen => $module::draw(state, canvas),)+ }

@@ -3,8 +3,6 @@
 //! What peers sent is only ever shown as hexadecimal digits and as ASCII with dots, so that no
 //! terminal takes it for a command. What is kept, and for how long, is the daemon's to say.
 
-mod dump;
-
 use clap::Args as ClapArgs;
 use poise_ipc::Name;
 use poise_ipc::errors::{ErrorQuery, ErrorRow};
@@ -18,6 +16,7 @@ use super::link::{Link, misfit};
 use super::objects;
 use super::stdout::print;
 use super::text::{clean, moment};
+use crate::dump::{self, Extent};
 use crate::exit::Exit;
 
 /// Show the requests and responses that were refused last, with the byte at fault.
@@ -43,7 +42,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
     if let Some(listener) = &args.listener {
         objects::listener(&link.config().await?.1, listener.as_str())?;
     }
-    let query = ErrorQuery { listener: args.listener.clone(), limit: args.limit };
+    let query = ErrorQuery { listener: args.listener.clone(), limit: args.limit, after_seq: 0 };
     let Reply::Errors(page) = link.ask(Verb::Errors(query)).await? else { return Err(misfit()) };
     print(&shown(context.format, &page.rows, page.skipped_total))?;
     Ok(Exit::Ok)
@@ -126,6 +125,9 @@ fn shown(format: Format, errors: &[ErrorRow], skipped: u64) -> String {
     out
 }
 
+/// How much of a message people see.
+const EXTENT: Extent = Extent { width: 16, context: 3 };
+
 /// A message for people: who, why, and the bytes round the fault.
 fn block(error: &ErrorRow) -> String {
     let from = match (error.side.word(), backend(error)) {
@@ -134,16 +136,16 @@ fn block(error: &ErrorRow) -> String {
         (_, None) => error.peer.to_string(),
     };
     let bytes = error.bytes();
-    let byte = dump::at_fault(error, &bytes).map_or_else(|| "the end".to_owned(), |byte| format!("byte 0x{byte:02x}"));
+    let byte = dump::word(error, &bytes);
+    let around: String = dump::around(error, &bytes, EXTENT).into_iter().map(|line| line + "\n").collect();
     format!(
-        "{} {} on {} from {from}: {}\n  {}: {byte} at offset {}\n{}\n",
+        "{} {} on {} from {from}: {}\n  {}: {byte} at offset {}\n{around}\n",
         moment(error.at_ms),
         error.side.word(),
         error.listener,
         error.cause,
         clean(&error.reason),
         error.offset,
-        dump::around(error, &bytes),
     )
 }
 

@@ -30,9 +30,11 @@ fn the_newest_of_each_listener_are_kept_and_named() {
     }
     let all = errors.query(&ErrorQuery { limit: 1_000, ..ErrorQuery::default() });
     assert_eq!((all.rows.len(), all.rows[0].reason.as_str()), (ERRORS_KEPT_MAX + 1, "first"));
-    let last = errors.query(&ErrorQuery { listener: Some("web".parse().expect("a name")), limit: 2 });
+    let last = errors.query(&ErrorQuery { listener: Some("web".parse().expect("a name")), limit: 2, after_seq: 0 });
     let reasons: Vec<_> = last.rows.iter().map(|row| row.reason.as_str()).collect();
     assert_eq!(reasons, ["67", "68"]);
+    let newer = errors.query(&ErrorQuery { after_seq: all.rows[all.rows.len() - 3].seq, ..ErrorQuery::default() });
+    assert_eq!(newer.rows, all.rows[all.rows.len() - 2..]);
     let row = &last.rows[0];
     assert_eq!(
         (row.group.as_ref().map(Name::as_str), row.backend.as_ref().map(Name::as_str)),

@@ -84,7 +84,7 @@ const ROUTED: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http
 
 #[test]
 fn a_route_has_windows_of_its_own_and_costs_nothing_before_its_first_response() {
-    let (plan, _) = plan(ROUTED, None);
+    let plan = planned::first(ROUTED);
     let listener = plan.listeners.values().next().expect("one listener");
     let api = Arc::clone(listener.routes.named(&"api".parse().expect("a name")).expect("the route"));
     let own = listener.routes.own();
@@ -104,7 +104,11 @@ fn a_route_has_windows_of_its_own_and_costs_nothing_before_its_first_response() 
 
 #[test]
 fn a_route_of_the_same_name_begins_anew() {
-    let (before, identities) = plan(ROUTED, None);
+    let mut identities = Identities::default();
+    let mut plan = |toml: &str, previous: Option<&Plan>| {
+        planned::after(&text::parse(toml).expect("a valid configuration"), &mut identities, previous)
+    };
+    let before = plan(ROUTED, None);
     let api = "api".parse().expect("a name");
     let of = |plan: &Plan| {
         let listener = plan.listeners.values().next().expect("one listener");
@@ -114,9 +118,9 @@ fn a_route_of_the_same_name_begins_anew() {
     of(&before).and_then(|route| route.live.clone()).expect("counters").worker(0).latency.record(13);
     latencies.turn(&before);
     let bare = ROUTED.replace("[listeners.web.routes.api]\npath_prefix = \"/api\"\ngroup = \"app\"\n", "");
-    let (without, identities) = plan(&bare, Some((&before, &identities)));
+    let without = plan(&bare, Some(&before));
     drop(before);
-    let (after, _) = plan(ROUTED, Some((&without, &identities)));
+    let after = plan(ROUTED, Some(&without));
     let route = of(&after).expect("it is back");
     assert_eq!(latencies.route(&route), LatencyWindows::default());
     latencies.turn(&after);

@@ -1,38 +1,19 @@
 //! What must hold of the counters of groups: they are those of the backends with what never reached
 //! one, and they never shrink.
 
-use std::collections::HashMap;
-
-use poise_core::plan::{Compile, Identities, compile};
-use poise_core::token::TokenKey;
+use poise_core::plan::Identities;
 use poise_ipc::cause::Cause;
 use poise_ipc::text;
 
 use super::*;
+use crate::planned;
 
 const TWO: &str = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
     [groups.app.backends.a]\naddress = \"127.0.0.1:1\"\n[groups.app.backends.b]\naddress = \"127.0.0.1:2\"\n";
 
-fn plan(text: &str, previous: Option<(&Plan, &Identities)>) -> (Plan, Identities) {
-    let config = text::parse(text).expect("a valid configuration");
-    let identities = previous.map_or_else(Identities::default, |(_, known)| known.clone()).follow(&config);
-    let input = Compile {
-        config: &config,
-        identities: &identities,
-        health: &HashMap::new(),
-        resolved: &HashMap::new(),
-        ramps: &HashMap::new(),
-        tls: &std::collections::BTreeMap::new(),
-        revision: 1,
-        workers: 2,
-        key: &TokenKey::new([7; 16]),
-    };
-    (compile(&input, previous.map(|(plan, _)| plan)), identities)
-}
-
 #[test]
 fn a_group_counts_what_came_and_every_cause_wherever_it_ended() {
-    let (plan, _) = plan(TWO, None);
+    let plan = planned::first(TWO);
     let (group, mut tallies) = (&plan.groups[0], Tallies::default());
     tallies.follow(&plan);
     assert_eq!(tallies.group(group), GroupCounters::default());
@@ -53,13 +34,17 @@ fn a_group_counts_what_came_and_every_cause_wherever_it_ended() {
 
 #[test]
 fn a_group_never_counts_less_because_a_backend_went() {
-    let (before, identities) = plan(TWO, None);
+    let mut identities = Identities::default();
+    let mut plan = |toml: &str, previous: Option<&Plan>| {
+        planned::after(&text::parse(toml).expect("a valid configuration"), &mut identities, previous)
+    };
+    let before = plan(TWO, None);
     let mut tallies = Tallies::default();
     tallies.follow(&before);
     let leaving = Arc::clone(&before.groups[0].backends[1].live);
     leaving.worker(0).bytes_in.add(100);
     let one = TWO.split("[groups.app.backends.b]").next().expect("the first backend");
-    let (after, _) = plan(one, Some((&before, &identities)));
+    let after = plan(one, Some(&before));
     drop(before);
     tallies.follow(&after);
     assert_eq!(tallies.group(&after.groups[0]).bytes_in_total, 100, "it is gone from the plan");
@@ -78,7 +63,7 @@ fn a_group_never_counts_less_because_a_backend_went() {
 fn the_group_of_a_listener_without_one_counts_nothing() {
     let none = "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\n\
         [listeners.web.routes.old]\npath = \"/old\"\nredirect = { to = \"same\", path = \"/new\" }\n";
-    let (plan, _) = plan(none, None);
+    let plan = planned::first(none);
     let listener = plan.listeners.values().next().expect("one listener");
     listener.group.came(0);
     listener.group.ended(1, None, Cause::NoRoute);

@@ -1,5 +1,5 @@
-//! The health log as the console keeps it: the newest rows, what is shown of them, and where the
-//! operator looks.
+//! Logs as the console keeps them, of health and of refused messages: the newest rows, what is shown
+//! of them, and where the operator looks.
 //!
 //! Follows by default. Any upward move pauses: rows then neither move nor change under the eye
 //! until the end is asked for. Back-filling and subscribing are `update`'s.
@@ -11,8 +11,20 @@ use poise_ipc::status::CheckRow;
 
 use super::filter::{Filter, Subject, holds_text};
 
-/// Rows kept; what lies further back is asked from the daemon's own log by `poise logs`.
-pub const ROWS_MAX: usize = 4_000;
+/// A row of a log.
+pub trait Row: Subject {
+    /// Rows kept; what lies further back the daemon has, and the verbs show it.
+    const ROWS_MAX: usize;
+
+    /// Its number; a row that grows keeps it.
+    fn seq(&self) -> u64;
+
+    /// Whether it tells of a failure or a change.
+    fn is_failure(&self) -> bool;
+}
+
+/// The health log.
+pub type Log = Rows<CheckRow>;
 
 /// Where the operator looks, by row number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +42,11 @@ pub enum Look {
 }
 
 /// The rows and the look at them.
-#[derive(Clone, Debug, Default)]
-pub struct Log {
-    rows: VecDeque<CheckRow>,
+#[derive(Clone, Debug)]
+pub struct Rows<R> {
+    kept: VecDeque<R>,
     /// Rows that grew while paused, shown once the log follows again.
-    grown: BTreeMap<u64, CheckRow>,
+    grown: BTreeMap<u64, R>,
     /// Where the operator looks.
     pub look: Look,
     /// What is shown.
@@ -43,8 +55,23 @@ pub struct Log {
     pub failures_only: bool,
     /// Rows that came since the log was paused.
     pub new_count: u64,
-    /// Events that were lost because this console was too slow.
+    /// Rows that came and were lost, because this console or whoever kept them was too slow.
     pub lost_count: u64,
+}
+
+// By hand: a derive would ask it of the rows, too.
+impl<R> Default for Rows<R> {
+    fn default() -> Self {
+        Self {
+            kept: VecDeque::new(),
+            grown: BTreeMap::new(),
+            look: Look::Follow,
+            filter: Filter::default(),
+            failures_only: false,
+            new_count: 0,
+            lost_count: 0,
+        }
+    }
 }
 
 impl Subject for CheckRow {
@@ -74,9 +101,16 @@ impl Subject for CheckRow {
     }
 }
 
-/// Whether a row tells of a failure or a change of health.
-pub fn is_failure(row: &CheckRow) -> bool {
-    row.verdict.failed() || row.transition.is_some()
+impl Row for CheckRow {
+    const ROWS_MAX: usize = 4_000;
+
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn is_failure(&self) -> bool {
+        self.verdict.failed() || self.transition.is_some()
+    }
 }
 
 impl Log {
@@ -84,35 +118,37 @@ impl Log {
     pub fn level(&self) -> LogLevel {
         if self.failures_only { LogLevel::Failures } else { LogLevel::All }
     }
+}
 
+impl<R: Row> Rows<R> {
     /// Number of rows kept.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.kept.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.kept.is_empty()
     }
 
     /// Forgets the rows, as before asking for others.
     pub fn clear(&mut self) {
-        self.rows.clear();
+        self.kept.clear();
         self.grown.clear();
         self.look = Look::Follow;
         self.new_count = 0;
     }
 
     /// Takes a row: a new one, or one that grew.
-    pub fn take(&mut self, row: CheckRow) {
-        match self.position(row.seq) {
-            Ok(_) if self.look != Look::Follow => drop(self.grown.insert(row.seq, row)),
-            Ok(at) => self.rows[at] = row,
+    pub fn take(&mut self, row: R) {
+        match self.position(row.seq()) {
+            Ok(_) if self.look != Look::Follow => drop(self.grown.insert(row.seq(), row)),
+            Ok(at) => self.kept[at] = row,
             Err(at) => {
-                self.rows.insert(at, row);
+                self.kept.insert(at, row);
                 self.new_count += u64::from(self.look != Look::Follow);
-                if self.rows.len() > ROWS_MAX {
-                    self.rows.pop_front();
+                if self.kept.len() > R::ROWS_MAX {
+                    self.kept.pop_front();
                 }
             }
         }
@@ -120,41 +156,41 @@ impl Log {
 
     fn position(&self, seq: u64) -> Result<usize, usize> {
         // Nearly always the newest row or one of the few that still grow: look from the end first.
-        match self.rows.back() {
-            Some(last) if last.seq < seq => Err(self.rows.len()),
-            _ => self.rows.binary_search_by_key(&seq, |row| row.seq),
+        match self.kept.back() {
+            Some(last) if last.seq() < seq => Err(self.kept.len()),
+            _ => self.kept.binary_search_by_key(&seq, Row::seq),
         }
     }
 
-    fn shown(&self, row: &CheckRow) -> bool {
-        (!self.failures_only || is_failure(row)) && (self.filter.is_empty() || self.filter.matches(row))
+    fn shown(&self, row: &R) -> bool {
+        (!self.failures_only || row.is_failure()) && (self.filter.is_empty() || self.filter.matches(row))
     }
 
     /// Rows on a screen of `height` lines, oldest first.
-    pub fn page(&self, height: usize) -> Vec<&CheckRow> {
+    pub fn page(&self, height: usize) -> Vec<&R> {
         match self.look {
             Look::Follow => {
-                let mut page: Vec<_> = self.rows.iter().rev().filter(|row| self.shown(row)).take(height).collect();
+                let mut page: Vec<_> = self.kept.iter().rev().filter(|row| self.shown(row)).take(height).collect();
                 page.reverse();
                 page
             }
             Look::Paused { top, .. } => {
-                let from = self.rows.partition_point(|row| row.seq < top);
-                self.rows.iter().skip(from).filter(|row| self.shown(row)).take(height).collect()
+                let from = self.kept.partition_point(|row| row.seq() < top);
+                self.kept.iter().skip(from).filter(|row| self.shown(row)).take(height).collect()
             }
         }
     }
 
     /// How many of the kept rows are shown.
     pub fn shown_count(&self) -> usize {
-        self.rows.iter().filter(|row| self.shown(row)).count()
+        self.kept.iter().filter(|row| self.shown(row)).count()
     }
 
     /// Follows again.
     pub fn follow(&mut self) {
         for (seq, row) in std::mem::take(&mut self.grown) {
             if let Ok(at) = self.position(seq) {
-                self.rows[at] = row;
+                self.kept[at] = row;
             }
         }
         self.look = Look::Follow;
@@ -172,40 +208,53 @@ impl Log {
         let Look::Paused { cursor, .. } = self.look else { return };
         let far = delta.unsigned_abs();
         let target = if delta < 0 {
-            let before = self.rows.iter().rev().filter(|row| row.seq < cursor && self.shown(row));
+            let before = self.kept.iter().rev().filter(|row| row.seq() < cursor && self.shown(row));
             before.take(far).last()
         } else {
-            self.rows.iter().filter(|row| row.seq > cursor && self.shown(row)).take(far).last()
+            self.kept.iter().filter(|row| row.seq() > cursor && self.shown(row)).take(far).last()
         };
-        if let Some(seq) = target.map(|row| row.seq) {
+        if let Some(seq) = target.map(Row::seq) {
             self.select(seq, height);
         }
     }
 
     /// Goes to the oldest row.
     pub fn to_top(&mut self, height: usize) {
-        if let Some(seq) = self.rows.iter().find(|row| self.shown(row)).map(|row| row.seq) {
+        if let Some(seq) = self.kept.iter().find(|row| self.shown(row)).map(Row::seq) {
             self.pause(height);
             self.select(seq, height);
         }
     }
 
     /// Goes to the nearest row that `wanted` accepts, below or above; says whether there was one.
-    pub fn seek(&mut self, below: bool, height: usize, wanted: impl Fn(&CheckRow) -> bool) -> bool {
+    pub fn seek(&mut self, below: bool, height: usize, wanted: impl Fn(&R) -> bool) -> bool {
         let cursor = match self.look {
             Look::Paused { cursor, .. } => cursor,
             Look::Follow => u64::MAX,
         };
-        let fits = |row: &&CheckRow| self.shown(row) && wanted(row);
+        let fits = |row: &&R| self.shown(row) && wanted(row);
         let found = if below {
-            self.rows.iter().filter(|row| row.seq > cursor).find(fits)
+            self.kept.iter().filter(|row| row.seq() > cursor).find(fits)
         } else {
-            self.rows.iter().rev().filter(|row| row.seq < cursor).find(fits)
+            self.kept.iter().rev().filter(|row| row.seq() < cursor).find(fits)
         };
-        let Some(seq) = found.map(|row| row.seq) else { return false };
+        let Some(seq) = found.map(Row::seq) else { return false };
         self.pause(height);
         self.select(seq, height);
         true
+    }
+
+    /// The selected row: the newest one shown while the log follows.
+    pub fn selected(&self) -> Option<&R> {
+        match self.look {
+            Look::Follow => self.kept.iter().rev().find(|row| self.shown(row)),
+            Look::Paused { cursor, .. } => self.position(cursor).ok().and_then(|at| self.kept.get(at)),
+        }
+    }
+
+    /// Number of the newest row; 0 when there is none.
+    pub fn newest(&self) -> u64 {
+        self.kept.back().map_or(0, Row::seq)
     }
 
     /// Stops where the screen is.
@@ -215,7 +264,7 @@ impl Log {
         }
         let page = self.page(height);
         if let (Some(first), Some(last)) = (page.first(), page.last()) {
-            self.look = Look::Paused { top: first.seq, cursor: last.seq };
+            self.look = Look::Paused { top: first.seq(), cursor: last.seq() };
         }
     }
 
@@ -228,11 +277,11 @@ impl Log {
             return;
         }
         let page = self.page(height);
-        if page.last().is_some_and(|last| last.seq >= seq) {
+        if page.last().is_some_and(|last| last.seq() >= seq) {
             return;
         }
-        let above = self.rows.iter().rev().filter(|row| row.seq <= seq && self.shown(row)).take(height.max(1)).last();
-        let new_top = above.map_or(seq, |row| row.seq);
+        let above = self.kept.iter().rev().filter(|row| row.seq() <= seq && self.shown(row)).take(height.max(1)).last();
+        let new_top = above.map_or(seq, Row::seq);
         if let Look::Paused { top, .. } = &mut self.look {
             *top = new_top;
         }

@@ -22,12 +22,16 @@ pub type ListenerSeries = Series<3>;
 /// Totals of a backend: connections or requests given to it, failed ones.
 pub type BackendSeries = Series<2>;
 
+/// A listener and one of its routes; no name stands for what none of them takes.
+type RouteKey = (Name, Option<Name>);
+
 /// The state of the daemon as last told.
 #[derive(Clone, Debug)]
 pub struct Model {
     status: Status,
     listeners: BTreeMap<Name, ListenerSeries>,
     backends: HashMap<u64, BackendSeries>,
+    routes: BTreeMap<RouteKey, Series<1>>,
     now_ms: u64,
 }
 
@@ -107,7 +111,13 @@ impl Share {
 impl Model {
     /// Takes a first status.
     pub fn new(status: Status) -> Self {
-        let mut model = Self { now_ms: 0, status: admit(status), listeners: BTreeMap::new(), backends: HashMap::new() };
+        let mut model = Self {
+            now_ms: 0,
+            status: admit(status),
+            listeners: BTreeMap::new(),
+            backends: HashMap::new(),
+            routes: BTreeMap::new(),
+        };
         model.sample();
         model
     }
@@ -119,6 +129,8 @@ impl Model {
         self.listeners.retain(|name, _| listeners.contains(name));
         let backends: HashSet<u64> = self.backends().map(|(_, b)| b.id).collect();
         self.backends.retain(|id, _| backends.contains(id));
+        let routes: HashSet<RouteKey> = self.status.listeners.iter().flat_map(keys).collect();
+        self.routes.retain(|key, _| routes.contains(key));
         self.sample();
     }
 
@@ -127,6 +139,9 @@ impl Model {
         self.now_ms = at_ms;
         for listener in &self.status.listeners {
             self.listeners.entry(listener.name.clone()).or_default().push(at_ms, listener_totals(listener));
+            for (key, route) in keys(listener).zip(&listener.routes) {
+                self.routes.entry(key).or_default().push(at_ms, [route.counters.requests_total]);
+            }
         }
         for backend in self.status.groups.iter().flat_map(|g| &g.backends) {
             self.backends.entry(backend.id).or_default().push(at_ms, backend_totals(backend));
@@ -161,6 +176,8 @@ impl Model {
             let Some(listener) = self.status.listeners.iter_mut().find(|l| l.name == moved.listener) else { continue };
             let Some(route) = listener.routes.iter_mut().find(|r| r.name == moved.route) else { continue };
             (route.counters, route.latency) = (moved.counters, moved.latency);
+            let series = self.routes.entry((moved.listener, moved.route)).or_default();
+            series.push(at_ms, [route.counters.requests_total]);
         }
     }
 
@@ -231,6 +248,16 @@ impl Model {
         self.listeners.get(name)?.growth(self.now_ms, window_ms)
     }
 
+    /// Requests that a route took over a window.
+    pub fn route_growth(&self, listener: &Name, route: &Option<Name>, window_ms: u64) -> Option<Growth<1>> {
+        self.routes.get(&(listener.clone(), route.clone()))?.growth(self.now_ms, window_ms)
+    }
+
+    /// How much has ended badly, over all listeners: it grows with every message that is refused.
+    pub fn ended_badly_total(&self) -> u64 {
+        self.status.listeners.iter().flat_map(|l| &l.counters.causes).map(|&(_, count)| count).sum()
+    }
+
     /// A listener's work per step of ten seconds, oldest first.
     pub fn listener_trend(&self, name: &Name, steps: usize) -> Vec<u64> {
         self.listeners.get(name).map_or_else(Vec::new, |s| s.steps(0, self.now_ms, 10_000, steps))
@@ -263,6 +290,10 @@ pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminStat
     }
     let sum: u64 = weights.iter().map(|w| u64::from(*w)).sum();
     weights.iter().map(|w| if sum == 0 { 0.0 } else { f64::from(*w) * 100.0 / sum as f64 }).collect()
+}
+
+fn keys(listener: &ListenerStatus) -> impl Iterator<Item = RouteKey> {
+    listener.routes.iter().map(|route| (listener.name.clone(), route.name.clone()))
 }
 
 fn listener_totals(listener: &ListenerStatus) -> [u64; 3] {

@@ -3,6 +3,7 @@
 //! Each holds what it needs to be answered; what an answer does is in `update`. While one is open
 //! no list is sorted anew.
 
+use poise_ipc::name::Name;
 use poise_ipc::text::Setting;
 use tui_input::Input;
 
@@ -52,6 +53,13 @@ pub enum Overlay {
         /// Lines scrolled away.
         top: usize,
     },
+    /// The figures of an object, as they move.
+    Figures {
+        /// Of what.
+        object: Object,
+        /// Lines scrolled away.
+        top: usize,
+    },
     /// What the daemon found wrong with a commit, one per line.
     Faults {
         /// The faults.
@@ -59,6 +67,17 @@ pub enum Overlay {
         /// Lines scrolled away.
         top: usize,
     },
+}
+
+/// What figures are about: an identity, so that no re-sort changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A listener.
+    Listener(Name),
+    /// A route of a listener; what none of them takes when it has no name.
+    Route(Name, Option<Name>),
+    /// A backend by its id, with its group.
+    Backend(u64),
 }
 
 /// The settings of one object.

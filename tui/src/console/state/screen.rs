@@ -5,21 +5,22 @@
 
 use crate::console::keymap::Place;
 
-/// Calls a macro with every screen: variant, module of its view, title.
+/// Calls a macro with every screen: variant, module of its view, title, title on narrow terminals.
 macro_rules! for_each_screen {
     ($use:ident) => {
         $use! {
-            Overview overview "Overview",
-            Balance balance "Balance",
-            Health health "Health log",
-            Certificates certificates "Certificates",
+            Overview overview "Overview" "Overview",
+            Balance balance "Balance" "Balance",
+            Health health "Health log" "Health",
+            Certificates certificates "Certificates" "Certs",
+            Errors errors "Errors" "Errors",
         }
     };
 }
 pub(in crate::console) use for_each_screen;
 
 macro_rules! screens {
-    ($($screen:ident $module:ident $title:literal,)+) => {
+    ($($screen:ident $module:ident $title:literal $short:literal,)+) => {
         /// What fills the space between tabs and footer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Screen {
@@ -33,6 +34,11 @@ macro_rules! screens {
             /// Its name on the tab.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$screen => $title,)+ }
+            }
+
+            /// Its name on the tab where there is little room.
+            pub const fn short_title(self) -> &'static str {
+                match self { $(Self::$screen => $short,)+ }
             }
 
             /// Where its keys stand in the key map.

@@ -34,8 +34,8 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
             Key::Esc | Key::Enter | Key::Char('q' | 'd') => state.overlay = None,
             _ => scroll(top, key),
         },
-        Some(Overlay::Faults { top, .. } | Overlay::Settings { top, .. }) => match key {
-            Key::Esc | Key::Enter | Key::Char('q' | 'i') => state.overlay = None,
+        Some(Overlay::Faults { top, .. } | Overlay::Settings { top, .. } | Overlay::Figures { top, .. }) => match key {
+            Key::Esc | Key::Enter | Key::Char('q' | 'i' | 'f') => state.overlay = None,
             _ => scroll(top, key),
         },
         _ => {}

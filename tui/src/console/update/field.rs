@@ -32,6 +32,7 @@ pub(super) fn open_weight(state: &mut State, targets: Vec<u64>) {
 fn current_filter(state: &State) -> &str {
     match state.screen {
         Screen::Health => state.log.filter.text(),
+        Screen::Errors => state.errors.filter.text(),
         _ => state.balance.filter.text(),
     }
 }
@@ -40,6 +41,7 @@ fn current_filter(state: &State) -> &str {
 pub(super) fn set_filter(state: &mut State, text: &str) {
     match state.screen {
         Screen::Health => state.log.filter = Filter::new(text),
+        Screen::Errors => state.errors.filter = Filter::new(text),
         _ => state.balance.filter = Filter::new(text),
     }
     arrange(state);

@@ -1,12 +1,14 @@
 //! What keys do on a screen. Keys of dialogs are in `dialog`, keys typed into fields in `field`.
 
 use poise_ipc::message::Verb;
+use poise_ipc::name::Name;
 
 use super::super::key::Key;
 use super::super::keymap::{Action, Place};
 use super::super::msg::Effect;
-use super::super::state::log::{Look, is_failure};
-use super::super::state::overlay::{Ask, Overlay, Question};
+use super::super::state::log::{Look, Row, Rows};
+use super::super::state::overlay::{Ask, Object, Overlay, Question};
+use super::super::state::overview::Line;
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
 use super::{arrange, ask, dialog, edit, field, is_typing, keep_in_view, say, show};
@@ -80,6 +82,11 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::Previous => next(state, true),
         Action::Open => drill(state),
         Action::Settings => settings(state, effects),
+        Action::Figures => {
+            if let Some(object) = object(state) {
+                open(state, Overlay::Figures { object, top: 0 });
+            }
+        }
         Action::Back => back(state),
         Action::Pause => pause(state),
         _ => {}
@@ -128,14 +135,14 @@ fn next(state: &mut State, back: bool) {
 /// Opens the group of what is selected.
 fn drill(state: &mut State) {
     let Some(model) = &state.model else { return };
-    let group = match state.screen {
-        Screen::Overview => {
-            let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
-            model.status().listeners.iter().find(|l| Some(&l.name) == selected).and_then(|l| l.group.clone())
-        }
+    let group = match (state.screen, state.overview.selected(model)) {
+        (Screen::Overview, Some(Line::Listener(listener))) => listener.group.clone(),
+        (Screen::Overview, Some(Line::Route(_, route))) => route.groups.first().cloned(),
         _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, _)| group.name.clone()),
     };
-    let Some(group) = group else { return };
+    let Some(group) = group else {
+        return say(state, Tone::Plain, "it leads to no group");
+    };
     if state.screen != Screen::Balance {
         let from = state.screen;
         show(state, Screen::Balance);
@@ -146,23 +153,40 @@ fn drill(state: &mut State) {
     arrange(state);
 }
 
-/// Asks for the settings of what is selected and of its group.
+/// What is selected, as figures name it.
+fn object(state: &State) -> Option<Object> {
+    if state.screen == Screen::Balance {
+        return state.balance.selected.map(Object::Backend);
+    }
+    match state.overview.selected(state.model.as_ref()?)? {
+        Line::Listener(listener) => Some(Object::Listener(listener.name.clone())),
+        Line::Route(listener, route) => Some(Object::Route(listener.name.clone(), route.name.clone())),
+        Line::Heads => None,
+    }
+}
+
+/// Asks for the settings of what is selected and of the groups that it leads to.
 fn settings(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(model) = &state.model else { return };
-    let paths = match state.screen {
-        Screen::Overview => {
-            let selected = state.listener.as_ref().or(model.status().listeners.first().map(|l| &l.name));
-            let found = model.status().listeners.iter().find(|l| Some(&l.name) == selected);
-            found.map(|l| {
-                let group = l.group.iter().map(|group| format!("groups.{group}"));
-                std::iter::once(format!("listeners.{}", l.name)).chain(group).collect()
-            })
+    let paths = match object(state) {
+        Some(Object::Listener(name) | Object::Route(name, None)) => {
+            let found = model.status().listeners.iter().find(|listener| listener.name == name);
+            with_groups(format!("listeners.{name}"), found.into_iter().flat_map(|listener| &listener.group))
         }
-        _ => state.balance.selected.and_then(|id| model.backend(id)).map(|(group, backend)| {
-            vec![format!("groups.{}.backends.{}", group.name, backend.name), format!("groups.{}", group.name)]
-        }),
+        Some(Object::Route(listener, Some(name))) => {
+            let routes = model.status().listeners.iter().find(|l| l.name == listener).map(|l| &l.routes);
+            let found = routes.into_iter().flatten().find(|route| route.name.as_ref() == Some(&name));
+            let groups = found.into_iter().flat_map(|route| &route.groups);
+            with_groups(format!("listeners.{listener}.routes.{name}"), groups)
+        }
+        Some(Object::Backend(id)) => match model.backend(id) {
+            Some((group, backend)) => {
+                with_groups(format!("groups.{}.backends.{}", group.name, backend.name), std::iter::once(&group.name))
+            }
+            None => return,
+        },
+        None => return,
     };
-    let Some(paths) = paths else { return };
     if state.link != LinkState::Live {
         say(state, Tone::Alarm, "not connected: settings come from the daemon");
         return;
@@ -171,12 +195,17 @@ fn settings(state: &mut State, effects: &mut Vec<Effect>) {
     ask(state, Asked::Settings(paths), Verb::Config, effects);
 }
 
+fn with_groups<'a>(first: String, groups: impl Iterator<Item = &'a Name>) -> Vec<String> {
+    std::iter::once(first).chain(groups.map(|group| format!("groups.{group}"))).collect()
+}
+
 /// Esc: marks, then the filter, then the group, then the screen before.
 fn back(state: &mut State) {
     let on_balance = state.screen == Screen::Balance;
     let filtered = match state.screen {
         Screen::Balance => !state.balance.filter.is_empty(),
         Screen::Health => !state.log.filter.is_empty(),
+        Screen::Errors => !state.errors.filter.is_empty(),
         Screen::Overview | Screen::Certificates => false,
     };
     if on_balance && !(state.balance.marks.is_empty() && state.balance.range_from.is_none()) {
@@ -200,7 +229,9 @@ fn walk(state: &mut State, action: Action) -> bool {
         Screen::Overview => layout::overview(width, height).list.height,
         Screen::Balance => layout::balance(width, height).list.height,
         Screen::Health | Screen::Certificates => layout::health(width, height).list.height,
+        Screen::Errors => layout::errors(width, height).list.height,
     };
+    let lines = usize::from(page);
     let page = isize::try_from(page.saturating_sub(1).max(1)).unwrap_or(1);
     let delta = match action {
         Action::Up => -1,
@@ -212,21 +243,18 @@ fn walk(state: &mut State, action: Action) -> bool {
         _ => return false,
     };
     match state.screen {
-        Screen::Overview => walk_listeners(state, delta),
+        Screen::Overview => {
+            if let Some(model) = &state.model {
+                state.overview.move_by(model, delta);
+            }
+        }
         Screen::Balance => state.balance.move_by(delta),
-        Screen::Health => walk_log(state, action, delta),
+        Screen::Health => walk_log(&mut state.log, action, (delta, lines)),
+        Screen::Errors => walk_log(&mut state.errors, action, (delta, lines)),
         Screen::Certificates => walk_certificates(state, delta),
     }
     keep_in_view(state);
     true
-}
-
-fn walk_listeners(state: &mut State, delta: isize) {
-    let Some(model) = &state.model else { return };
-    let listeners = &model.status().listeners;
-    let at = listeners.iter().position(|l| Some(&l.name) == state.listener.as_ref()).unwrap_or(0);
-    let at = at.saturating_add_signed(delta).min(listeners.len().saturating_sub(1));
-    state.listener = listeners.get(at).map(|l| l.name.clone());
 }
 
 fn walk_certificates(state: &mut State, delta: isize) {
@@ -234,12 +262,11 @@ fn walk_certificates(state: &mut State, delta: isize) {
     state.certificates_top = state.certificates_top.saturating_add_signed(delta).min(known.saturating_sub(1));
 }
 
-fn walk_log(state: &mut State, action: Action, delta: isize) {
-    let height = state.log_height();
+fn walk_log<R: Row>(log: &mut Rows<R>, action: Action, (delta, lines): (isize, usize)) {
     match action {
-        Action::Top => state.log.to_top(height),
-        Action::Bottom => state.log.follow(),
-        _ => state.log.move_by(delta, height),
+        Action::Top => log.to_top(lines),
+        Action::Bottom => log.follow(),
+        _ => log.move_by(delta, lines),
     }
 }
 
@@ -280,12 +307,13 @@ fn look(state: &mut State, action: Action) -> bool {
         Action::Sort => state.balance.sort = state.balance.sort.next(),
         Action::SortReverse => state.balance.reverse = !state.balance.reverse,
         Action::Window => state.balance.window = state.balance.window.next(),
+        Action::Follow if state.screen == Screen::Errors => state.errors.follow(),
         Action::Follow => state.log.follow(),
         Action::Failures => {
             state.log.failures_only = !state.log.failures_only;
         }
-        Action::NextFailure => seek(state, true, is_failure),
-        Action::PreviousFailure => seek(state, false, is_failure),
+        Action::NextFailure => seek(state, true),
+        Action::PreviousFailure => seek(state, false),
         Action::NextTransition => {
             let below = matches!(state.log.look, Look::Paused { .. });
             if !state.log.seek(below, height, |row| row.transition.is_some()) {
@@ -298,11 +326,11 @@ fn look(state: &mut State, action: Action) -> bool {
     true
 }
 
-fn seek(state: &mut State, below: bool, wanted: impl Fn(&poise_ipc::status::CheckRow) -> bool) {
+fn seek(state: &mut State, below: bool) {
     let height = state.log_height();
     // From the end there is nothing below: both directions begin with the newest failure.
     let below = below && matches!(state.log.look, Look::Paused { .. });
-    if !state.log.seek(below, height, wanted) {
+    if !state.log.seek(below, height, Row::is_failure) {
         say(state, Tone::Plain, "no further failure");
     }
 }

@@ -21,6 +21,9 @@ pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<
     state.link = LinkState::Live;
     state.asked.clear();
     state.subscribed = None;
+    // Numbers of refused messages begin anew with a daemon.
+    state.errors.clear();
+    state.errors_asked_at = None;
     let peer = Peer {
         host: safe_line(&welcome.host),
         role: welcome.role,
@@ -88,6 +91,11 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
                 state.log.take(row);
             }
             state.paint(Paint::Now);
+        }
+        (Asked::Errors, Reply::Errors(page)) => {
+            state.errors.lost_count = page.skipped_total;
+            page.rows.into_iter().for_each(|row| state.errors.take(row));
+            state.paint(Paint::Data);
         }
         (Asked::Recent, Reply::Logs { rows, .. }) => {
             state.recent = rows.into();

@@ -1,5 +1,7 @@
 //! What keys and news do to the state; above all what they never do.
 
+mod screens;
+
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{ErrorCode, ErrorReply, EventBody, Role, ServerMessage, Verb};
 use poise_ipc::model::AdminState;
@@ -287,7 +289,7 @@ fn an_upward_move_pauses_the_log_and_end_follows_again() {
 #[test]
 fn esc_goes_back_the_way_one_came() {
     let mut bench = Bench::live(SIZE);
-    bench.press("1 Down Enter");
+    bench.press("1 End Enter");
     assert_eq!(bench.state.balance.scope.as_ref().unwrap().as_str(), "static");
     bench.press("Space");
     bench.press("Esc");

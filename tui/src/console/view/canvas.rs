@@ -41,6 +41,18 @@ impl Canvas<'_> {
         self.text(area, (end.saturating_sub(width), line), text, role);
     }
 
+    /// Paints `text` within `width` columns; what is cut ends in a mark, so that nobody takes it for the whole.
+    pub(super) fn fitted(&mut self, area: Area, (column, line): (u16, u16), width: u16, text: &str) {
+        let room = usize::from(width.min(area.width.saturating_sub(column)));
+        if text.width() <= room {
+            self.text(area, (column, line), text, Role::Plain);
+        } else if room > 0 {
+            let cell = Area { width: column + width - 1, ..area };
+            let end = self.text(cell, (column, line), text, Role::Plain);
+            self.text(area, (end, line), if self.caps.ascii { "~" } else { "…" }, Role::Muted);
+        }
+    }
+
     /// A horizontal rule over line `line` of `area`.
     pub(super) fn rule(&mut self, area: Area, line: u16) {
         let stroke = if self.caps.ascii { "-" } else { "─" };

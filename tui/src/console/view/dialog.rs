@@ -6,7 +6,7 @@ use poise_ipc::persistence::PersistenceCounters;
 use super::canvas::Canvas;
 use super::number::percent;
 use super::theme::Role;
-use super::{frame, help};
+use super::{figures, frame, help};
 use crate::console::keymap::Place;
 use crate::console::layout::Area;
 use crate::console::state::State;
@@ -38,6 +38,11 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             paper(canvas, screen, &Paper { title: "the daemon refused this", note: "", lines, top: *top, keys });
         }
         Overlay::Ask(ask) => draw_ask(state, ask, canvas, screen),
+        Overlay::Figures { object, top } => {
+            let title = figures::title(object, state.model.as_ref());
+            let lines = state.model.as_ref().map(|model| figures::lines(object, model)).unwrap_or_default();
+            paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: *top, keys: "Esc closes" });
+        }
         Overlay::Settings { sheets, top } => {
             let titles: Vec<_> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();
             let title = if titles.is_empty() { "asking the daemon...".to_owned() } else { titles.join(" and ") };

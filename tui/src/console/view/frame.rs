@@ -8,7 +8,7 @@ use ratatui::style::Modifier;
 use super::canvas::Canvas;
 use super::number::{latency, span};
 use super::theme::Role;
-use super::time;
+use super::{overview, time};
 use crate::console::layout::{self, Area};
 use crate::console::state::model::{Condition, Model};
 use crate::console::state::overlay::Overlay;
@@ -84,17 +84,29 @@ fn link(state: &State, ascii: bool) -> (String, Role) {
 
 fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Area) {
     let mut column = 1;
-    for (number, screen) in (1..).zip(Screen::ALL) {
+    let titles = titles(state.screen, usize::from(area.width));
+    for ((number, screen), title) in (1..).zip(Screen::ALL).zip(titles) {
         if *screen == state.screen {
-            let text = format!("[{number} {}]", screen.title());
+            let text = format!("[{number} {title}]");
             column = canvas.text(area, (column - 1, 0), &text, Role::Accent) + 1;
         } else {
-            column = canvas.text(area, (column, 0), &format!("{number} {}", screen.title()), Role::Muted) + 2;
+            let text = format!("{number} {title}");
+            column = canvas.text(area, (column, 0), text.trim_end(), Role::Muted) + 2;
         }
     }
     if column + 8 <= area.width {
         canvas.right(area, (area.width - 1, 0), "? help", Role::Muted);
     }
+}
+
+/// The titles of the tabs: in full, short, or only that of the screen in front, as they fit.
+fn titles(front: Screen, width: usize) -> Vec<&'static str> {
+    let full: Vec<_> = Screen::ALL.iter().map(|screen| screen.title()).collect();
+    let short: Vec<_> = Screen::ALL.iter().map(|screen| screen.short_title()).collect();
+    // Each has a digit and a blank before it and two blanks behind.
+    let fits = |titles: &&Vec<&str>| titles.iter().map(|title| title.len() + 4).sum::<usize>() <= width + 1;
+    let one = Screen::ALL.iter().map(|&screen| if screen == front { screen.short_title() } else { "" });
+    [full, short].iter().find(fits).cloned().unwrap_or_else(|| one.collect())
 }
 
 /// What needs a look, the worst first.
@@ -136,6 +148,9 @@ fn alert(state: &State, canvas: &mut Canvas<'_>, area: Area) {
 }
 
 fn detail(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    if let Some(model) = state.model.as_ref().filter(|_| state.screen == Screen::Overview) {
+        return overview::detail(state, model, canvas, area);
+    }
     let selected = state.balance.selected.filter(|_| state.screen == Screen::Balance);
     let found = state.model.as_ref().and_then(|model| model.backend(selected?).map(|found| (model, found)));
     let Some((model, (group, backend))) = found else { return canvas.rule(area, 0) };

@@ -10,7 +10,7 @@ use super::theme::Role;
 use super::{frame, time};
 use crate::console::layout::{self, Area};
 use crate::console::state::State;
-use crate::console::state::log::Look;
+use crate::console::state::log::{Look, Row, Rows};
 use crate::console::state::model::Model;
 
 /// Width from which on the address that was probed is shown.
@@ -22,7 +22,7 @@ const NAME_WIDTH_MIN: u16 = 8;
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>> {
     let parts = layout::health(state.size.0, state.size.1);
-    summary(state, canvas, parts.summary);
+    summary(&state.log, canvas, parts.summary);
     let cursor = match state.log.look {
         Look::Paused { cursor, .. } => Some(cursor),
         Look::Follow => None,
@@ -43,8 +43,8 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) -> Option<Range<u16>>
     filled.then_some(parts.list.y..parts.list.y + parts.list.height)
 }
 
-fn summary(state: &State, canvas: &mut Canvas<'_>, area: Area) {
-    let log = &state.log;
+/// Whether a log follows, its filter and its counts.
+pub(super) fn summary<R: Row>(log: &Rows<R>, canvas: &mut Canvas<'_>, area: Area) {
     let mut column = match log.look {
         Look::Follow => canvas.text(area, (1, 0), "follow", Role::Ok),
         Look::Paused { .. } => {

@@ -11,6 +11,11 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
+/// A count, exact below a thousand.
+pub(super) fn count(value: u64) -> String {
+    if value < 1_000 { value.to_string() } else { short(value as f64) }
+}
+
 fn three(value: f64) -> String {
     match value {
         v if v < 9.995 => format!("{v:.2}"),

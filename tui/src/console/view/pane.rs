@@ -7,7 +7,7 @@ use poise_ipc::status::{BackendStatus, GroupStatus};
 use super::canvas::Canvas;
 use super::number::{percent, points, short};
 use super::theme::{self, Role};
-use super::{dialog, frame, health, time};
+use super::{dialog, figures, frame, health, time};
 use crate::console::layout::Area;
 use crate::console::state::model::{Condition, Model};
 use crate::console::state::{State, effect};
@@ -108,6 +108,10 @@ fn about(state: &State, model: &Model, card: &mut Card<'_, '_>, (group, backend)
     let failed = format!("{} dials, {} after", counters.connect_failures_total, counters.failures_total);
     let role = if counters.connect_failures_total + counters.failures_total > 0 { Role::Warn } else { Role::Plain };
     card.value("failed", &failed, role);
+    card.line += 1;
+    for (text, role) in figures::latency_lines(&backend.latency) {
+        card.note(&text, role);
+    }
 }
 
 /// The newest transitions, newest last.

@@ -40,7 +40,7 @@ fn the_mark_stands_below_the_byte_at_fault() {
 #[test]
 fn only_the_lines_round_the_fault_are_shown_and_offsets_are_those_of_the_message() {
     let bytes = [b'a'; 1_024];
-    let text = dump::around(&error(&bytes, 3_000, 2_488), &bytes);
+    let text = dump::around(&error(&bytes, 3_000, 2_488), &bytes, EXTENT).join("\n");
     assert_eq!(text.lines().count(), 8, "{text}");
     assert!(text.starts_with(&format!("  {:06x}  61", 2_488 + 512 - 48)), "{text}");
 }
@@ -49,7 +49,7 @@ fn only_the_lines_round_the_fault_are_shown_and_offsets_are_those_of_the_message
 fn what_is_missing_is_marked_behind_the_last_byte() {
     let bytes = [b'a'; 16];
     assert_eq!(dump::at_fault(&error(&bytes, 16, 0), &bytes), None);
-    let text = dump::around(&error(&bytes, 16, 0), &bytes);
+    let text = dump::around(&error(&bytes, 16, 0), &bytes, EXTENT).join("\n");
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(block(&error(&bytes, 16, 0)).contains("the end at offset 16"));
 }

@@ -24,13 +24,13 @@ poised 0.1.0 on lb01, up 1d 2h, 2 workers, revision 412, config /etc/poise/poise
 degraded: 1 of 3 backends down: app/app-2
 degraded: groups.data: every weight is 0, so connections are refused
 
-LISTENER  BIND            PROTOCOL  GROUP  OPEN  CONNECTIONS  REQUESTS  ERRORS
-db        127.0.0.1:5432  tcp       data      3           20      1200       2
-web       127.0.0.1:8080  http      app       3           20      1200       2
+LISTENER  BIND            PROTOCOL  GROUP  OPEN  CONNECTIONS  REQUESTS  ERRORS  P99
+db        127.0.0.1:5432  tcp       data      3           20      1200       2    -
+web       127.0.0.1:8080  http      app       3           20      1200       2    -
 
-GROUP  SCHEDULER  CHECK  BACKENDS  UP  DOWN  FAIL-OPEN
-app    wrr        tcp           2   1     1  all-down
-data   wrr        tcp           1   1     0  all-down
+GROUP  SCHEDULER  CHECK  BACKENDS  UP  DOWN  FAIL-OPEN  REQUESTS  P99
+app    wrr        tcp           2   1     1  all-down          0    -
+data   wrr        tcp           1   1     0  all-down          0    -
 
 BACKEND      ADDRESS        STATE     HEALTH  WEIGHT  EFFECTIVE  INFLIGHT  PICKS  FAILURES     P99
 app/app-1    10.0.0.1:8080  enabled   up         100        100         0    800         0  4.2 ms

@@ -1,8 +1,9 @@
 //! The log holds still where one looks.
 
+use poise_ipc::status::CheckRow;
 use proptest::prelude::*;
 
-use super::{Log, Look, ROWS_MAX, is_failure};
+use super::{Log, Look, Row};
 use crate::console::fixture::check_row;
 use crate::console::state::filter::Filter;
 
@@ -22,9 +23,9 @@ fn following_shows_the_newest_rows() {
 
 #[test]
 fn memory_is_bounded_and_the_oldest_rows_go_first() {
-    let log = log(ROWS_MAX as u64 + 10);
-    assert_eq!(log.len(), ROWS_MAX);
-    assert_eq!(log.page(ROWS_MAX).first().unwrap().seq, 11);
+    let log = log(CheckRow::ROWS_MAX as u64 + 10);
+    assert_eq!(log.len(), CheckRow::ROWS_MAX);
+    assert_eq!(log.page(CheckRow::ROWS_MAX).first().unwrap().seq, 11);
 }
 
 #[test]
@@ -44,10 +45,10 @@ fn seeking_walks_failures_both_ways() {
         Look::Paused { cursor, .. } => cursor,
         Look::Follow => 0,
     };
-    assert!(log.seek(false, 5, is_failure) && cursor(&log) == 20);
-    assert!(log.seek(false, 5, is_failure) && cursor(&log) == 15);
-    assert!(log.seek(true, 5, is_failure) && cursor(&log) == 20);
-    assert!(!log.seek(true, 5, is_failure) && cursor(&log) == 20);
+    assert!(log.seek(false, 5, Row::is_failure) && cursor(&log) == 20);
+    assert!(log.seek(false, 5, Row::is_failure) && cursor(&log) == 15);
+    assert!(log.seek(true, 5, Row::is_failure) && cursor(&log) == 20);
+    assert!(!log.seek(true, 5, Row::is_failure) && cursor(&log) == 20);
 }
 
 #[test]
