@@ -9,6 +9,7 @@ pub mod check;
 mod connect;
 pub mod control;
 pub mod demo;
+mod files;
 pub mod l4;
 pub mod l7;
 pub mod listen;
@@ -37,14 +38,13 @@ mod udp;
 mod wall;
 pub mod worker;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
-use poise_ipc::model::{Bind, ClientAddress, LogFormat};
+use poise_ipc::model::{Bind, ClientAddress};
 use poise_ipc::transport::ListenError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
@@ -57,9 +57,9 @@ use control::ipc::{Link, Server};
 use control::ports::{PortError, Ports, Want, Wanted};
 use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
 use control::records::Records;
+use files::Files;
 use listen::{Binder, Prepared};
 use options::Settings;
-use pages::{Page, Shelf};
 use published::Publisher;
 use report::REPORTS_MAX;
 use resolve::Resolver;
@@ -121,7 +121,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let (plans, generation) = (publisher.published(), publisher.generation());
         let link = Link { inbox: inbox.clone(), feed: bus.feed() };
         let parts = Parts {
-            ports: Sockets(Binder::new(workers.senders()), workers.pages()),
+            ports: Sockets(Binder::new(workers.senders()), Files::new(workers.pages())),
             store,
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
@@ -171,28 +171,8 @@ fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::System { what, source }
 }
 
-/// The pages of all listeners, and whether the logs of those that keep one can be written.
-fn read_pages(wanted: &BTreeMap<ListenerId, listen::Wanted>) -> Result<HashMap<String, Arc<Page>>, PortError> {
-    let mut pages = HashMap::new();
-    for listen::Wanted { name, settings } in wanted.values() {
-        let failed = |setting, path: &str, source: io::Error| PortError {
-            listener: name.clone(),
-            setting,
-            address: settings.bind.clone(),
-            source: io::Error::new(source.kind(), format!("{path}: {source}")),
-        };
-        let read = Shelf::read(std::iter::once(settings));
-        pages.extend(read.map_err(|(path, source)| failed("replies", &path, source))?);
-        if let (false, Some(path)) = (settings.access_log.format == LogFormat::Off, &settings.access_log.path) {
-            let opened = access_log::Place::File(path.clone()).open();
-            opened.map_err(|source| failed("access_log", path, source))?;
-        }
-    }
-    Ok(pages)
-}
-
-/// The sockets of listeners, as control wants them, and the pages that their replies need.
-struct Sockets(Binder, Shelf);
+/// The sockets of listeners, as control wants them, and the files that they name.
+struct Sockets(Binder, Files);
 
 impl Ports for Sockets {
     type Prepared = Prepared;
@@ -209,14 +189,14 @@ impl Ports for Sockets {
                 source,
             })?;
         }
-        let pages = read_pages(&wanted)?;
+        let found = self.1.look(&wanted)?;
         let prepared = self.0.prepare(&wanted).map_err(|error| PortError {
             listener: error.listener,
             setting: "bind",
             address: error.address,
             source: error.source,
         })?;
-        self.1.put(pages);
+        self.1.put(found);
         Ok(prepared)
     }
 

@@ -1,7 +1,7 @@
 //! Bodies of poised's own replies that operators write: files, read and checked before a commit.
 //!
-//! They are read when listeners are prepared, all of them and again at every commit, and kept in
-//! memory for the workers, which never touch a file. What a reply says besides is `l7::reply`'s.
+//! They are read when listeners are prepared (`files`), all of them and again at every commit, and kept
+//! in memory for the workers, which never touch a file. What a reply says besides is `l7::reply`'s.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -37,21 +37,9 @@ enum Kind {
 pub struct Shelf(Arc<ArcSwap<HashMap<String, Arc<Page>>>>);
 
 impl Shelf {
-    /// Reads the pages of listeners; the shelf stays as it is.
-    ///
-    /// # Errors
-    /// The path of the first that cannot be read, and why.
-    pub(crate) fn read<'a>(
-        listeners: impl Iterator<Item = &'a Listener>,
-    ) -> Result<HashMap<String, Arc<Page>>, (String, io::Error)> {
-        let mut pages = HashMap::new();
-        for rule in listeners.flat_map(|listener| &listener.replies) {
-            if !pages.contains_key(&rule.path) {
-                let page = Page::read(Path::new(&rule.path)).map_err(|error| (rule.path.clone(), error))?;
-                pages.insert(rule.path.clone(), Arc::new(page));
-            }
-        }
-        Ok(pages)
+    /// The page of a path, if it was read.
+    pub(crate) fn at(&self, path: &str) -> Option<Arc<Page>> {
+        self.0.load().get(path).cloned()
     }
 
     /// Takes over what was read.
@@ -62,12 +50,16 @@ impl Shelf {
     /// The page of a listener for a cause, if it has one.
     pub(crate) fn page(&self, listener: &Listener, cause: Cause) -> Option<Arc<Page>> {
         let rule = listener.replies.iter().find(|rule| rule.cause == cause)?;
-        self.0.load().get(&rule.path).cloned()
+        self.at(&rule.path)
     }
 }
 
 impl Page {
-    fn read(path: &Path) -> io::Result<Self> {
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no regular file, or is too long.
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
         // A pipe that nobody writes is an error, never a wait.
         let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
         let file = File::options().read(true).custom_flags(nonblock).open(path)?;
