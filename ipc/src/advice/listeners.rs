@@ -52,6 +52,7 @@ fn foreign_settings(findings: &mut Vec<Finding>, path: &str, listener: &Listener
         ("forwarded_for", requests, is_http, listener.forwarded_for != standard.forwarded_for),
         ("forwarded", requests, is_http, listener.forwarded != standard.forwarded),
         ("real_ip", requests, is_http, listener.real_ip != standard.real_ip),
+        ("via", requests, is_http, listener.via != standard.via),
         ("trusted", requests, is_http, listener.trusted != standard.trusted),
         ("access_log", requests, is_http, listener.access_log != standard.access_log),
         ("replies", requests, is_http, listener.replies != standard.replies),

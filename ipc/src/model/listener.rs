@@ -71,6 +71,9 @@ pub struct Listener {
     pub access_log: AccessLog,
     /// `http`, `https`: what poised's own replies say.
     pub replies: Vec<ReplyRule>,
+    /// `http`, `https`: whether requests are marked by `Via`; by `CDN-Loop` (RFC 8586) if not, so that
+    /// one that comes round is known either way (L-06).
+    pub via: bool,
 }
 
 impl Listener {
@@ -104,6 +107,7 @@ impl Listener {
             trusted: Vec::new(),
             access_log: AccessLog::default(),
             replies: Vec::new(),
+            via: true,
         }
     }
 

@@ -18,7 +18,8 @@ use crate::limits;
 use crate::model::{HeaderEdit, HeaderMatch, HostPattern, MethodName, ReplyRule, Share};
 
 /// Fields that carry the framing of a message or belong to one hop: poised writes them itself.
-const OWN_FIELDS: [&str; 16] = [
+const OWN_FIELDS: [&str; 17] = [
+    "cdn-loop",
     "connection",
     "content-length",
     "expect",

@@ -172,6 +172,19 @@ fn s_59_l_06_a_backend_that_is_the_listener_itself_is_answered_508() {
 }
 
 #[test]
+fn l_06_without_via_another_field_tells_a_round_and_backends_see_no_via() {
+    let backend = Named::new("a");
+    let mut rig = rig(backend.address, |listener| listener.via = false);
+    assert_eq!(status(&get(&rig, "").0), "200");
+    let head = told(&backend).to_lowercase();
+    assert!(!head.contains("\r\nvia:") && head.contains("\r\ncdn-loop: poise-"), "{head}");
+    let own = rig.address_of("front");
+    rig.edit_backend("b0", |backend| backend.address = own.into());
+    let (head, _) = get(&rig, "");
+    assert_eq!((status(&head), field(&head, "x-poise-cause")), ("508", Some("loop")));
+}
+
+#[test]
 fn l_06_a_round_through_another_poised_is_answered_508_and_a_chain_is_served() {
     let backend = Named::new("a");
     let mut first = rig(backend.address, |_| {});

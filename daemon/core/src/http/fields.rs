@@ -67,6 +67,8 @@ pub enum Class {
     Forwarded,
     /// `Via`.
     Via,
+    /// `CDN-Loop` (RFC 8586).
+    CdnLoop,
     /// `Cookie`.
     Cookie,
     /// `Set-Cookie`.
@@ -88,6 +90,7 @@ impl Class {
             6 if is("cookie") => Self::Cookie,
             6 if is("expect") => Self::Expect,
             7 if is("upgrade") => Self::Upgrade,
+            8 if is("cdn-loop") => Self::CdnLoop,
             9 if is("forwarded") => Self::Forwarded,
             9 if is_dashed(name, "x-real-ip") => Self::RealIp,
             10 if is("connection") => Self::Connection,
@@ -179,7 +182,7 @@ pub(super) struct Fields<'h, 'b> {
     pub(super) length: Option<u64>,
     /// The `Transfer-Encoding`, if there is one.
     pub(super) coding: Option<&'b [u8]>,
-    /// There is a `Via`.
+    /// There is a `Via` or `CDN-Loop`.
     pub(super) has_via: bool,
     /// The only `Upgrade`, if there is exactly one.
     pub(super) upgrade: Option<&'b [u8]>,
@@ -206,7 +209,7 @@ impl<'h, 'b> Fields<'h, 'b> {
                 Class::TransferEncoding => coding = Some(header.value),
                 Class::LookAlike => return Err(Refusal::FieldName),
                 Class::Connection => options.read(header.value)?,
-                Class::Via => has_via = true,
+                Class::Via | Class::CdnLoop => has_via = true,
                 Class::Upgrade => {
                     upgrades += 1;
                     upgrade = (upgrades == 1).then_some(header.value);

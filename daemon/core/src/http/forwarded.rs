@@ -15,7 +15,7 @@ use crate::token::Token;
 
 /// Proxies that one request may name before the rest is not looked at.
 pub const HOPS_MAX: usize = 32;
-/// Members of `Via` beyond which a request is taken for one that goes round: no honest chain is so
+/// Members of `Via` and `CDN-Loop` beyond which a request is taken for one that goes round: no honest chain is so
 /// long, and a loop of others that drops our token must end too.
 pub const VIAS_MAX: usize = 32;
 /// What our name in `Via` begins with.
@@ -36,7 +36,9 @@ pub struct Forwarding {
     pub real_ip: bool,
     /// Clients come over TLS.
     pub is_tls: bool,
-    /// Our name in `Via`.
+    /// Whether it stands in `Via`, and not in `CDN-Loop`.
+    pub(super) tells_via: bool,
+    /// Our name in `Via` or `CDN-Loop`.
     pub(super) via: [u8; VIA_NAME_LEN],
     /// The port as a backend is told it; none where the kernel chose it or there is none.
     pub(super) port: Option<Box<str>>,
@@ -65,6 +67,7 @@ impl Forwarding {
             forwarded: listener.forwarded,
             real_ip: listener.real_ip,
             is_tls: listener.protocol == Protocol::Https,
+            tells_via: listener.via,
             via,
             port: port.map(|port| port.to_string().into()),
             trusted: Networks::new(&listener.trusted),
@@ -110,9 +113,11 @@ impl Forwarding {
             return false;
         }
         let mut vias = 0;
-        for member in head.fields.values(Class::Via).flat_map(super::fields::members) {
+        let fields = head.fields.values(Class::Via).chain(head.fields.values(Class::CdnLoop));
+        for member in fields.flat_map(super::fields::members) {
             vias += 1;
-            let mut words = member.split(|byte| matches!(byte, b' ' | b'\t'));
+            // Parameters may follow a name in `CDN-Loop`, comments one in `Via`.
+            let mut words = member.split(|byte| matches!(byte, b' ' | b'\t' | b';'));
             if vias > VIAS_MAX || words.any(|word| word == self.via) {
                 return true;
             }

@@ -132,7 +132,7 @@ impl RequestHead<'_, '_> {
                 is_marked.set(true);
                 false
             }
-            Class::Cookie | Class::CacheControl | Class::Via => true,
+            Class::Cookie | Class::CacheControl | Class::Via | Class::CdnLoop => true,
             Class::Expect => self.expects_continue,
             Class::ForwardedFor => forwarded.rule.forwarded_for == ForwardedFor::Off,
             Class::ForwardedProto | Class::ForwardedHost | Class::ForwardedPort => {
@@ -195,10 +195,11 @@ impl RequestHead<'_, '_> {
         if rule.real_ip {
             field(out, b"X-Real-IP", client.as_bytes());
         }
-        out.extend_from_slice(match forwarded.version {
-            Version::Http10 => b"Via: 1.0 ",
-            Version::Http11 => b"Via: 1.1 ",
-            Version::Http2 => b"Via: 2.0 ",
+        out.extend_from_slice(match (rule.tells_via, forwarded.version) {
+            (false, _) => b"CDN-Loop: ",
+            (true, Version::Http10) => b"Via: 1.0 ",
+            (true, Version::Http11) => b"Via: 1.1 ",
+            (true, Version::Http2) => b"Via: 2.0 ",
         });
         out.extend_from_slice(&rule.via);
         out.extend_from_slice(b"\r\n");

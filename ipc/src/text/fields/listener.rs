@@ -128,6 +128,13 @@ impl Object for Listener {
             "`http`, `https`: proxies in front whose word on the client's address is believed, from the right; what others say of it is then not passed on."
         )),
         Entry::Field(field!(
+            "via",
+            listener.via,
+            Kind::Flag,
+            true,
+            "`http`, `https`: whether backends get `Via`, for which nginx and IIS compress nothing by default; if not, `CDN-Loop` tells requests that come round."
+        )),
+        Entry::Field(field!(
             "client_address",
             listener.client_address,
             Kind::word::<ClientAddress>(),

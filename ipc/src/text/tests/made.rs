@@ -240,7 +240,7 @@ fn an_edge(protocol: Protocol, groups: Vec<Name>) -> impl Strategy<Value = Liste
     let tls = (a_word(UnknownName::WORDS), a_word(TlsVersion::WORDS), limits::HANDSHAKE_TIMEOUT_MS);
     let log = (a_word(LogFormat::WORDS), option::of(a_file()), "X-[A-Z][a-z]{0,5}");
     let log = log.prop_map(|(format, path, id_header)| AccessLog { format, path, id_header });
-    let words = (a_word(Http2::WORDS), a_word(ForwardedFor::WORDS), any::<bool>(), limits::HEAD_TIMEOUT_MS);
+    let words = (a_word(Http2::WORDS), a_word(ForwardedFor::WORDS), any::<[bool; 2]>(), limits::HEAD_TIMEOUT_MS);
     let routes = btree_map(a_name(), a_route(groups), if protocol.is_http() { 0..3 } else { 0..1 });
     let to: &[RedirectTo] = if protocol.is_http() { &[RedirectTo::Off, RedirectTo::Https] } else { &[RedirectTo::Off] };
     let replies = some("(no-route|denied) /[a-z]{1,5}");
@@ -255,7 +255,8 @@ fn an_edge(protocol: Protocol, groups: Vec<Name>) -> impl Strategy<Value = Liste
             access_log,
             http2: words.0,
             forwarded: words.1,
-            real_ip: words.2,
+            real_ip: words.2[0],
+            via: words.2[1],
             head_timeout_ms: words.3,
             trusted,
             routes,

@@ -58,6 +58,17 @@ fn l_15_the_walk_ends_at_the_first_address_that_is_not_trusted() {
         ("X-Forwarded-For: 192.0.2.7, nonsense, 10.0.0.9\r\n", "10.0.0.9"),
         ("X-Forwarded-For: 192.0.2.7, unknown\r\n", PEER),
         ("X-Forwarded-For: 0.0.0.0\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, _hidden\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, 10.0.0.9:99999\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, 10.0.0.9:\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, [fd00::1\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, fd00::1]:80\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, [10.0.0.9]x\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, fd00::1%eth0\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, 010.0.0.9\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, for=10.0.0.9\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7, [fd00::1]:4711, 10.0.0.9:1\r\n", "192.0.2.7"),
+        ("X_Forwarded_For: 192.0.2.7\r\n", "192.0.2.7"),
         ("Forwarded: for=192.0.2.7\r\n", PEER),
     ] {
         assert_eq!(client(false, PEER, fields), expected, "{fields:?}");
@@ -75,6 +86,12 @@ fn l_15_forwarded_is_walked_alike() {
         ("Forwarded: for=192.0.2.7, for=_hidden\r\n", PEER),
         ("Forwarded: for=192.0.2.7;for=10.0.0.2\r\n", PEER),
         ("Forwarded: host=a\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, for=\"unknown:80\"\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, for=\"_gazonk:_x\"\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, for=\"[fd00::1]:_port\"\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, for=\"10.0.0.9\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, for\r\n", PEER),
+        ("Forwarded: for=192.0.2.7, FOR=\"[fd00::1]\";by=_me\r\n", "192.0.2.7"),
         ("Forwarded: for=\"1.1.1.1, for=192.0.2.7\r\n", "192.0.2.7"),
         ("X-Forwarded-For: 192.0.2.7\r\n", PEER),
     ] {
@@ -86,6 +103,10 @@ fn l_15_forwarded_is_walked_alike() {
 fn no_more_proxies_are_walked_than_the_bound() {
     let many = format!("X-Forwarded-For: 192.0.2.7{}\r\n", ", 10.0.0.9".repeat(HOPS_MAX));
     assert_eq!(client(false, PEER, &many), "10.0.0.9");
+    let thousand = format!("X-Forwarded-For: {}192.0.2.7\r\n", "192.0.2.9, ".repeat(1_000));
+    assert_eq!(client(false, PEER, &thousand), "192.0.2.7", "what stands left costs nothing");
+    let thousand = format!("Forwarded: for=192.0.2.7{}\r\n", ", for=10.0.0.9".repeat(1_000));
+    assert_eq!(client(true, PEER, &thousand), "10.0.0.9");
     let enough = format!("X-Forwarded-For: 192.0.2.7{}\r\n", ", 10.0.0.9".repeat(HOPS_MAX - 1));
     assert_eq!(client(false, PEER, &enough), "192.0.2.7");
 }
@@ -116,6 +137,8 @@ fn l_06_our_own_name_or_too_many_are_a_round() {
     assert!(!round("Via: 1.1 poise-aaaaaaaaaaaaaaaab\r\n"), "a longer name is another");
     assert!(round("Via: 1.1 other\r\nvia: 1.1 poise-aaaaaaaaaaaaaaaa, 1.1 more\r\n"));
     assert!(round("Connection: via\r\nVia: 2.0 poise-aaaaaaaaaaaaaaaa (comment)\r\n"));
+    assert!(round("CDN-Loop: cdn.example; a=b, poise-aaaaaaaaaaaaaaaa;c=d\r\n"), "the other field counts alike");
+    assert!(!round("CDN-Loop: poise-bbbbbbbbbbbbbbbb\r\nX-Loop: poise-aaaaaaaaaaaaaaaa\r\n"));
     assert!(!round(&format!("Via: {}\r\n", ["1.1 a"; VIAS_MAX].join(", "))));
     assert!(round(&format!("Via: {}\r\n", ["1.1 a"; VIAS_MAX + 1].join(", "))));
 }
