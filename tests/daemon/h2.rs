@@ -4,6 +4,7 @@
 mod backends;
 mod floods;
 mod goodbyes;
+mod limits;
 mod rules;
 mod streams;
 

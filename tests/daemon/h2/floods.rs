@@ -3,7 +3,7 @@
 use poise_ipc::cause::Cause;
 
 use super::h2;
-use crate::backends::until;
+use crate::backends::{Scripted, read_to_end, until};
 use crate::multiplexed::{
     CONTINUATION, Client, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, Raw, SETTINGS,
     WINDOW_UPDATE, frame, request, run,
@@ -86,6 +86,22 @@ fn rapid_resets() {
         let asked = frame(HEADERS, END_HEADERS | END_STREAM, stream(round), &request(&[]));
         [asked, frame(RST_STREAM, 0, stream(round), &[0, 0, 0, 8])].concat()
     });
+}
+
+#[test]
+fn resets_of_requests_that_were_taken() {
+    let silent = Scripted::new(|mut stream| drop(read_to_end(&mut stream)));
+    let rig = h2(&[silent.address]);
+    let mut raw = Raw::connect(rig.address_of("front"));
+    // What comes back tells that the stream before was taken: `h2` counts only those that were not.
+    let cut = (0..ROUNDS_MAX / 10).any(|round| {
+        raw.bytes(&frame(HEADERS, END_HEADERS | END_STREAM, stream(round), &request(&[])));
+        raw.bytes(&frame(PING, 0, 0, &[0; 8]));
+        let lives = std::iter::from_fn(|| raw.next()).any(|frame| frame.kind == PING);
+        !lives || !raw.bytes(&frame(RST_STREAM, 0, stream(round), &[0, 0, 0, 8]))
+    });
+    assert!(cut, "the connection lives on");
+    until("it is counted", || rig.count_of(Cause::Http2Flood) == 1);
 }
 
 #[test]
