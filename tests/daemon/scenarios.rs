@@ -2,6 +2,7 @@
 //! at the backends.
 
 mod addresses;
+mod agreement;
 mod balance;
 mod bounds;
 mod causes;

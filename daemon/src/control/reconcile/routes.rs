@@ -1,17 +1,20 @@
 //! Where a request would go, for those who ask: read by the plan in force, as one of a client is.
 //!
-//! It sends nothing, counts nothing and moves no scheduler on. Called for the request `RouteTest`.
+//! The question becomes the head of a request and is parsed as one, so that what is refused is refused
+//! here too. It sends nothing, counts nothing and moves no scheduler on. Called for the request `RouteTest`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poise_core::http::cookie;
+use poise_core::http::fields::FieldStore;
 use poise_core::http::refusal::Refusal;
+use poise_core::http::request::RequestHead;
+use poise_core::http::scan::Scanner;
 use poise_core::persistence::Recall;
 use poise_core::plan::{GroupPlan, ListenerPlan, Plan};
 use poise_core::route::{Ambiguous, Asking, Place, RoutePlan, normal_path};
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{HeaderMatch, Protocol, Scheduler};
+use poise_ipc::model::{Protocol, Scheduler};
 use poise_ipc::routing::{RouteAnswer, RouteGroup, RouteOutcome, RouteQuery, RuleVerdict};
 
 use crate::wall;
@@ -33,31 +36,41 @@ pub(super) fn answers(plan: &Plan, query: &RouteQuery) -> Vec<RouteAnswer> {
         listeners.retain(|listener| at_port(listener));
     }
     listeners.sort_by(|a, b| a.name.cmp(&b.name));
-    listeners.into_iter().map(|listener| answer(listener, &Asked(query))).collect()
+    let head = head_of(query);
+    listeners.into_iter().map(|listener| answer(listener, &head)).collect()
 }
 
-/// The request as routes look at it.
-struct Asked<'q>(&'q RouteQuery);
-
-impl Asking for Asked<'_> {
-    fn method(&self) -> &[u8] {
-        self.0.method.as_bytes()
+/// The head that such a request has.
+fn head_of(query: &RouteQuery) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", query.method, query.target, query.host);
+    for (name, value) in query.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+        for part in [name, ": ", value, "\r\n"] {
+            head.push_str(part);
+        }
     }
+    (head + "\r\n").into_bytes()
+}
 
-    fn host(&self) -> Option<&[u8]> {
-        Some(self.0.host.as_bytes())
-    }
-
-    fn target(&self) -> &[u8] {
-        self.0.target.as_bytes()
-    }
-
-    fn has(&self, field: &HeaderMatch) -> bool {
-        self.0.headers.iter().any(|(name, value)| field.fits(name.as_bytes(), value.trim().as_bytes()))
+fn answer(listener: &ListenerPlan, head: &[u8]) -> RouteAnswer {
+    let mut store = FieldStore::default();
+    let asked = match Scanner::default().scan(head, &listener.bounds) {
+        Ok(Some(len)) if len == head.len() => RequestHead::parse(head, &mut store),
+        Ok(_) => Err(Refusal::LineEnd),
+        Err(refusal) => Err(refusal),
+    };
+    match asked {
+        Ok(asked) => answer_to(listener, &asked),
+        Err(refusal) => RouteAnswer {
+            listener: listener.name.clone(),
+            path: String::new(),
+            rules: Vec::new(),
+            route: None,
+            outcome: RouteOutcome::Refused { cause: refusal.of_request() },
+        },
     }
 }
 
-fn answer(listener: &ListenerPlan, asked: &Asked<'_>) -> RouteAnswer {
+fn answer_to(listener: &ListenerPlan, asked: &RequestHead<'_, '_>) -> RouteAnswer {
     let rules = listener.routes.judge(asked).into_iter().map(|judged| RuleVerdict {
         route: judged.route.name.clone(),
         host: judged.host.map(ToString::to_string),
@@ -71,13 +84,14 @@ fn answer(listener: &ListenerPlan, asked: &Asked<'_>) -> RouteAnswer {
         rules: rules.collect(),
         route: route.name.clone(),
         outcome: match found {
+            Ok(_) if listener.forwarding.goes_round(asked) => RouteOutcome::Refused { cause: Cause::Loop },
             Ok(_) => outcome(route, listener.protocol() == Protocol::Https, asked),
             Err(Ambiguous) => RouteOutcome::Refused { cause: Refusal::PathAmbiguous.of_request() },
         },
     }
 }
 
-fn outcome(route: &RoutePlan, is_https: bool, asked: &Asked<'_>) -> RouteOutcome {
+fn outcome(route: &RoutePlan, is_https: bool, asked: &RequestHead<'_, '_>) -> RouteOutcome {
     let redirect = &route.settings.redirect;
     if redirect.is_on() {
         return match Place::of(redirect, is_https, asked) {
@@ -102,11 +116,9 @@ fn outcome(route: &RoutePlan, is_https: bool, asked: &Asked<'_>) -> RouteOutcome
 }
 
 /// The backend that the cookies of the request lead to.
-fn pinned(route: &RoutePlan, asked: &Asked<'_>) -> Option<String> {
+fn pinned(route: &RoutePlan, asked: &RequestHead<'_, '_>) -> Option<String> {
     let rule = route.persistence.cookie()?;
-    let fields = asked.0.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-    let values = fields.flat_map(|(_, value)| cookie::values(value.as_bytes(), rule.name.as_bytes()));
-    let visit = rule.visit(&route.groups, values, wall::now_s);
+    let visit = rule.visit(&route.groups, asked.cookies(rule.name.as_bytes()), wall::now_s);
     let Recall::Backend(backend) = visit.recall else { return None };
     Some(format!("{}/{}", visit.group?.name, backend.name))
 }
