@@ -351,10 +351,11 @@ fn shares_are_exact_over_keep_alive_clients() {
 
 mod corpus;
 mod garbage;
-mod hostile;
-mod load;
+pub mod hostile;
+pub mod load;
 mod patience;
 mod readings;
 mod refusals;
 mod sequences;
+mod stream_corpus;
 mod troubles;

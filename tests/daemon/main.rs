@@ -27,6 +27,7 @@ mod durability;
 mod edits;
 mod failover;
 mod h2;
+mod hostile;
 mod http;
 mod journey;
 mod probe;

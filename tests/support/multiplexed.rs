@@ -13,6 +13,9 @@ use h2::client::SendRequest;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
 
 use crate::backends::{ANY_PORT, PATIENCE, patient};
 
@@ -65,6 +68,20 @@ impl Client {
         let socket = tokio::net::TcpStream::connect(address).await.expect("it listens");
         // Like every client of HTTP/2: else news of the window wait for the acknowledgement of others.
         socket.set_nodelay(true).expect("an open socket");
+        Self::over(socket, builder).await
+    }
+
+    /// Connects over TLS, asking for a name and believing who answers.
+    pub async fn secured(address: SocketAddr, name: &str) -> Self {
+        let socket = tokio::net::TcpStream::connect(address).await.expect("it listens");
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let connector = TlsConnector::from(crate::secured::Client::agreeing_on("h2"));
+        let socket = connector.connect(name, socket).await.expect("a handshake");
+        assert_eq!(socket.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        Self::over(socket, &h2::client::Builder::new()).await
+    }
+
+    async fn over(socket: impl AsyncRead + AsyncWrite + Unpin + 'static, builder: &h2::client::Builder) -> Self {
         let (sender, connection) = builder.handshake(socket).await.expect("it speaks HTTP/2");
         // What becomes of the connection, its streams tell.
         tokio::task::spawn_local(async move { drop(connection.await) });

@@ -90,16 +90,28 @@ impl Shelf {
     /// A backend with a certificate of the folder that answers every request of a connection with
     /// 200 and these words.
     pub fn backend(&self, name: &str, words: &'static str) -> Scripted {
+        self.speaking(name, &[], move |mut stream| while answer(&mut stream, words).is_ok_and(|more| more) {})
+    }
+
+    /// A backend with a certificate of the folder that agrees on one of these protocols and plays a
+    /// script for every connection, the handshake of which is its own.
+    pub fn speaking(
+        &self,
+        name: &str,
+        protocols: &[&str],
+        script: impl Fn(Serving) + Send + Sync + 'static,
+    ) -> Scripted {
         let chain = CertificateDer::pem_file_iter(self.path(&format!("{name}.pem"))).expect("it was put there");
         let chain = chain.collect::<Result<Vec<_>, _>>().expect("PEM");
         let key = PrivateKeyDer::from_pem_file(self.path(&format!("{name}.key"))).expect("it was put there");
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let config = builder.expect("versions").with_no_client_auth().with_single_cert(chain, key);
-        let config = Arc::new(config.expect("they belong together"));
+        let mut config = config.expect("they belong together");
+        config.alpn_protocols = protocols.iter().map(|protocol| (*protocol).into()).collect();
+        let config = Arc::new(config);
         Scripted::new(move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a configuration");
-            let mut stream = StreamOwned::new(connection, stream);
-            while answer(&mut stream, words).is_ok_and(|more| more) {}
+            script(StreamOwned::new(connection, stream));
         })
     }
 }
@@ -128,6 +140,9 @@ pub struct Client {
     config: Arc<ClientConfig>,
 }
 
+/// A connection of a backend.
+pub type Serving = StreamOwned<ServerConnection, TcpStream>;
+
 /// A connection of a client.
 pub type Secured = StreamOwned<ClientConnection, TcpStream>;
 
@@ -142,6 +157,13 @@ impl Client {
         let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions);
         let builder = builder.expect("versions").dangerous().with_custom_certificate_verifier(Arc::new(Believe));
         Self { config: Arc::new(builder.with_no_client_auth()) }
+    }
+
+    /// What one is configured with that believes every certificate and agrees on this protocol.
+    pub fn agreeing_on(protocol: &str) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&Self::new().config);
+        config.alpn_protocols = vec![protocol.into()];
+        Arc::new(config)
     }
 
     /// One that believes the authority of a file alone, and speaks these versions.
@@ -202,7 +224,13 @@ pub fn leaf_of(path: &std::path::Path) -> Vec<u8> {
 
 /// Sends a request over an open connection and reads its answer: the status line and the body.
 pub fn ask(stream: &mut (impl Read + Write), host: &str) -> io::Result<(String, String)> {
-    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())?;
+    let (head, body) = exchange(stream, &format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"))?;
+    Ok((head.lines().next().unwrap_or_default().to_owned(), body))
+}
+
+/// The same for any request: the head and the body.
+pub fn exchange(stream: &mut (impl Read + Write), request: &str) -> io::Result<(String, String)> {
+    stream.write_all(request.as_bytes())?;
     stream.flush()?;
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
@@ -213,8 +241,7 @@ pub fn ask(stream: &mut (impl Read + Write), host: &str) -> io::Result<(String, 
     let len = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; len.unwrap_or(0)];
     stream.read_exact(&mut body)?;
-    let status = head.lines().next().unwrap_or_default().to_owned();
-    Ok((status, String::from_utf8(body).map_err(io::Error::other)?))
+    Ok((head, String::from_utf8(body).map_err(io::Error::other)?))
 }
 
 /// Believes everything, a signature too: what is proven is for those to see who know the authority.

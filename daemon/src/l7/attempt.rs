@@ -183,6 +183,9 @@ impl Relay {
         if is_of_backend(cause) {
             exchange.link.cells().failures.add(1);
         }
+        if cause == Cause::ResponseTimeout {
+            exchange.link.stream.distrust();
+        }
         let reset = exchange.link.leaving() == Leaving::Reset;
         if exchange.is_unanswered() && cause != Cause::Shutdown && !reset {
             return Failure::Told(cause);

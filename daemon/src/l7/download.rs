@@ -209,6 +209,7 @@ impl Download {
             let count = match sides.backend.poll_read(cx, &mut scratch[kept..room]) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Ok(count)) if count > 0 => count,
+                Poll::Ready(Err(_)) if sides.backend.is_malformed() => return Err(Loss::Because(Cause::BadResponse)),
                 Poll::Ready(outcome) => return self.ended(outcome.is_err()),
             };
             sides.pace.charge(count, ctx);

@@ -280,6 +280,18 @@ impl Stream {
     pub(super) fn is_untouched(&self) -> bool {
         matches!(&self.0, Kind::Backend(stream) if stream.is_untouched())
     }
+
+    /// Whether what a backend sent breaks the rules of the stream, whose end is then no mishap.
+    pub(super) fn is_malformed(&self) -> bool {
+        matches!(&self.0, Kind::Backend(stream) if stream.is_malformed())
+    }
+
+    /// Keeps others from the connection below, after a backend was silent for too long on it.
+    pub(super) fn distrust(&self) {
+        if let Kind::Backend(stream) = &self.0 {
+            stream.distrust();
+        }
+    }
 }
 
 impl Source for Stream {

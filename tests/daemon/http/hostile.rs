@@ -37,7 +37,7 @@ enum Then {
 
 /// What the client of a lie got.
 #[derive(Debug, PartialEq)]
-enum Got {
+pub enum Got {
     /// A reply of poise, by status and cause.
     Refusal(u16, String),
     /// A response that ended where its framing says.
@@ -63,7 +63,7 @@ fn get(target: &str) -> String {
 }
 
 /// Reads one response, whatever its framing, and what comes before it.
-fn got(client: &mut TcpStream) -> Got {
+pub fn got(client: &mut TcpStream) -> Got {
     let head = loop {
         match read_head(client) {
             Ok(head) if status(&head).starts_with('1') => {}

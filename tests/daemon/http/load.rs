@@ -34,7 +34,7 @@ fn ask_all(rig: &Rig, times: usize) {
 /// A backend that closes its connections at moments of its own: right after a response, some time
 /// into the rest, while the next request is on its way, or when that has been read. It keeps what
 /// it has read of each target.
-fn moody() -> (Scripted, Arc<Mutex<HashMap<String, usize>>>) {
+pub fn moody() -> (Scripted, Arc<Mutex<HashMap<String, usize>>>) {
     let seen = Arc::new(Mutex::new(HashMap::new()));
     let (log, served) = (Arc::clone(&seen), AtomicUsize::new(0));
     let backend = Scripted::new(move |mut stream| {

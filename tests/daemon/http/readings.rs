@@ -3,7 +3,7 @@
 //! nothing but the plainest form.
 //!
 //! With `POISE_READINGS=FILE` it also writes bytes and readings there, one JSON value per line, for
-//! `tests/readings.py`, which has nginx and Go's net/http read them too.
+//! `tests/readings/run.py`, which has nginx and Go's net/http read them too.
 
 use std::convert::Infallible;
 use std::io::{self, Read as _, Write as _};
@@ -18,12 +18,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use poise_ipc::model::Protocol;
+use poise_ipc::model::{Http2, Protocol};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::corpus;
+use super::{corpus, stream_corpus};
 use crate::backends::{ANY_PORT, until};
+use crate::multiplexed::{END_STREAM, GOAWAY, RST_STREAM, Raw};
 use crate::rig::{Rig, front, name};
 
 /// A whole request as somebody reads it: method, target, host and body.
@@ -249,18 +250,34 @@ fn split_off(bytes: &mut &[u8], len: usize) -> Option<Vec<u8>> {
     Some(begin.to_vec())
 }
 
-/// Sends a case through poise and returns what the backend received.
-fn pass(recorder: &Recorder, case: &[u8]) -> Vec<Connection> {
+fn rig(recorder: &Recorder, http2: Http2) -> Rig {
     let mut config = front(Protocol::Http, &[recorder.address]);
     let listener = config.listeners.get_mut(&name("front")).expect("the listener");
     (listener.response_timeout_ms, listener.idle_timeout_ms) = (2_000, 1_000);
-    let rig = Rig::new(config);
+    listener.http2 = http2;
+    Rig::new(config)
+}
+
+/// Sends a case through poise and returns what the backend received.
+fn pass(recorder: &Recorder, case: &[u8]) -> Vec<Connection> {
+    let rig = rig(recorder, Http2::Auto);
     let mut client = rig.connect();
     // A client that has been refused already cannot send all; what it reads does not matter here.
     let _ = client.write_all(case);
     let _ = client.shutdown(Shutdown::Write);
     let _ = client.read_to_end(&mut Vec::new());
     drop(rig);
+    recorder.take()
+}
+
+/// The same for the frames of a stream, whose connection lives until its end or refusal.
+fn pass_stream(recorder: &Recorder, case: &[u8]) -> Vec<Connection> {
+    let rig = rig(recorder, Http2::On);
+    let mut client = Raw::connect(rig.address_of("front"));
+    let _ = client.bytes(case);
+    let is_end = |kind, stream, flags| [RST_STREAM, GOAWAY].contains(&kind) || stream == 1 && flags & END_STREAM > 0;
+    let _ = std::iter::from_fn(|| client.next()).find(|frame| is_end(frame.kind, frame.stream, frame.flags));
+    drop((client, rig));
     recorder.take()
 }
 
@@ -279,12 +296,12 @@ fn written(case: &[u8], connection: &Connection) -> String {
     format!("{{\"case\":\"{}\",\"sent\":\"{}\",\"hyper\":[{readings}]}}\n", hex(case), hex(&connection.bytes))
 }
 
-#[test]
-fn what_is_sent_on_is_read_in_one_way() {
+/// Sends cases through poise, has each read by the plainest reader and by hyper; returns how many
+/// requests were sent on, and the lines for the readers outside.
+fn read_alike(cases: &[Vec<u8>], pass: impl Fn(&Recorder, &[u8]) -> Vec<Connection>) -> (usize, String) {
     let recorder = Recorder::new();
-    let corpus = corpus::all();
     let (mut passed, mut lines) = (0, String::new());
-    for case in &corpus {
+    for case in cases {
         for connection in pass(&recorder, case) {
             let shown = (text(case), text(&connection.bytes));
             let plain = plainly(&connection.bytes).unwrap_or_else(|fault| panic!("{fault} was sent on: {shown:#?}"));
@@ -294,9 +311,18 @@ fn what_is_sent_on_is_read_in_one_way() {
             lines += &written(case, &connection);
         }
     }
-    assert!(corpus.len() > 400, "only {} cases", corpus.len());
+    (passed, lines)
+}
+
+#[test]
+fn what_is_sent_on_is_read_in_one_way() {
+    let (messages, streams) = (corpus::all(), stream_corpus::all());
+    assert!(messages.len() > 400 && streams.len() > 500, "only {} and {} cases", messages.len(), streams.len());
+    let (passed, lines) = read_alike(&messages, pass);
     assert!(passed > 200, "only {passed} requests were sent on");
+    let (passed, more) = read_alike(&streams, pass_stream);
+    assert!(passed > 100, "only {passed} requests of streams were sent on");
     if let Some(file) = std::env::var_os("POISE_READINGS") {
-        std::fs::write(file, lines).expect("a file that can be written");
+        std::fs::write(file, lines + &more).expect("a file that can be written");
     }
 }

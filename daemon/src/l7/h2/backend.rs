@@ -31,12 +31,22 @@ pub(in super::super) struct BackendStream {
     is_head: bool,
     /// The client speaks HTTP/1.0 and reads no chunks.
     is_old: bool,
-    /// The backend said that it did nothing with the request.
-    is_untouched: bool,
+    end: End,
     scheme: Scheme,
     /// What the backend is called where the client named no host.
     name: Box<str>,
     place: Place,
+}
+
+/// What is known of a stream that ends before its response does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing.
+    Plain,
+    /// The backend said that it did nothing with the request.
+    Untouched,
+    /// The response broke the rules of HTTP/2.
+    Malformed,
 }
 
 /// How far the request is.
@@ -63,7 +73,7 @@ enum Receiving {
 
 impl std::fmt::Debug for BackendStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BackendStream").field("is_untouched", &self.is_untouched).finish_non_exhaustive()
+        f.debug_struct("BackendStream").field("end", &self.end).finish_non_exhaustive()
     }
 }
 
@@ -75,7 +85,7 @@ impl BackendStream {
             response: Receiving::Nothing,
             is_head: false,
             is_old: false,
-            is_untouched: false,
+            end: End::Plain,
             scheme,
             name,
             place,
@@ -84,7 +94,18 @@ impl BackendStream {
 
     /// Whether the backend said that it did nothing with the request (RFC 9113 §8.7).
     pub(in super::super) fn is_untouched(&self) -> bool {
-        self.is_untouched
+        self.end == End::Untouched
+    }
+
+    /// Whether the response broke the rules of HTTP/2. A fault of the whole connection is not this
+    /// stream's: its request may find a better one.
+    pub(in super::super) fn is_malformed(&self) -> bool {
+        self.end == End::Malformed
+    }
+
+    /// Keeps later requests from the connection, which says nothing any more.
+    pub(in super::super) fn distrust(&self) {
+        self.place.is_over();
     }
 
     /// Writes what the backend's window takes; returns how much.
@@ -129,7 +150,7 @@ impl BackendStream {
             Err(error) => {
                 // Nothing was sent: the connection takes no more streams.
                 self.fail(&error);
-                self.is_untouched = true;
+                self.end = End::Untouched;
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         };
@@ -144,6 +165,9 @@ impl BackendStream {
         loop {
             match &mut self.response {
                 Receiving::Nothing => return Poll::Pending,
+                Receiving::Failed if self.end == End::Malformed => {
+                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                }
                 Receiving::Failed => return Poll::Ready(Ok(0)),
                 Receiving::Head(_, Some(interim)) if !interim.is_over() => return interim.poll_read(cx, into),
                 Receiving::Head(response, interim) => {
@@ -159,6 +183,13 @@ impl BackendStream {
                 Receiving::Body { message, ends } => {
                     return match message.poll_read(cx, into) {
                         Poll::Pending if *ends && message.is_over() => Poll::Ready(Ok(0)),
+                        Poll::Ready(Err(error)) => {
+                            let error = error.into_inner().and_then(|error| error.downcast::<h2::Error>().ok());
+                            if error.is_some_and(|error| breaks_rules(&error)) {
+                                self.end = End::Malformed;
+                            }
+                            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+                        }
                         outcome => outcome,
                     };
                 }
@@ -184,7 +215,7 @@ impl BackendStream {
         }
         head.extend_from_slice(b"\r\n");
         let message = Incoming::new(head, (!is_whole).then_some(body), chunked);
-        self.response = Receiving::Body { message, ends: !chunked && !has_length };
+        self.response = Receiving::Body { message, ends: !chunked };
     }
 
     /// There will be no response.
@@ -192,13 +223,22 @@ impl BackendStream {
         let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
         // A stream that a goodbye leaves out was not looked at; the others go on.
         let left_out = error.is_go_away();
-        self.is_untouched = error.is_remote() && (refused || left_out);
+        self.end = match error {
+            error if error.is_remote() && (refused || left_out) => End::Untouched,
+            error if breaks_rules(error) => End::Malformed,
+            _ => End::Plain,
+        };
         // Sent again at once, it would be refused again.
         if refused || !error.is_reset() {
             self.place.is_over();
         }
         self.response = Receiving::Failed;
     }
+}
+
+/// Whether a stream ended because of what the backend sent on it.
+fn breaks_rules(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_library()
 }
 
 /// Room for a usual head.
