@@ -12,16 +12,14 @@ import concurrent.futures
 import http.server
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PATIENCE_S = 30
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from real import PATIENCE_S, asked, check, free_port, need, outcome, poised, program, stop_all
+
 NEEDED = {
     "curl": ("curl", None, "apt install curl"),
     "chromium": ("chromium", None, "apt install chromium"),
@@ -37,29 +35,6 @@ PAGE = """<!doctype html><title>%s</title><body><p id=out>waiting</p><script>
   document.getElementById("out").textContent = JSON.stringify({ seen, sent, protocol });
 })();
 </script>"""
-faults = []
-
-
-def check(holds, promise):
-    print(("  ok    " if holds else "  FAULT ") + promise, flush=True)
-    if not holds:
-        faults.append(promise)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-    sys.exit(f"nothing listens on port {port}")
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -98,8 +73,8 @@ def listener(name, group, more):
     return port, f'[listeners.{name}]\nbind = "127.0.0.1:{port}"\ngroup = "{group}"\n{more}\n'
 
 
-def poised(path, folder, groups):
-    """Starts it; gives the ports of its listeners by name."""
+def stage(path, folder, groups):
+    """Starts poised; gives the ports of its listeners by name, and its certificate."""
     chain, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
@@ -118,15 +93,8 @@ def poised(path, folder, groups):
             text += lines
         text += f'[groups.{group}]\nscheduler = "rr"\nhealth_check = "off"\n{more}\n[groups.{group}.backends]\n'
         text += "".join(f'b{at} = {{ address = "127.0.0.1:{port}" }}\n' for at, port in enumerate(backends))
-    config = os.path.join(folder, "poise.toml")
-    with open(config, "w") as file:
-        file.write(text)
-    places = ["--state-dir", os.path.join(folder, "state"), "--socket", os.path.join(folder, "socket")]
-    log = open(os.path.join(folder, "poised.log"), "w")
-    process = subprocess.Popen([path, "--config", config, "--drain-time", "0s", *places], stdout=log, stderr=log)
-    for port in ports.values():
-        wait_for(port)
-    return process, ports, chain
+    poised(path, folder, text, ports.values())
+    return ports, chain
 
 
 def curl(ports, folder, chain):
@@ -293,8 +261,8 @@ def grpc(ports, _folder, chain):
 
 
 def missing(name):
-    program, package, how = NEEDED[name]
-    if program and not shutil.which(program):
+    command, package, how = NEEDED[name]
+    if command and not program(command):
         return f"{name}: {how}"
     if package:
         try:
@@ -305,22 +273,9 @@ def missing(name):
 
 
 def main():
-    words = sys.argv[1:]
-    path = None
-    if "--poised" in words:
-        at = words.index("--poised")
-        path = words[at + 1]
-        del words[at : at + 2]
-    built = [os.path.join(ROOT, "target", kind, "poised") for kind in ("release", "debug")]
-    path = path or next((found for found in built if os.path.exists(found)), None)
-    names = words or list(NEEDED)
-    lacks = [] if path else ["poised: cargo build -p poised, or --poised PATH"]
-    lacks += [] if shutil.which("openssl") else ["openssl: apt install openssl"]
-    lacks += [f"{name}: known are {', '.join(NEEDED)}" for name in names if name not in NEEDED]
-    lacks += [lack for name in names if name in NEEDED and (lack := missing(name))]
-    if lacks:
-        print("\n".join(lacks), file=sys.stderr)
-        sys.exit(2)
+    path, names, lacks = asked(list(NEEDED))
+    lacks += [] if program("openssl") else ["openssl: apt install openssl"]
+    need(lacks + [lack for name in names if (lack := missing(name))])
     clients = {"curl": curl, "chromium": chromium, "websocket": websocket, "grpc": grpc}
     groups = {"pages": ([pages("one"), pages("two")], "")}
     if "websocket" in names:
@@ -328,18 +283,15 @@ def main():
     if "grpc" in names:
         groups["calls"] = ([grpc_server()], 'backend_protocol = "http2"')
     with tempfile.TemporaryDirectory(prefix="poise-clients-", ignore_cleanup_errors=True) as folder:
-        process, ports, chain = poised(path, folder, groups)
+        ports, chain = stage(path, folder, groups)
         try:
             for name in names:
                 print(name, flush=True)
                 clients[name](ports, folder, chain)
         finally:
-            process.terminate()
-            process.wait()
-    print(f"{len(faults)} faults")
-    sys.stdout.flush()
+            stop_all()
     # Threads of servers are not waited for.
-    os._exit(1 if faults else 0)
+    os._exit(outcome())
 
 
 if __name__ == "__main__":

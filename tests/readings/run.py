@@ -14,15 +14,15 @@ Everything is started on free ports in a temporary folder and ended.
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PATIENCE_S = 10
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from real import PATIENCE_S, ROOT, free_port, need, program, start, stop_all
+
 NEEDED = {"nginx": "apt install nginx", "go": "apt install golang-go", "cargo": "https://rustup.rs"}
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
@@ -43,30 +43,9 @@ http {{
 
 
 def needed():
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
-    found = {name: shutil.which(name, path=path) for name in NEEDED}
-    missing = [f"{name} is missing: {NEEDED[name]}" for name, program in found.items() if not program]
-    if missing:
-        print("\n".join(missing), file=sys.stderr)
-        sys.exit(2)
+    found = {name: program(name) for name in NEEDED}
+    need([f"{name}: {NEEDED[name]}" for name, path in found.items() if not path])
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    sys.exit(f"nothing listens on port {port}")
 
 
 def replay(port, data):
@@ -96,13 +75,12 @@ class Nginx:
 
     own = ()
 
-    def __init__(self, program, folder):
+    def __init__(self, nginx, folder):
         self.port, sink = free_port(), free_port()
         config = os.path.join(folder, "nginx.conf")
         with open(config, "w") as file:
             file.write(NGINX.format(folder=folder, port=self.port, sink=sink))
-        self.process = subprocess.Popen([program, "-p", folder, "-c", config, "-e", os.path.join(folder, "start.log")])
-        wait_for(self.port)
+        start([nginx, "-p", folder, "-c", config, "-e", os.path.join(folder, "start.log")], self.port)
         self.log = open(os.path.join(folder, "read.log"))
         time.sleep(0.1)
         self.log.read()
@@ -131,12 +109,12 @@ class Go:
     # It answers these itself, unseen by whoever serves.
     own = ((b"OPTIONS", b"*"),)
 
-    def __init__(self, program, folder):
+    def __init__(self, go, folder):
         built = os.path.join(folder, "reader")
         source = os.path.join(ROOT, "tests/readings/reader.go")
         environment = dict(os.environ, GOCACHE=os.path.join(folder, "cache"), GO111MODULE="off", HOME=folder)
-        subprocess.run([program, "build", "-o", built, source], check=True, env=environment)
-        self.process = subprocess.Popen([built], stdout=subprocess.PIPE, text=True)
+        subprocess.run([go, "build", "-o", built, source], check=True, env=environment)
+        self.process = start([built], stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
     def read(self, data):
@@ -200,9 +178,7 @@ def main():
             readers["go"] = Go(programs["go"], folder)
             sys.exit(1 if compare(path, readers) else 0)
         finally:
-            for reader in readers.values():
-                reader.process.terminate()
-                reader.process.wait()
+            stop_all()
 
 
 if __name__ == "__main__":

@@ -11,85 +11,34 @@ import http.client
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import real
+from real import PATIENCE_S, ROOT, asked, check, free_port, need, outcome, program, start, stop, stop_all, write
+
 RECIPES = os.path.join(ROOT, "assets/recipes")
 MODULES = "/usr/lib/apache2/modules"
 CLIENT = "127.0.0.9"
-PATIENCE_S = 15
 NEEDED = {
     "apache": (["apache2"], "apt install apache2"),
     "nginx": (["nginx"], "apt install nginx"),
     "lighttpd": (["lighttpd"], "apt install lighttpd"),
     "php": (["nginx", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2", "php-fpm7.4", "php-fpm"], "apt install nginx php-fpm"),
 }
-running = []
-faults = []
-
-
-def program(name):
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def check(holds, promise):
-    print(("  ok    " if holds else "  FAULT ") + promise, flush=True)
-    if not holds:
-        faults.append(promise)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def write(*path_and_text):
-    path = os.path.join(*path_and_text[:-1])
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(path_and_text[-1])
-    return path
-
-
-def start(command, port, **more):
-    process = subprocess.Popen(command, **more)
-    running.append(process)
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process
-        except OSError:
-            if process.poll() is not None:
-                sys.exit(f"{command[0]} ended at once")
-            time.sleep(0.05)
-    sys.exit(f"{command[0]} does not listen on port {port}")
-
-
-def stop(process):
-    running.remove(process)
-    process.send_signal(signal.SIGTERM)
-    process.wait(PATIENCE_S)
 
 
 def poised(path, folder, backends, listener):
     port = free_port()
     lines = [f'b{at} = {{ address = "127.0.0.1:{backend}" }}' for at, backend in enumerate(backends)]
-    config = write(
-        folder,
-        "poise.toml",
+    config = (
         f'[listeners.web]\nbind = "127.0.0.1:{port}"\nprotocol = "http"\ngroup = "app"\n{listener}\n'
-        + '[groups.app]\nscheduler = "rr"\nhealth_check = "off"\n[groups.app.backends]\n' + "\n".join(lines) + "\n",
+        + '[groups.app]\nscheduler = "rr"\nhealth_check = "off"\n[groups.app.backends]\n' + "\n".join(lines) + "\n"
     )
-    places = ["--state-dir", os.path.join(folder, "state"), "--socket", os.path.join(folder, "socket")]
-    quiet = open(os.path.join(folder, "poised.log"), "w")
-    start([path, "--config", config, "--drain-time", "0s", *places], port, stderr=quiet, stdout=quiet)
+    real.poised(path, folder, config, [port])
     return port
 
 
@@ -247,26 +196,12 @@ def php(path, folder):
 
 
 def main():
-    words = sys.argv[1:]
-    path = None
-    if "--poised" in words:
-        at = words.index("--poised")
-        path = words[at + 1]
-        del words[at : at + 2]
-    built = [os.path.join(ROOT, "target", kind, "poised") for kind in ("release", "debug")]
-    path = path or next((found for found in built if os.path.exists(found)), None)
-    names = words or list(NEEDED)
-    missing = [] if path else ["poised is missing: cargo build -p poised, or --poised PATH"]
+    path, names, lacks = asked(list(NEEDED))
     for name in names:
-        if name not in NEEDED:
-            missing.append(f"{name} is no recipe; there are {', '.join(NEEDED)}")
-            continue
         programs, how = NEEDED[name]
         if not program(programs[0]) or (len(programs) > 1 and not any(map(program, programs[1:]))):
-            missing.append(f"{name}: {how}")
-    if missing:
-        print("\n".join(missing), file=sys.stderr)
-        sys.exit(2)
+            lacks.append(f"{name}: {how}")
+    need(lacks)
     servers = {"apache": apache, "nginx": nginx, "lighttpd": lighttpd}
     for name in names:
         print(name, flush=True)
@@ -279,11 +214,9 @@ def main():
             else:
                 address_and_cookie(path, folder, servers[name])
         finally:
-            for process in reversed(list(running)):
-                stop(process)
+            stop_all()
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"{len(faults)} faults")
-    sys.exit(1 if faults else 0)
+    sys.exit(outcome())
 
 
 if __name__ == "__main__":
