@@ -14,10 +14,12 @@ pub mod framing;
 mod host;
 pub mod locate;
 pub mod onward;
+mod peer;
 pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod scan;
+mod store;
 
 #[cfg(test)]
 mod tests;

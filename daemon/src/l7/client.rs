@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use poise_core::http::bounds::Excess;
+use poise_core::http::fields::FieldStore;
 use poise_core::http::onward::PeerText;
 use poise_core::http::refusal::Refusal;
 use poise_core::http::scan::Scanner;
@@ -320,7 +321,10 @@ impl Relay {
             self.refresh();
         }
         let bounds = self.listener.bounds;
-        match self.scanner.scan(bytes, &bounds) {
+        let mut store = FieldStore::default();
+        // Most heads come whole: what one pass does not take is scanned from where that was left.
+        let whole = if begins { store.read(bytes, &bounds) } else { None };
+        match whole.map_or_else(|| self.scanner.scan(bytes, &bounds), |len| Ok(Some(len))) {
             Err(refusal) => {
                 self.witness(&refusal, bytes, self.scanner.fault_at(refusal));
                 let excess = Excess::of(refusal, bytes, &bounds).map(Box::new);
@@ -340,7 +344,7 @@ impl Relay {
                     // The plan may have changed since.
                     self.refresh();
                 }
-                Some(match self.begin(bytes, len) {
+                Some(match self.begin(bytes, len, &mut store) {
                     Ok(request) => Next::Request(request),
                     Err(refusal) => Next::Refused(refusal.into()),
                 })

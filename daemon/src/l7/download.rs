@@ -250,7 +250,8 @@ impl Download {
         let mut at = HEAD_ROOM;
         // Ends: each turn takes a head or leaves; interim heads are counted.
         while !self.has_head() {
-            let scanned = self.scan(&scratch[at..], steer.bounds());
+            let mut store = FieldStore::default();
+            let scanned = self.scan(&scratch[at..], steer.bounds(), &mut store);
             let scanned =
                 scanned.inspect_err(|&refusal| see(ctx, &refusal, &scratch[at..], self.scanner.fault_at(refusal)))?;
             let Some(len) = scanned else {
@@ -261,7 +262,7 @@ impl Download {
                 self.part = Held::new(scratch[at..].to_vec());
                 break;
             };
-            self.read_head(&scratch[at..at + len], told, steer)?;
+            self.read_head(&scratch[at..at + len], &mut store, told, steer)?;
             at += len;
             self.scanner = Scanner::default();
             self.part = Held::default();
@@ -281,7 +282,12 @@ impl Download {
     }
 
     /// Looks for the end of a head; keeps what of it was too much.
-    fn scan(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Option<usize>, Refusal> {
+    fn scan(&mut self, bytes: &[u8], bounds: Bounds, store: &mut FieldStore) -> Result<Option<usize>, Refusal> {
+        if self.scanner.is_new()
+            && let Some(len) = store.read(bytes, &bounds)
+        {
+            return Ok(Some(len));
+        }
         let tell = |refusal: &Refusal| self.excess = Excess::of(*refusal, bytes, &bounds).map(Box::new);
         self.scanner.scan(bytes, &bounds).inspect_err(tell)
     }
@@ -299,11 +305,16 @@ impl Download {
         Ok(kept)
     }
 
-    fn read_head(&mut self, bytes: &[u8], told: &mut Told<'_>, steer: &mut impl Steer) -> Result<(), Loss> {
+    fn read_head(
+        &mut self,
+        bytes: &[u8],
+        store: &mut FieldStore,
+        told: &mut Told<'_>,
+        steer: &mut impl Steer,
+    ) -> Result<(), Loss> {
         let ctx = told.ctx;
-        let mut store = FieldStore::default();
         let asked = steer.asked();
-        let parsed = ResponseHead::parse(bytes, &mut store, asked);
+        let parsed = ResponseHead::parse(bytes, store, asked);
         // What speaks something else is at fault from its first byte.
         let fault = |refusal| if ResponseHead::may_begin(bytes) { locate(bytes, refusal) } else { 0 };
         let head = parsed.inspect_err(|&refusal| see(ctx, &refusal, bytes, fault(refusal)))?;

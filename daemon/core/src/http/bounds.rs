@@ -27,7 +27,7 @@ pub struct Bounds {
 impl Bounds {
     /// The widest that any listener may have, with room for what is added to a head on its way.
     pub const WIDEST: Self =
-        Self { head_bytes_max: 128 << 10, fields_max: super::fields::FIELDS_MAX, target_bytes_max: 128 << 10 };
+        Self { head_bytes_max: 128 << 10, fields_max: super::store::FIELDS_MAX, target_bytes_max: 128 << 10 };
 
     /// Those of a listener.
     pub fn of(limits: &ListenerLimits) -> Self {

@@ -4,33 +4,15 @@
 //! those three share. Names compare without case; `_` counts as `-` where a backend that maps
 //! fields to variables (CGI) would confuse the two.
 
-use std::mem::MaybeUninit;
-
-use httparse::Header;
-use poise_ipc::limits::FIELDS;
-
 use super::framing::Framing;
 use super::refusal::Refusal;
+pub use super::store::FieldStore;
+use super::store::{Field, Span};
 
 /// Options of the `Connection` fields of one message, beside those that a relay knows.
 pub const OPTIONS_MAX: usize = 16;
 /// Bytes of the `Connection` fields of one message: all are read again for every other field.
 const OPTIONS_LEN_MAX: usize = 512;
-
-/// Fields that any listener may let a head have.
-pub(super) const FIELDS_MAX: usize = FIELDS.end().0 as usize;
-
-/// Room for the fields of one head, so that parsing allocates nothing and moves little.
-pub struct FieldStore<'b> {
-    pub(super) headers: [MaybeUninit<Header<'b>>; FIELDS_MAX],
-    pub(super) classes: [Class; FIELDS_MAX],
-}
-
-impl Default for FieldStore<'_> {
-    fn default() -> Self {
-        Self { headers: [const { MaybeUninit::uninit() }; FIELDS_MAX], classes: [Class::Plain; FIELDS_MAX] }
-    }
-}
 
 /// What a field is to a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +62,11 @@ pub enum Class {
 }
 
 impl Class {
+    /// A bit of its own.
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// The class of a field by its name.
     pub fn of(name: &[u8]) -> Self {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
@@ -121,8 +108,12 @@ pub(super) fn is_dashed(name: &[u8], other: &str) -> bool {
 }
 
 /// Whether a byte may stand in a field name or method (RFC 9110 §5.6.2).
-pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+pub const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
 }
 
 /// The members of a comma-separated list, trimmed; empty members are left out.
@@ -175,15 +166,14 @@ impl Options {
 pub(super) struct Fields<'h, 'b> {
     /// The head that they stand in.
     head: &'b [u8],
-    all: &'h [Header<'b>],
-    classes: &'h [Class],
+    spans: &'h [Span],
+    /// The classes of them all, a bit each.
+    classes: u32,
     pub(super) options: Options,
     /// `Content-Length`, if there is one.
     pub(super) length: Option<u64>,
     /// The `Transfer-Encoding`, if there is one.
     pub(super) coding: Option<&'b [u8]>,
-    /// There is a `Via` or `CDN-Loop`.
-    pub(super) has_via: bool,
     /// The only `Upgrade`, if there is exactly one.
     pub(super) upgrade: Option<&'b [u8]>,
 }
@@ -193,26 +183,22 @@ impl<'h, 'b> Fields<'h, 'b> {
     ///
     /// # Errors
     /// [`Refusal`] for repeated or malformed framing fields.
-    pub(super) fn read(
-        head: &'b [u8],
-        all: &'h [Header<'b>],
-        classes: &'h mut [Class; FIELDS_MAX],
-    ) -> Result<Self, Refusal> {
+    pub(super) fn read(head: &'b [u8], store: &'h FieldStore) -> Result<Self, Refusal> {
         let (mut options, mut length, mut coding, mut upgrade) = (Options::default(), None, None, None);
-        let (mut upgrades, mut has_via) = (0, false);
-        for (header, class) in all.iter().zip(&mut *classes) {
-            *class = Class::of(header.name.as_bytes());
-            match class {
+        let (mut upgrades, mut classes) = (0, 0);
+        let spans = store.spans();
+        for span in spans {
+            classes |= span.class.bit();
+            match span.class {
                 Class::ContentLength if length.is_some() => return Err(Refusal::LengthRepeated),
-                Class::ContentLength => length = Some(number(header.value)?),
+                Class::ContentLength => length = Some(number(span.of(head).value)?),
                 Class::TransferEncoding if coding.is_some() => return Err(Refusal::Coding),
-                Class::TransferEncoding => coding = Some(header.value),
+                Class::TransferEncoding => coding = Some(span.of(head).value),
                 Class::LookAlike => return Err(Refusal::FieldName),
-                Class::Connection => options.read(header.value)?,
-                Class::Via | Class::CdnLoop => has_via = true,
+                Class::Connection => options.read(span.of(head).value)?,
                 Class::Upgrade => {
                     upgrades += 1;
-                    upgrade = (upgrades == 1).then_some(header.value);
+                    upgrade = (upgrades == 1).then_some(span.of(head).value);
                 }
                 _ => {}
             }
@@ -220,26 +206,57 @@ impl<'h, 'b> Fields<'h, 'b> {
         if length.is_some() && coding.is_some() {
             return Err(Refusal::LengthAndCoding);
         }
-        Ok(Self { head, all, classes, options, length, coding, has_via, upgrade })
+        Ok(Self { head, spans, classes, options, length, coding, upgrade })
+    }
+
+    /// Whether there is a field of this class.
+    pub(super) fn has(&self, class: Class) -> bool {
+        self.classes & class.bit() != 0
     }
 
     /// Whether a plain field of this name is for one hop only. Fields with a meaning of their own
     /// are not asked about: a peer cannot have `Host` or `Content-Length` removed by listing them.
+    #[inline]
     pub(super) fn is_listed(&self, name: &[u8]) -> bool {
-        let mut listed = self.values(Class::Connection).flat_map(members);
-        self.options.listed_count > 0 && listed.any(|listed| listed.eq_ignore_ascii_case(name))
+        self.options.listed_count > 0 && self.names(name)
     }
 
-    /// Appends the lines of the fields that pass, as they came: their bytes were scanned, and rows of
-    /// neighbours go in one piece.
-    pub(super) fn write(&self, out: &mut Vec<u8>, passes: impl Fn(Class, &Header<'b>) -> bool) {
-        let start = |index: usize| self.all.get(index).map_or(self.head.len() - 2, |header| self.offset(header));
-        let mut row = 0..0;
-        for (index, (class, header)) in self.iter().enumerate() {
-            if !passes(class, header) {
+    #[cold]
+    fn names(&self, name: &[u8]) -> bool {
+        self.values(Class::Connection).flat_map(members).any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
+    /// Bytes of the head, its blank line included.
+    pub(super) fn head_len(&self) -> usize {
+        self.head.len()
+    }
+
+    /// How many bytes of the head stand before its fields, the first line with its end.
+    pub(super) fn start(&self) -> usize {
+        self.spans.first().map_or(self.head.len() - 2, Span::at)
+    }
+
+    /// The end of a `Host` that comes first and is written as we would write it; none for others.
+    pub(super) fn plain_host(&self) -> Option<usize> {
+        let host = self.spans.first().filter(|span| span.of(self.head).name == b"Host")?;
+        host.plain_end(self.head)
+    }
+
+    /// Whether the length is written as one would write it: its line may pass as it came.
+    pub(super) fn is_length_plain(&self) -> bool {
+        let mut lengths = self.spans.iter().filter(|span| span.class == Class::ContentLength);
+        self.length.is_some() && lengths.all(|span| span.plain_end(self.head).is_some())
+    }
+
+    /// Appends the first `begun` bytes of the head and the lines of the fields that pass, as they came:
+    /// their bytes were scanned, and rows of neighbours go in one piece.
+    pub(super) fn write(&self, begun: usize, out: &mut Vec<u8>, passes: impl Fn(Class, Field<'b>) -> bool) {
+        let mut row = 0..begun;
+        for (index, span) in self.spans.iter().enumerate() {
+            if !passes(span.class, span.of(self.head)) {
                 continue;
             }
-            let line = start(index)..start(index + 1);
+            let line = span.at()..self.spans.get(index + 1).map_or(self.head.len() - 2, Span::at);
             if row.end == line.start {
                 row.end = line.end;
             } else {
@@ -249,25 +266,21 @@ impl<'h, 'b> Fields<'h, 'b> {
         out.extend_from_slice(&self.head[row]);
     }
 
-    /// Where in the head a field begins. Its name is a part of the head's bytes.
-    fn offset(&self, header: &Header<'b>) -> usize {
-        header.name.as_ptr().addr() - self.head.as_ptr().addr()
-    }
-
     /// Every field with its class.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Class, &'h Header<'b>)> {
-        self.all.iter().zip(self.classes).map(|(header, class)| (*class, header))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Class, Field<'b>)> {
+        self.spans.iter().map(|span| (span.class, span.of(self.head)))
     }
 
     /// The values of the fields of one class, in order.
     pub(super) fn values(&self, class: Class) -> impl Iterator<Item = &'b [u8]> {
-        self.iter().filter(move |&(c, _)| c == class).map(|(_, header)| header.value)
+        let spans = if self.has(class) { self.spans } else { &[] };
+        spans.iter().filter(move |span| span.class == class).map(|span| span.of(self.head).value)
     }
 
     /// The same, the last one first.
     pub(super) fn values_back(&self, class: Class) -> impl Iterator<Item = &'b [u8]> {
-        let all = self.all.iter().zip(self.classes).rev();
-        all.filter(move |&(_, &c)| c == class).map(|(header, _)| header.value)
+        let spans = self.spans.iter().rev();
+        spans.filter(move |span| span.class == class).map(|span| span.of(self.head).value)
     }
 
     /// The framing that the length alone gives.
@@ -292,16 +305,4 @@ fn number(value: &[u8]) -> Result<u64, Refusal> {
     };
     let number = value.iter().try_fold(0, add).ok_or(Refusal::Length)?;
     u64::try_from(number).map_err(|_| Refusal::Length)
-}
-
-/// Turns what httparse found wrong into our words.
-pub(super) fn refusal(error: httparse::Error) -> Refusal {
-    match error {
-        httparse::Error::HeaderName => Refusal::FieldName,
-        httparse::Error::HeaderValue => Refusal::Control,
-        httparse::Error::NewLine => Refusal::LineEnd,
-        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
-        httparse::Error::Version => Refusal::Version,
-        httparse::Error::Status | httparse::Error::Token => Refusal::StartLine,
-    }
 }

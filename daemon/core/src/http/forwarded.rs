@@ -109,7 +109,7 @@ impl Forwarding {
 
     /// Whether a request has passed this listener before, or more proxies than any chain has.
     pub fn goes_round(&self, head: &RequestHead<'_, '_>) -> bool {
-        if !head.fields.has_via {
+        if !head.fields.has(Class::Via) && !head.fields.has(Class::CdnLoop) {
             return false;
         }
         let mut vias = 0;

@@ -1,23 +1,25 @@
 //! Writes the heads that go on: a request for the backend, a response for the client.
 //!
 //! Fields of one hop are left out, framing and host are written from what was decided, never
-//! copied twice. It decides nothing about framing and reads no sockets. Called by the relay.
+//! copied twice; what would come out the same passes as it came. It decides nothing about framing
+//! and reads no sockets. Called by the relay.
 
+mod edits;
 mod told;
 
 use std::cell::Cell;
-use std::io::Write as _;
-use std::net::IpAddr;
 
-use httparse::Header;
 use poise_ipc::model::{ForwardedFor, HeaderEdit};
 
+use self::edits::{replaces, write_edits};
 use super::cookie::{self, Set};
 use super::fields::{Class, is_dashed};
 use super::forwarded::{Forwarding, is_whole};
 use super::framing::Framing;
+pub use super::peer::PeerText;
 use super::request::RequestHead;
 use super::response::ResponseHead;
+use super::store::Field;
 use crate::journal::Version;
 use crate::persistence::Binding;
 
@@ -54,40 +56,13 @@ pub struct IdField<'a> {
 
 impl IdField<'_> {
     /// Whether a backend may take a field of this name for it.
-    fn is(&self, name: &str) -> bool {
-        is_dashed(name.as_bytes(), self.name)
+    fn is(&self, name: &[u8]) -> bool {
+        is_dashed(name, self.name)
     }
 }
 
-/// The address of a peer as text: made once per connection, written into every request.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerText {
-    text: [u8; PEER_LEN_MAX],
-    len: usize,
-}
-
-/// Characters of the longest address: IPv6 with an IPv4 tail.
-const PEER_LEN_MAX: usize = 45;
-
-impl PeerText {
-    /// The text of an address; an IPv4 address in IPv6 clothes is written as IPv4. No address, as a
-    /// client on a Unix socket has, is `unknown` (RFC 7239 section 6.2).
-    pub fn new(peer: IpAddr) -> Self {
-        let mut text = [0; PEER_LEN_MAX];
-        let mut rest = &mut text[..];
-        // An address always fits, and cut short it would still be no harm.
-        let _ = match peer.to_canonical() {
-            none if none.is_unspecified() => write!(rest, "unknown"),
-            address => write!(rest, "{address}"),
-        };
-        let len = PEER_LEN_MAX - rest.len();
-        Self { text, len }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.text[..self.len]
-    }
-}
+/// Room for what a head grows by, so that its buffer grows once at the most.
+const GROWTH: usize = 512;
 
 /// What a response is given on its way to the client.
 #[derive(Clone, Copy, Debug)]
@@ -119,15 +94,21 @@ pub enum Connection {
 impl RequestHead<'_, '_> {
     /// Appends the head for the backend: origin form, one `Host`, no fields of the client's hop.
     pub fn write(&self, forwarded: Forwarded<'_>, out: &mut Vec<u8>) {
-        self.write_request_line(out);
-        if let Some(host) = self.host {
-            field(out, b"Host", host);
+        out.reserve(self.fields.head_len() + GROWTH);
+        let begun = self.begun();
+        if begun == 0 {
+            self.write_request_line(out);
+            if let Some(host) = self.host {
+                field(out, b"Host", host);
+            }
         }
+        let passes_length = forwarded.edits.is_empty() && self.fields.is_length_plain();
         let is_marked = Cell::new(false);
-        self.fields.write(out, |class, header| match class {
+        self.fields.write(begun, out, |class, header| match class {
+            Class::ContentLength => passes_length,
             _ if replaces(forwarded.edits, header.name) => false,
             Class::Plain if forwarded.id.is_some_and(|id| id.is(header.name)) => false,
-            Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name.as_bytes()),
+            Class::Plain | Class::SetCookie => !self.fields.is_listed(header.name),
             Class::Cookie if holds_marks(header.value, forwarded.restores) => {
                 is_marked.set(true);
                 false
@@ -142,7 +123,9 @@ impl RequestHead<'_, '_> {
             Class::RealIp => !forwarded.rule.real_ip,
             _ => false,
         });
-        write_framing(self.framing, out);
+        if !passes_length {
+            write_framing(self.framing, out);
+        }
         if is_marked.get() {
             self.write_restored(forwarded.restores, out);
         }
@@ -153,6 +136,17 @@ impl RequestHead<'_, '_> {
         write_edits(forwarded.edits, out);
         self.write_connection(out);
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// How much of the head goes as it came from its first byte: first line and host, where writing
+    /// them anew would give the same.
+    fn begun(&self) -> usize {
+        let line_len = self.method.len() + self.target.path.len() + " ".len() + " HTTP/1.1\r\n".len();
+        let goes_as_it_came = self.is_http11
+            && self.target.authority.is_none()
+            && !self.target.needs_slash
+            && line_len == self.fields.start();
+        self.fields.plain_host().filter(|_| goes_as_it_came).unwrap_or(0)
     }
 
     fn write_request_line(&self, out: &mut Vec<u8>) {
@@ -216,8 +210,9 @@ impl RequestHead<'_, '_> {
     fn write_reached(&self, forwarded: &Forwarded<'_>, out: &mut Vec<u8>) {
         let lacks = |class| !forwarded.vouched || self.fields.values(class).next().is_none();
         if lacks(Class::ForwardedProto) {
-            let proto: &[u8] = if forwarded.rule.is_tls { b"https" } else { b"http" };
-            field(out, b"X-Forwarded-Proto", proto);
+            let is_tls = forwarded.rule.is_tls;
+            let proto: &[u8] = if is_tls { b"X-Forwarded-Proto: https\r\n" } else { b"X-Forwarded-Proto: http\r\n" };
+            out.extend_from_slice(proto);
         }
         if let Some(host) = self.host.filter(|_| lacks(Class::ForwardedHost)) {
             field(out, b"X-Forwarded-Host", host);
@@ -267,13 +262,18 @@ impl ResponseHead<'_, '_> {
     /// Appends the head for the client: no fields of the backend's hop, our own word on the
     /// connection, and the persistence cookie where one is to be set.
     pub fn write(&self, returned: Returned<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend([100, 10, 1].map(|place| b'0' + (self.status / place % 10) as u8));
-        out.push(b' ');
-        out.extend_from_slice(self.reason);
-        out.extend_from_slice(b"\r\n");
-        self.fields.write(out, |class, header| self.passes(class, header, returned));
-        write_framing(self.framing_onward(), out);
+        let begun = self.begun();
+        if begun == 0 {
+            self.write_status_line(out);
+        }
+        let passes_length = returned.edits.is_empty() && self.fields.is_length_plain();
+        self.fields.write(begun, out, |class, header| match class {
+            Class::ContentLength if passes_length => self.status != 204,
+            _ => self.passes(class, header, returned),
+        });
+        if !passes_length {
+            write_framing(self.framing_onward(), out);
+        }
         write_edits(returned.edits, out);
         self.write_binding(returned.binding, out);
         out.extend_from_slice(match returned.connection {
@@ -287,15 +287,30 @@ impl ResponseHead<'_, '_> {
     }
 
     /// Whether a field goes on as it came.
-    fn passes(&self, class: Class, header: &Header<'_>, returned: Returned<'_>) -> bool {
+    fn passes(&self, class: Class, header: Field<'_>, returned: Returned<'_>) -> bool {
         match class {
             Class::Connection | Class::Hop | Class::Upgrade | Class::Te => false,
             _ if replaces(returned.edits, header.name) => false,
             Class::TransferEncoding if self.is_bare => false,
             Class::ContentLength | Class::TransferEncoding => self.framing == Framing::None && self.status != 204,
             Class::SetCookie if returned.binding.takes(header.value) => false,
-            _ => !self.fields.is_listed(header.name.as_bytes()),
+            _ => !self.fields.is_listed(header.name),
         }
+    }
+
+    /// How much of the head goes as it came: its first line, where writing it anew would give the same.
+    fn begun(&self) -> usize {
+        let start = self.fields.start();
+        let line_len = "HTTP/1.1 200 \r\n".len() + self.reason.len();
+        if line_len == start && self.is_http11 { start } else { 0 }
+    }
+
+    fn write_status_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend([100, 10, 1].map(|place| b'0' + (self.status / place % 10) as u8));
+        out.push(b' ');
+        out.extend_from_slice(self.reason);
+        out.extend_from_slice(b"\r\n");
     }
 
     /// The cookie that binds, and what keeps shared caches from handing one client's binding to
@@ -322,26 +337,6 @@ impl ResponseHead<'_, '_> {
         };
         if guards && !self.is_private() {
             out.extend_from_slice(b"Cache-Control: private\r\n");
-        }
-    }
-}
-
-/// Whether a field of this name does not pass as it came.
-fn replaces(edits: &[HeaderEdit], name: &str) -> bool {
-    edits.iter().any(|edit| match edit {
-        HeaderEdit::Set(edited, _) | HeaderEdit::Remove(edited) => is_dashed(name.as_bytes(), edited),
-        HeaderEdit::Add(..) => false,
-    })
-}
-
-/// The fields that a route gives a message.
-fn write_edits(edits: &[HeaderEdit], out: &mut Vec<u8>) {
-    for edit in edits {
-        match edit {
-            HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) => {
-                field(out, name.as_bytes(), value.as_bytes());
-            }
-            HeaderEdit::Remove(_) => {}
         }
     }
 }

@@ -5,10 +5,11 @@
 
 use poise_ipc::model::HeaderMatch;
 
-use super::fields::{Class, FieldStore, Fields, refusal};
+use super::fields::{Class, FieldStore, Fields};
 use super::framing::Framing;
 use super::refusal::Refusal;
 use super::scan::METHOD_LEN_MAX;
+use super::store::RequestLine;
 use super::{cookie, host};
 use crate::journal::Version;
 use crate::route::Asking;
@@ -51,20 +52,14 @@ impl<'h, 'b> RequestHead<'h, 'b> {
     ///
     /// # Errors
     /// [`Refusal`] for everything that is malformed, ambiguous or not served.
-    pub fn parse(head: &'b [u8], store: &'h mut FieldStore<'b>) -> Result<Self, Refusal> {
-        let mut parsed = httparse::Request::new(&mut []);
-        let status = parsed.parse_with_uninit_headers(head, &mut store.headers).map_err(refusal)?;
-        let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
-            return Err(Refusal::StartLine);
-        };
-        // The scan found the end of the head already; two opinions on it are one too many.
-        if status != httparse::Status::Complete(head.len()) || method.len() > METHOD_LEN_MAX {
+    pub fn parse(head: &'b [u8], store: &'h mut FieldStore) -> Result<Self, Refusal> {
+        let line = store.request(head)?;
+        let RequestLine { method, is_http11, .. } = line;
+        if method.len() > METHOD_LEN_MAX {
             return Err(Refusal::StartLine);
         }
-        let method = method.as_bytes();
-        let target = Target::parse(method, path.as_bytes())?;
-        let fields = Fields::read(head, parsed.headers, &mut store.classes)?;
-        let is_http11 = version == 1;
+        let target = Target::parse(&line)?;
+        let fields = Fields::read(head, store)?;
         let host = checked_host(&fields, &target, is_http11)?;
         let framing = framing(&fields, is_http11)?;
         let options = &fields.options;
@@ -120,7 +115,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
 
     /// Class, name and value of every field.
     pub fn fields(&self) -> impl Iterator<Item = (Class, &'b [u8], &'b [u8])> {
-        self.fields.iter().map(|(class, header)| (class, header.name.as_bytes(), header.value))
+        self.fields.iter().map(|(class, header)| (class, header.name, header.value))
     }
 
     /// Whether the client takes trailers (`TE: trailers`).
@@ -130,7 +125,7 @@ impl<'h, 'b> RequestHead<'h, 'b> {
 
     /// The first value of a field.
     pub fn value(&self, name: &str) -> Option<&'b [u8]> {
-        let mut named = self.fields.iter().filter(|(_, header)| header.name.eq_ignore_ascii_case(name));
+        let mut named = self.fields.iter().filter(|(_, header)| header.name.eq_ignore_ascii_case(name.as_bytes()));
         named.next().map(|(_, header)| header.value)
     }
 
@@ -154,18 +149,17 @@ impl Asking for RequestHead<'_, '_> {
     }
 
     fn has(&self, field: &HeaderMatch) -> bool {
-        self.fields.iter().any(|(_, header)| field.fits(header.name.as_bytes(), header.value))
+        self.fields.iter().any(|(_, header)| field.fits(header.name, header.value))
     }
 }
 
 impl<'b> Target<'b> {
-    fn parse(method: &[u8], text: &'b [u8]) -> Result<Self, Refusal> {
+    fn parse(line: &RequestLine<'b>) -> Result<Self, Refusal> {
+        let (method, text) = (line.method, line.target);
         if method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
-        // A fragment is never sent (RFC 9112 §3.2), and readers differ on where it would begin; the
-        // others are in no URI and refused by hyper.
-        if !text.iter().all(|&byte| byte.is_ascii_graphic() && !b"#<>`\"".contains(&byte)) {
+        if !line.is_plain {
             return Err(Refusal::Target);
         }
         match text {

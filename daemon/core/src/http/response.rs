@@ -4,9 +4,10 @@
 //! writes the head for the client). Called by the relay.
 
 use super::cookie::Set;
-use super::fields::{Class, FieldStore, Fields, refusal};
+use super::fields::{Class, FieldStore, Fields};
 use super::framing::Framing;
 use super::refusal::Refusal;
+use super::store::StatusLine;
 
 /// What of a request bears on the reading of its response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct ResponseHead<'h, 'b> {
     pub keep_alive: bool,
     /// The client cannot read chunks: a body in chunks goes to it bare, until the connection ends.
     pub is_bare: bool,
+    pub(super) is_http11: bool,
     pub(super) reason: &'b [u8],
     pub(super) fields: Fields<'h, 'b>,
 }
@@ -47,26 +49,16 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
     ///
     /// # Errors
     /// [`Refusal`] for everything that is malformed or ambiguous, or does not answer what was asked.
-    pub fn parse(head: &'b [u8], store: &'h mut FieldStore<'b>, asked: Asked) -> Result<Self, Refusal> {
-        let mut parsed = httparse::Response::new(&mut []);
-        let parser = httparse::ParserConfig::default();
-        let outcome =
-            parser.parse_response_with_uninit_headers(&mut parsed, head, &mut store.headers).map_err(refusal)?;
-        let (Some(status), Some(reason), Some(version)) = (parsed.code, parsed.reason, parsed.version) else {
-            return Err(Refusal::StartLine);
-        };
-        if outcome != httparse::Status::Complete(head.len()) {
-            return Err(Refusal::StartLine);
-        }
+    pub fn parse(head: &'b [u8], store: &'h mut FieldStore, asked: Asked) -> Result<Self, Refusal> {
+        let StatusLine { status, reason, is_http11 } = store.response(head)?;
         if !(100..=599).contains(&status) {
             return Err(Refusal::StatusCode);
         }
-        let fields = Fields::read(head, parsed.headers, &mut store.classes)?;
-        let is_http11 = version == 1;
+        let fields = Fields::read(head, store)?;
         let framing = framing(&fields, status, is_http11, asked)?;
         let keep_alive = is_http11 && !fields.options.close && framing != Framing::UntilClose;
         let is_bare = asked.http10;
-        Ok(Self { status, framing, keep_alive, is_bare, reason: reason.as_bytes(), fields })
+        Ok(Self { status, framing, keep_alive, is_bare, is_http11, reason, fields })
     }
 
     /// How its body is framed for the client.
@@ -91,7 +83,7 @@ impl<'h, 'b> ResponseHead<'h, 'b> {
 
     /// Class, name and value of every field.
     pub fn fields(&self) -> impl Iterator<Item = (Class, &'b [u8], &'b [u8])> {
-        self.fields.iter().map(|(class, header)| (class, header.name.as_bytes(), header.value))
+        self.fields.iter().map(|(class, header)| (class, header.name, header.value))
     }
 
     /// Whether shared caches are already kept from storing it.

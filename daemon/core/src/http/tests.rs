@@ -180,7 +180,7 @@ fn mangle(text: &str, edits: &[(prop::sample::Index, u8)]) -> Vec<u8> {
     bytes
 }
 
-fn requests() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn requests() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         8 => Just("POST /a?b HTTP/1.1".to_owned()),
         2 => prop::sample::select(vec![
@@ -197,7 +197,7 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(line, host, fields, body, edits)| mangle(&format!("{line}\r\n{host}{fields}\r\n{body}"), &edits))
 }
 
-fn responses() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn responses() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
         "HTTP/1.1 200 OK",
         "HTTP/1.1 200 OK",

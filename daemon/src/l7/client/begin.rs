@@ -28,12 +28,11 @@ use crate::l7::upload::Upload;
 use crate::tls;
 
 impl Relay {
-    /// Begins a request whose head is the first `len` of `bytes`.
-    pub(super) fn begin(&mut self, bytes: &[u8], len: usize) -> Result<Request, Refusal> {
+    /// Begins a request whose head is the first `len` of `bytes`, and may be read into `store` already.
+    pub(super) fn begin(&mut self, bytes: &[u8], len: usize, store: &mut FieldStore) -> Result<Request, Refusal> {
         self.cells().requests.add(1);
         self.ctx.l7.earn();
-        let mut store = FieldStore::default();
-        let parsed = RequestHead::parse(&bytes[..len], &mut store);
+        let parsed = RequestHead::parse(&bytes[..len], store);
         let head = parsed.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;
         let found = self.listener.routes.find(&head).map_err(|Ambiguous| Refusal::PathAmbiguous);
         self.route = found.inspect_err(|&refusal| self.witness(&refusal, bytes, locate(&bytes[..len], refusal)))?;

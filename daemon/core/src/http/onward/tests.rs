@@ -292,3 +292,29 @@ fn a_stream_is_told_the_fields_that_the_text_has() {
         }
     }
 }
+
+/// However a head is written, what says where its message ends and whom it asks comes out one way.
+#[test]
+fn lines_of_framing_and_host_go_on_only_in_their_plain_form() {
+    for (line, fields) in [
+        ("http://h/", "Host: h\r\nContent-Length: 5\r\n"),
+        ("/", "Host: h\r\nContent-Length: 5\r\n"),
+        ("/", "host: h\r\nContent-Length:5\r\n"),
+        ("/", "Host:h\r\nContent-Length: 5 \r\n"),
+        ("/", "Host: h \r\nContent-Length:  5\r\n"),
+        ("/", "Host:  h\r\nContent-Length:\t5\r\n"),
+        ("/", "Content-Length: 5\r\nHost: h\r\n"),
+    ] {
+        let sent = forward(&format!("POST {line} HTTP/1.1\r\n{fields}\r\n"), ForwardedFor::Append);
+        let plain = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n";
+        assert_eq!(sent, format!("{plain}{CLIENT}\r\n"));
+    }
+    for line in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5",
+        "HTTP/1.0 200 OK\r\nContent-Length:5",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5 ",
+    ] {
+        let given = give_back(&format!("{line}\r\n\r\n"), Asked::default(), Connection::Persist, Binding::Off);
+        assert_eq!(given, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    }
+}
