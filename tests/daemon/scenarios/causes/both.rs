@@ -72,6 +72,10 @@ impl Asked {
         if let Some((name, value)) = &self.field {
             request.headers_mut().insert(*name, value.parse().expect("a value"));
         }
+        // Said ahead as in HTTP/1.1: whether a later fault is met before the body's bytes would be chance.
+        if let Some(bytes) = self.body {
+            request.headers_mut().insert("content-length", bytes.into());
+        }
     }
 }
 
