@@ -5,6 +5,7 @@ mod backends;
 mod floods;
 mod goodbyes;
 mod limits;
+mod memory;
 mod partings;
 mod rules;
 mod streams;

@@ -69,6 +69,8 @@ pub struct WorkerContext {
     pub(super) sweep: Sweep,
     pub(super) pacer: Pacer,
     pub(super) open: Cell<usize>,
+    /// Tasks that serve streams of connections, or rest until they do.
+    stream_tasks: Cell<usize>,
     pub(super) all_closed: Notify,
     pub(super) budget: Budget,
     pub(super) accept_log: Throttle,
@@ -133,6 +135,15 @@ pub enum Alarm {
     Cut,
 }
 
+/// A task that serves streams.
+pub(crate) struct StreamTask<'c>(&'c WorkerContext);
+
+impl Drop for StreamTask<'_> {
+    fn drop(&mut self) {
+        self.0.stream_tasks.set(self.0.stream_tasks.get() - 1);
+    }
+}
+
 impl WorkerContext {
     /// The context of worker `index`.
     pub(super) fn new(index: usize, rings: Rings, shared: &Shared) -> Self {
@@ -153,6 +164,7 @@ impl WorkerContext {
             sweep: Sweep::default(),
             pacer: Pacer::default(),
             open: Cell::new(0),
+            stream_tasks: Cell::new(0),
             all_closed: Notify::new(),
             budget: shared.budget,
             accept_log: shared.accept_log.clone(),
@@ -172,6 +184,17 @@ impl WorkerContext {
     /// Whether a line about a trouble that every request may meet may be written now: one a second.
     pub(crate) fn may_warn(&self) -> bool {
         self.accept_log.admits(self.clock.now_ms())
+    }
+
+    /// Counts a task that serves streams for as long as it lives.
+    pub(crate) fn stream_task(&self) -> StreamTask<'_> {
+        self.stream_tasks.set(self.stream_tasks.get() + 1);
+        StreamTask(self)
+    }
+
+    /// What takes memory while it is open: connections, and the tasks of their streams.
+    pub(super) fn load(&self) -> usize {
+        self.open.get() + self.stream_tasks.get()
     }
 
     /// Whether one more connection fits in.

@@ -1,15 +1,15 @@
-//! When a flood of connections is over, so that its memory can go back to the system.
+//! When a flood of connections or streams is over, so that its memory can go back to the system.
 //!
 //! The allocator keeps what was freed for the next flood, which may never come. Pure arithmetic
-//! over the number of open connections; the sweep feeds it and does what it says.
+//! over the number of open ones; the sweep feeds it and does what it says.
 
-/// Fewer connections than this leave nothing behind that is worth the work.
-const FLOOD_MIN: usize = 64;
+/// Fewer of them than this leave nothing behind that is worth the work.
+const FLOOD_MIN: usize = 16;
 /// How long it must be calm, in milliseconds: giving back stops the worker for some milliseconds,
 /// and a short lull is no end.
 const CALM_MS: u64 = 5_000;
 
-/// Follows the number of open connections of a worker.
+/// Follows how many connections, and tasks of streams, a worker has.
 #[derive(Debug, Default)]
 pub(super) struct Flood {
     peak: usize,

@@ -115,7 +115,7 @@ pub(super) async fn run(ctx: Rc<WorkerContext>) {
     let mut flood = Flood::default();
     let mut cuts = 0;
     loop {
-        while ctx.sweep.is_empty() && !flood.is_ebbing(ctx.open.get()) {
+        while ctx.sweep.is_empty() && !flood.is_ebbing(ctx.load()) {
             ctx.sweep.taken.notified().await;
         }
         tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
@@ -126,7 +126,7 @@ pub(super) async fn run(ctx: Rc<WorkerContext>) {
             ctx.sweep.wake_all();
         }
         ctx.sweep.wake_due(now_ms);
-        if flood.observe(ctx.open.get(), now_ms) {
+        if flood.observe(ctx.load(), now_ms) {
             platform::release_memory();
         }
     }

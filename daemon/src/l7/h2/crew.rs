@@ -32,6 +32,8 @@ pub(super) struct Crew {
     resting: RefCell<Vec<Rc<Seat>>>,
     /// Streams that are served.
     open: Cell<usize>,
+    /// Most of them at once.
+    open_max: Cell<usize>,
     /// When there was last one.
     rests_since_ms: Cell<u64>,
     is_dismissed: Cell<bool>,
@@ -73,6 +75,7 @@ impl Crew {
             peer_text: PeerText::new(peer.ip()),
             resting: RefCell::default(),
             open: Cell::new(0),
+            open_max: Cell::new(0),
             rests_since_ms: Cell::new(ctx.clock.now_ms()),
             is_dismissed: Cell::new(false),
         })
@@ -81,6 +84,11 @@ impl Crew {
     /// Whether no stream is open.
     pub(super) fn is_at_rest(&self) -> bool {
         self.open.get() == 0
+    }
+
+    /// Most streams that were open at once.
+    pub(super) fn open_max(&self) -> usize {
+        self.open_max.get()
     }
 
     /// How long no stream has been open, in milliseconds.
@@ -101,6 +109,8 @@ impl Crew {
             seat.tell(Next::Serve(job));
             return;
         }
+        // Where a task rests, there were more before.
+        self.open_max.set(self.open_max.get().max(self.open.get()));
         let seat = Rc::new(Seat::default());
         seat.next.set(Next::Serve(job));
         // It ends with the connection: then it reads and writes nothing but errors, and is let go.
@@ -154,6 +164,7 @@ impl Seat {
 
 /// Serves streams until it is let go.
 async fn work(crew: Rc<Crew>, seat: Rc<Seat>) {
+    let _counted = crew.ctx.stream_task();
     while let Some(job) = poll_fn(|cx| seat.poll_job(cx)).await {
         let open = Open { crew: &crew, listener: Arc::clone(&job.listener) };
         let Job { stream, head, listener, generation } = job;

@@ -36,6 +36,12 @@ const FIELD_OVERHEAD: u32 = 32;
 const LOOK_MS: u32 = 5_000;
 /// How long a connection without streams may take to part, in milliseconds.
 const PART_MS: u32 = 2_000;
+/// Streams at once that do not make a connection large. `h2` has a place for as many as there ever
+/// were, 0.8 KiB each with what waits for them, and gives none back.
+const STREAMS_USUAL: usize = 16;
+/// How long a connection that has grown beyond 64 KiB may rest, in milliseconds: it goes, because
+/// nothing less gives its memory back.
+const LARGE_REST_MS_MAX: u32 = 10_000;
 /// Streams that a client may reset before we have seen them: all those of a page that is left.
 const UNSEEN_RESETS_MAX: usize = 100;
 
@@ -204,7 +210,17 @@ impl Edge {
     /// How long it may be without a stream.
     fn rest_ms_max(&self) -> u32 {
         let settings = &self.listener.settings;
-        if self.is_new { settings.idle_timeout_ms.min(settings.head_timeout_ms) } else { settings.idle_timeout_ms }
+        let sooner_ms = match () {
+            () if self.is_new => settings.head_timeout_ms,
+            () if self.is_large() => LARGE_REST_MS_MAX,
+            () => u32::MAX,
+        };
+        settings.idle_timeout_ms.min(sooner_ms)
+    }
+
+    /// Whether it holds more than an idle connection should.
+    fn is_large(&self) -> bool {
+        self.crew.open_max() > STREAMS_USUAL || self.signals.keeps_much()
     }
 
     fn look_ms(&self) -> u32 {

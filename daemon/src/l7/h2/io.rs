@@ -30,6 +30,7 @@ pub(super) struct Io {
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     verdict: Cell<Verdict>,
+    keeps_much: Cell<bool>,
     turn: Cell<Turn>,
 }
 
@@ -50,6 +51,11 @@ impl Signals {
     /// What is thought of the frames so far.
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict.get()
+    }
+
+    /// Whether much may be kept of what has been read.
+    pub(super) fn keeps_much(&self) -> bool {
+        self.keeps_much.get()
     }
 
     /// A turn of the connection's task begins.
@@ -91,6 +97,7 @@ impl AsyncRead for Io {
             this.ahead.consume(count);
         }
         this.signals.verdict.set(this.frames.received(&into.filled()[before..], this.ctx.clock.now_ms()));
+        this.signals.keeps_much.set(this.frames.keeps_much());
         Poll::Ready(Ok(()))
     }
 }

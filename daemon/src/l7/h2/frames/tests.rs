@@ -84,3 +84,28 @@ proptest! {
         prop_assert_eq!((pieces.resets, pieces.credit), (whole.resets, whole.credit));
     }
 }
+
+/// A connection whose heads came with so much between them, so often.
+fn after_heads(count: usize, between: usize) -> Frames {
+    let mut frames = Frames::new(0, 0);
+    for _ in 0..count {
+        frames.received(&[frame(HEADERS, 5, 91), frame(DATA, 0, between)].concat(), 0);
+    }
+    frames
+}
+
+#[test]
+fn heads_that_come_close_to_each_other_keep_little_however_many_they_are() {
+    assert!(!after_heads(100_000, 100).keeps_much());
+}
+
+#[test]
+fn heads_that_come_far_apart_keep_much_from_then_on() {
+    assert!(!after_heads(3, 8 << 10).keeps_much());
+    let mut frames = after_heads(5, 8 << 10);
+    assert!(frames.keeps_much());
+    for _ in 0..10_000 {
+        frames.received(&frame(HEADERS, 5, 1), 0);
+    }
+    assert!(frames.keeps_much(), "nobody knows that the table has forgotten them");
+}
