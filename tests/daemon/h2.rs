@@ -2,6 +2,7 @@
 //! make work.
 
 mod backends;
+mod bodies;
 mod floods;
 mod goodbyes;
 mod limits;

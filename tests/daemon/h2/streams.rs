@@ -95,7 +95,8 @@ fn echo() -> Scripted {
     })
 }
 
-fn read_chunk(stream: &mut std::net::TcpStream, into: &mut Vec<u8>) -> bool {
+/// Adds a chunk; false for the last one, with its trailers.
+pub(super) fn read_chunk(stream: &mut std::net::TcpStream, into: &mut Vec<u8>) -> bool {
     let line = |stream: &mut std::net::TcpStream| {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
