@@ -7,6 +7,7 @@ mod floods;
 mod goodbyes;
 mod limits;
 mod memory;
+mod morsels;
 mod partings;
 mod rules;
 mod streams;

@@ -60,7 +60,7 @@ pub struct Client(pub SendRequest<Bytes>);
 impl Client {
     /// Connects with prior knowledge.
     pub async fn connect(address: SocketAddr) -> Self {
-        Self::with(address, &h2::client::Builder::new()).await
+        Self::with(address, h2::client::Builder::new().data_frame_budget(MORSELS_BUDGET)).await
     }
 
     /// Connects with settings of its own.
@@ -103,6 +103,16 @@ impl Client {
         }
         answer(response.await?).await
     }
+}
+
+/// So many small frames are no attack on a test, as `h2` has it with 128 of them.
+const MORSELS_BUDGET: usize = 1 << 30;
+
+/// A server that is glad of frames of any size.
+pub fn server() -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder.data_frame_budget(MORSELS_BUDGET);
+    builder
 }
 
 /// A GET of the host `h`.
@@ -199,7 +209,7 @@ fn serve(socket: TcpStream, number: usize, requests: &Arc<AtomicUsize>) {
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
         let socket = tokio::net::TcpStream::from_std(socket).expect("a runtime");
-        let Ok(mut connection) = h2::server::handshake(socket).await else { return };
+        let Ok(mut connection) = server().handshake::<_, Bytes>(socket).await else { return };
         while let Some(Ok((request, mut respond))) = connection.accept().await {
             match request.uri().path() {
                 "/leave" if number == 0 => {
@@ -272,6 +282,7 @@ impl Raw {
     /// Connects, and sends the preface and empty settings.
     pub fn connect(address: SocketAddr) -> Self {
         let mut raw = Self(patient(TcpStream::connect(address).expect("it listens")));
+        raw.0.set_nodelay(true).expect("an open socket");
         raw.bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         raw.bytes(&frame(SETTINGS, 0, 0, &[]));
         raw

@@ -191,7 +191,11 @@ impl Download {
                 let sent = self.held.write(cx, sides.client).map_err(|_| Cause::ClientClosed)?;
                 self.sent_bytes += sent as u64;
             }
-            if !self.held.is_empty() || self.is_complete() || !self.receive(cx, sides, steer)? {
+            if !self.held.is_empty() {
+                sides.backend.gather(cx);
+                return Ok(());
+            }
+            if self.is_complete() || !self.receive(cx, sides, steer)? {
                 return Ok(());
             }
         }
@@ -202,7 +206,10 @@ impl Download {
     /// Reads the backend once and passes on what it said; false when there was nothing to read.
     fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>, steer: &mut impl Steer) -> Result<bool, Loss> {
         let ctx = sides.ctx;
-        let Poll::Ready(pace) = sides.pace.poll_room_for(cx, ctx, sides.backend) else { return Ok(false) };
+        let Poll::Ready(pace) = sides.pace.poll_room_for(cx, ctx, sides.backend) else {
+            sides.backend.gather(cx);
+            return Ok(false);
+        };
         ctx.scratch.with(|scratch| {
             let kept = HEAD_ROOM + self.part.bytes().len();
             let room = (kept + sides.appetite.bytes().min(pace)).min(scratch.len());

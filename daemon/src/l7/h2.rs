@@ -33,5 +33,8 @@ const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 /// Bytes of one stream that wait for the peer's window or socket.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
+/// What `h2` may keep beside the data of small frames that nobody has taken: a burst of some 16,000
+/// messages, as a stream of gRPC may bring. Those that wait longer are gathered without it.
+const MORSELS_BYTES_MAX: usize = 4 << 20;
 /// Streams that a peer may have reset, or made us reset, before the connection ends.
 const RESETS_MAX: u32 = 200;

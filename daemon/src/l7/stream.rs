@@ -137,6 +137,15 @@ impl Stream {
         }
     }
 
+    /// Has a stream of HTTP/2 take in what arrives while it is not read; others wait in the kernel.
+    pub(super) fn gather(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Kind::Plain(_) | Kind::Tls(_) => {}
+            Kind::Client(stream) => stream.gather(cx),
+            Kind::Backend(stream) => stream.gather(cx),
+        }
+    }
+
     /// Writes until all is written or the socket refuses more; returns how much it took. What was
     /// refused comes first the next time.
     ///

@@ -122,8 +122,11 @@ impl Upload {
             }
             let moved = if sides.carry.is_empty() { self.receive(cx, sides)? } else { self.take_carried(sides)? };
             if !moved {
-                break;
+                return Ok(());
             }
+        }
+        if !self.is_broken && !self.is_received() {
+            sides.client.gather(cx);
         }
         Ok(())
     }
@@ -166,7 +169,10 @@ impl Upload {
     /// Reads the client once and passes on what belongs to the body.
     fn receive(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<bool, Cause> {
         let Sides { ctx, client, backend, carry, pace } = sides;
-        let Poll::Ready(room) = pace.poll_room_for(cx, ctx, &**client) else { return Ok(false) };
+        let Poll::Ready(room) = pace.poll_room_for(cx, ctx, &**client) else {
+            client.gather(cx);
+            return Ok(false);
+        };
         ctx.scratch.with(|scratch| {
             let room = self.body.room(READ_AHEAD_MAX).min(scratch.len()).min(room);
             let count = match client.poll_read(cx, &mut scratch[..room]) {

@@ -72,7 +72,7 @@ fn a_thousand_streams_share_a_connection_and_the_backends_connections() {
 }
 
 /// Sends back each body chunk by chunk, with a trailer.
-fn echo() -> Scripted {
+pub(super) fn echo() -> Scripted {
     Scripted::new(|mut stream| {
         while let Ok(head) = read_head(&mut stream) {
             let length = crate::script::field(&head, "content-length").map(|length| length.parse().expect("a number"));

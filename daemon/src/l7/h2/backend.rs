@@ -108,6 +108,13 @@ impl BackendStream {
         self.place.is_over();
     }
 
+    /// Takes in what arrives of the response while it is not read.
+    pub(in super::super) fn gather(&mut self, cx: &mut Context<'_>) {
+        if let Receiving::Body { message, .. } = &mut self.response {
+            message.gather(cx);
+        }
+    }
+
     /// Writes what the backend's window takes; returns how much.
     pub(in super::super) fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;

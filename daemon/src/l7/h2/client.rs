@@ -92,6 +92,11 @@ impl ClientStream {
         }
     }
 
+    /// Takes in what arrives of the request while it is not read.
+    pub(in super::super) fn gather(&mut self, cx: &mut Context<'_>) {
+        self.request.gather(cx);
+    }
+
     /// Ready when the client has reset the stream, or its connection is gone.
     pub(in super::super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.response {

@@ -24,7 +24,10 @@ use super::crew::{Crew, Job};
 use super::frames::Verdict;
 use super::incoming::Incoming;
 use super::io::{Io, Signals};
-use super::{CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, RESETS_MAX, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, ask};
+use super::{
+    CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, MORSELS_BYTES_MAX, RESETS_MAX, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES,
+    ask,
+};
 use crate::worker::{Alarm, Phase, Watch, WorkerContext};
 
 /// What every connection of HTTP/2 begins with (RFC 9113 §3.4).
@@ -118,6 +121,7 @@ fn builder(listener: &ListenerPlan) -> Builder {
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .data_frame_budget(MORSELS_BYTES_MAX)
         .max_pending_accept_reset_streams(UNSEEN_RESETS_MAX)
         .max_local_error_reset_streams(Some(resets_max));
     builder

@@ -2,7 +2,7 @@
 //!
 //! It reads the nine bytes in front of each frame and nothing else, and knows no connection: what a
 //! verdict means is `edge`'s. What `h2` itself cuts (CONTINUATION without end, large header lists,
-//! resets before a stream is taken, small DATA) is counted there.
+//! resets before a stream is taken, DATA that is empty or small) is counted there.
 
 use super::RESETS_MAX;
 
@@ -21,11 +21,18 @@ const TABLE_ENTRIES_MAX: usize = 107;
 /// Bytes that entries of the table may keep: each may be the last to need the buffer that it was
 /// read into, so that one request for every 8 KiB makes a connection hold 890 KiB (measured).
 const KEPT_BYTES_MAX: usize = 24 << 10;
+/// Frames with less data than this take more memory than their data while they wait, in bytes.
+const MORSEL_BYTES_MAX: usize = 256;
+/// Such frames that a head forgives: messages of requests that have one or two.
+const MORSELS_PER_HEAD: usize = 8;
+/// More of them than are forgiven may have made the table large in which they wait.
+const MORSELS_MAX: usize = 100;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 
@@ -55,6 +62,8 @@ pub(super) struct Frames {
     apart_bytes: usize,
     /// Bytes that the table's newest entries came with, about.
     kept_bytes: usize,
+    /// Small frames that are not forgiven.
+    morsels: usize,
     keeps_much: bool,
     refilled_ms: u64,
     verdict: Verdict,
@@ -72,6 +81,7 @@ impl Frames {
             sent_bytes: 0,
             apart_bytes: 0,
             kept_bytes: 0,
+            morsels: 0,
             keeps_much: false,
             refilled_ms: now_ms,
             verdict: Verdict::Fair,
@@ -100,8 +110,8 @@ impl Frames {
         }
     }
 
-    /// Whether heads came so far apart that what is kept of them may be large, for as long as the
-    /// connection lives.
+    /// Whether heads came so far apart, or data in so many pieces, that what is kept of them or for
+    /// them may be large, for as long as the connection lives.
     pub(super) fn keeps_much(&self) -> bool {
         self.keeps_much
     }
@@ -131,6 +141,15 @@ impl Frames {
         self.kept_bytes += std::mem::take(&mut self.apart_bytes);
         self.keeps_much |= self.kept_bytes > KEPT_BYTES_MAX;
         self.kept_bytes -= self.kept_bytes / TABLE_ENTRIES_MAX;
+        self.morsels = self.morsels.saturating_sub(MORSELS_PER_HEAD);
+    }
+
+    /// A frame brings data and is not the last of its stream.
+    fn data(&mut self, len: usize) {
+        if len < MORSEL_BYTES_MAX {
+            self.morsels += 1;
+            self.keeps_much |= self.morsels > MORSELS_MAX;
+        }
     }
 
     fn frame(&mut self) {
@@ -143,8 +162,13 @@ impl Frames {
                 self.head();
                 self.earn(CREDIT_PER_HEAD);
             }
-            DATA if len > 0 => self.earn(1),
-            DATA if flags & END_STREAM != 0 => {}
+            DATA => {
+                if flags & END_STREAM == 0 {
+                    self.data(len);
+                }
+                self.earn(u32::from(len > 0));
+            }
+            CONTINUATION => {}
             SETTINGS if flags & ACK != 0 => {}
             RST_STREAM => {
                 self.resets += 1;
@@ -154,7 +178,7 @@ impl Frames {
                     self.verdict = self.verdict.max(Verdict::Weary);
                 }
             }
-            // Priorities, pings, windows, continuations, what nobody knows, and data without data.
+            // Priorities, pings, windows, and what nobody knows.
             _ => match self.credit.checked_sub(1) {
                 Some(left) => self.credit = left,
                 None => self.verdict = Verdict::Flood,

@@ -26,6 +26,8 @@ pub(super) struct Incoming {
     staged: Held,
     /// Data that has arrived.
     data: Bytes,
+    /// What has arrived behind it.
+    behind: Vec<u8>,
     stage: Stage,
     stream: Option<RecvStream>,
     chunked: bool,
@@ -42,12 +44,12 @@ impl Incoming {
     /// A message with this head. Without a stream, nothing follows it.
     pub(super) fn new(head: Vec<u8>, stream: Option<RecvStream>, chunked: bool) -> Self {
         let stage = if stream.is_some() { Stage::Data } else { Stage::Over };
-        Self { staged: Held::new(head), data: Bytes::new(), stage, stream, chunked }
+        Self { staged: Held::new(head), data: Bytes::new(), behind: Vec::new(), stage, stream, chunked }
     }
 
     /// Whether all of it has been read.
     pub(super) fn is_over(&self) -> bool {
-        self.stage == Stage::Over && self.staged.is_empty() && self.data.is_empty()
+        self.stage == Stage::Over && self.staged.is_empty() && self.data.is_empty() && self.behind.is_empty()
     }
 
     /// Reads what has arrived. Pending for ever once it is over.
@@ -65,6 +67,8 @@ impl Incoming {
                 at += count;
             } else if !self.data.is_empty() {
                 at += self.take(&mut into[at..])?;
+            } else if !self.behind.is_empty() {
+                self.data = std::mem::take(&mut self.behind).into();
             } else {
                 match self.poll_stream(cx) {
                     Poll::Ready(Ok(())) => {}
@@ -75,6 +79,25 @@ impl Incoming {
             }
         }
         if at == 0 { Poll::Pending } else { Poll::Ready(Ok(at)) }
+    }
+
+    /// Takes in what arrives while nobody reads it. The window bounds it, but a window full of small
+    /// frames is many: `h2` keeps 250 bytes beside each, and ends a connection that has too many.
+    pub(super) fn gather(&mut self, cx: &mut Context<'_>) {
+        let Some(stream) = self.stream.as_mut().filter(|_| self.stage == Stage::Data) else { return };
+        // Ends: nothing more comes than the window admits.
+        while let Poll::Ready(arrived) = stream.poll_data(cx) {
+            match arrived {
+                Some(Ok(data)) if self.data.is_empty() && self.behind.is_empty() => self.data = data,
+                Some(Ok(data)) => self.behind.extend_from_slice(&data),
+                // Asked again, the stream says it again.
+                Some(Err(_)) => return,
+                None => {
+                    self.stage = Stage::Trailers;
+                    return;
+                }
+            }
+        }
     }
 
     /// Moves data that has arrived; where a chunk finds no room, a small one is staged instead.

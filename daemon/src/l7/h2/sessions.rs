@@ -26,7 +26,7 @@ use super::super::dial::dial as dial_link;
 use super::super::outbound::{Held, Link};
 use super::super::stream::Stream;
 use super::backend::BackendStream;
-use super::{FRAME_BYTES_MAX, SEND_BUFFER_BYTES};
+use super::{FRAME_BYTES_MAX, MORSELS_BYTES_MAX, SEND_BUFFER_BYTES};
 use crate::connect::Errand;
 use crate::worker::{Alarm, Phase, Watch, WorkerContext};
 
@@ -181,7 +181,8 @@ fn builder() -> Builder {
         .max_frame_size(FRAME_BYTES_MAX)
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buffer_size(SEND_BUFFER_BYTES);
+        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .data_frame_budget(MORSELS_BYTES_MAX);
     builder
 }
 

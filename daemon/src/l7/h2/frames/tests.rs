@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
 
 fn frame(kind: u8, flags: u8, len: usize) -> Vec<u8> {
     let len_bytes = u32::try_from(len).expect("a small frame").to_be_bytes();
@@ -21,9 +20,7 @@ fn send(frames: &mut Frames, count: u32, one: &[u8]) -> Verdict {
 
 #[test]
 fn frames_that_only_make_work_are_a_flood_once_the_credit_is_spent() {
-    for (kind, flags, len) in
-        [(PING, 0, 8), (SETTINGS, 0, 0), (WINDOW_UPDATE, 0, 4), (CONTINUATION, 0, 1), (0xbe, 0, 3), (DATA, 0, 0)]
-    {
+    for (kind, flags, len) in [(PING, 0, 8), (SETTINGS, 0, 0), (WINDOW_UPDATE, 0, 4), (0xbe, 0, 3)] {
         let mut frames = Frames::new(0, 0);
         assert_eq!(send(&mut frames, CREDIT_MAX, &frame(kind, flags, len)), Verdict::Fair, "kind {kind}");
         assert_eq!(send(&mut frames, 1, &frame(kind, flags, len)), Verdict::Flood, "kind {kind}");
@@ -108,4 +105,20 @@ fn heads_that_come_far_apart_keep_much_from_then_on() {
         frames.received(&frame(HEADERS, 5, 1), 0);
     }
     assert!(frames.keeps_much(), "nobody knows that the table has forgotten them");
+}
+
+#[test]
+fn data_in_very_many_pieces_may_have_made_the_table_large() {
+    let pieces = |count, len, flags| {
+        let mut frames = Frames::new(0, 0);
+        send(&mut frames, count, &frame(DATA, flags, len));
+        frames.keeps_much()
+    };
+    assert!(!pieces(100, 255, 0) && pieces(101, 255, 0) && pieces(101, 0, 0));
+    assert!(!pieces(10_000, 256, 0), "data has as much memory as it takes");
+    assert!(!pieces(10_000, 5, END_STREAM), "there are no more of them than streams");
+    let mut frames = Frames::new(0, 0);
+    let one = [frame(HEADERS, 4, 30), frame(DATA, 0, 10), frame(DATA, 0, 10), frame(DATA, END_STREAM, 0)].concat();
+    send(&mut frames, 10_000, &one);
+    assert!(!frames.keeps_much(), "a message or two in each request");
 }
