@@ -5,6 +5,7 @@ mod backends;
 mod bodies;
 mod floods;
 mod goodbyes;
+mod guards;
 mod limits;
 mod memory;
 mod morsels;

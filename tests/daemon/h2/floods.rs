@@ -5,8 +5,8 @@ use poise_ipc::cause::Cause;
 use super::h2;
 use crate::backends::{Scripted, read_to_end, until};
 use crate::multiplexed::{
-    CONTINUATION, Client, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, Raw, SETTINGS,
-    WINDOW_UPDATE, frame, request, run,
+    CONTINUATION, Client, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE,
+    frame, request, run,
 };
 use crate::rig::Rig;
 use crate::script::Named;
@@ -73,14 +73,6 @@ fn unknown_frames() {
 }
 
 #[test]
-fn data_without_data() {
-    assert_cut("empty data", |round| match round {
-        0 => frame(HEADERS, END_HEADERS, 1, &request(&[])),
-        _ => frame(DATA, 0, 1, &[]),
-    });
-}
-
-#[test]
 fn rapid_resets() {
     assert_cut("rapid resets", |round| {
         let asked = frame(HEADERS, END_HEADERS | END_STREAM, stream(round), &request(&[]));
@@ -110,14 +102,6 @@ fn resets_that_poised_is_made_to_send() {
         let asked = frame(HEADERS, END_HEADERS | END_STREAM, stream(round), &request(&[]));
         // A window that grows beyond its bound is an error of the stream (RFC 9113 §6.9.1).
         [asked, frame(WINDOW_UPDATE, 0, stream(round), &[0x7f, 0xff, 0xff, 0xff])].concat()
-    });
-}
-
-#[test]
-fn continuations_without_end() {
-    assert_cut("continuations", |round| match round {
-        0 => frame(HEADERS, 0, 1, &request(&[])),
-        _ => frame(CONTINUATION, 0, 1, &[]),
     });
 }
 
