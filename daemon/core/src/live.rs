@@ -24,7 +24,7 @@ pub use inflight::Inflight;
 pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
 pub use persistence::PersistenceCells;
-pub use route::{RouteCells, RouteLive};
+pub use route::{RouteCells, RouteLive, UnderWay};
 pub use windows::{STEP_MS, Windows};
 
 use self::inflight::Gate;

@@ -11,7 +11,7 @@ use poise_core::http::bounds::Bounds;
 use poise_core::http::framing::Framing;
 use poise_core::http::onward::{Connection, Returned};
 use poise_core::http::response::{Asked, ResponseHead};
-use poise_core::live::{BackendCells, Leaving, PersistenceCells};
+use poise_core::live::{BackendCells, Leaving, PersistenceCells, UnderWay};
 use poise_core::persistence::{Binding, Mark};
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_core::route::RoutePlan;
@@ -55,6 +55,8 @@ pub(super) struct Course {
     pub(super) reuses: bool,
     /// The response made the connection a tunnel.
     pub(super) is_tunnel: bool,
+    /// Counts it at its route until it has ended, if the route is counted.
+    pub(super) _under_way: Option<UnderWay>,
 }
 
 /// How long a client that has ended its side may wait for its response, in milliseconds. TCP tells

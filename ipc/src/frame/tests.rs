@@ -93,12 +93,13 @@ fn the_bincode_form_of_counters_that_moved_has_its_newest_lists_last() {
     let body = EventBody::Counters(Counters { routes: vec![moved], ..Counters::default() });
     let message = ServerMessage::Event(Event { seq: 1, at_ms: 2, body });
     let golden = [
-        &[53, 0, 0, 0, 2, 1, 2, 5][..], // length, an event, its number and time, Counters
+        &[54, 0, 0, 0, 2, 1, 2, 5][..], // length, an event, its number and time, Counters
         &[0, 0, 1],                     // no listener, no backend, one route
         b"\x03web\x01\x03api",          // listener, route
         &[9, 0, 0, 0, 0, 0, 0, 0, 1],   // requests, bytes, responses, one cause
         &[0, 1],                        // of the first cause, once
         &[0; 10],                       // persistence
+        &[0],                           // requests under way
         &[0; 15],                       // windows
         &[0],                           // no group
     ]

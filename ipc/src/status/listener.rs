@@ -137,6 +137,9 @@ pub struct RouteCounters {
     pub causes: Vec<(Cause, u64)>,
     /// What cookie persistence has counted.
     pub persistence: PersistenceCounters,
+    /// Requests under way, open tunnels included.
+    #[serde(default)]
+    pub inflight: u64,
 }
 
 /// An entry of an access list with what it has decided.

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use poise_ipc::cause::Cause;
 use poise_ipc::status::{GroupStatus, ListenerStatus, RouteStatus};
 
-use crate::backends::{Refusing, patient, until};
+use crate::backends::{Refusing, Scripted, patient, until};
 use crate::browser::App;
 use crate::process::{Daemon, Place, set};
 use crate::script::{read_message, send};
@@ -125,4 +125,30 @@ fn connections_are_counted_on_the_group_and_its_totals_outlive_a_backend() {
 fn removal(path: &str) -> poise_ipc::message::Apply {
     let edits = vec![poise_ipc::edit::Edit::remove(path)];
     poise_ipc::message::Apply { edits, if_revision: None, dry_run: false, reason: None }
+}
+
+#[test]
+fn a_request_is_open_at_its_route_until_it_has_ended_and_a_tunnel_as_long_as_it_is_there() {
+    let switching = Scripted::new(|mut stream| {
+        let _ = read_message(&mut stream);
+        send(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let place = Place::new(&format!(
+        "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"app\"\n\
+         routes.app = {{ path_prefix = \"/app\", group = \"app\" }}\n\
+         [groups.app]\nhealth_check = \"off\"\nbackends.b = {{ address = \"{}\" }}\n",
+        switching.address
+    ));
+    let daemon = place.start();
+    let open = |name: &str| route(&daemon, name).counters.inflight;
+    let mut client = connect(&daemon, "web");
+    send(&mut client, "GET /app HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let mut reply = [0; 12];
+    client.read_exact(&mut reply).expect("a reply");
+    assert_eq!(&reply, b"HTTP/1.1 101");
+    until("the tunnel is counted", || (open("app"), open("-")) == (1, 0));
+    drop(client);
+    until("the tunnel has ended", || open("app") == 0);
+    assert_eq!(route(&daemon, "app").counters.requests_total, 1);
 }

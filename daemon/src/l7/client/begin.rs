@@ -15,6 +15,7 @@ use poise_core::http::refusal::Refusal;
 use poise_core::http::request::RequestHead;
 use poise_core::http::response::Asked;
 use poise_core::journal::Version;
+use poise_core::live::UnderWay;
 use poise_core::persistence::{CookieRule, Mark};
 use poise_core::route::{Ambiguous, Place};
 use poise_ipc::cause::Cause;
@@ -46,7 +47,7 @@ impl Relay {
         let mut first = self.onward(&head, journal.as_deref());
         first.extend_from_slice(&bytes[len..used]);
         self.carry.put(&bytes[used..]);
-        self.count(used as u64, journal.as_deref_mut());
+        let under_way = self.count(used as u64, journal.as_deref_mut());
         let (pick, mark) = self.pick(&head, journal.as_deref_mut());
         let course = Course {
             asked: Asked {
@@ -65,6 +66,7 @@ impl Relay {
             closes: false,
             reuses: false,
             is_tunnel: false,
+            _under_way: under_way,
         };
         Ok(Request { transfer: Box::new(Transfer { upload: Upload::new(first, body), course }), pick })
     }
@@ -99,14 +101,13 @@ impl Relay {
     }
 
     /// Counts a request and what has come of it.
-    fn count(&self, bytes: u64, journal: Option<&mut Journal>) {
+    fn count(&self, bytes: u64, journal: Option<&mut Journal>) -> Option<UnderWay> {
         let route = self.route();
         self.cells().bytes_in.add(bytes);
-        if let Some(live) = &route.live {
-            let cells = live.worker(self.ctx.index);
-            cells.requests.add(1);
-            cells.bytes_in.add(bytes);
-        }
+        let under_way = route.live.as_ref().map(|live| {
+            live.worker(self.ctx.index).bytes_in.add(bytes);
+            UnderWay::begin(live, self.ctx.index)
+        });
         if let Some(journal) = journal {
             journal.moved(bytes, 0);
             journal.came(self.sender.ip(), self.client.tls_version());
@@ -114,6 +115,7 @@ impl Relay {
                 journal.routed(name);
             }
         }
+        under_way
     }
 
     /// Finds out who a request is from; returns whether its peer is believed, and the text of the

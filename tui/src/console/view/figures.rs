@@ -5,6 +5,7 @@
 
 use poise_ipc::cause::Cause;
 use poise_ipc::name::Name;
+use poise_ipc::persistence::PersistenceCounters;
 use poise_ipc::status::{BackendStatus, GroupStatus, LatencyWindows, ListenerStatus, Quantiles, RouteStatus};
 
 use super::number::{count, latency};
@@ -74,6 +75,7 @@ fn of_listener(listener: &ListenerStatus) -> Vec<Line> {
         lines.push(responses(counters.responses_total));
     }
     lines.push(moved("from clients", counters.bytes_in_total, "to clients", counters.bytes_out_total));
+    lines.extend(cookies(&counters.persistence));
     lines.extend(causes(&counters.causes));
     lines
 }
@@ -83,9 +85,10 @@ fn of_route(route: &RouteStatus) -> Vec<Line> {
     let mut lines =
         vec![value("takes", &crate::safe::line(&route.takes())), value("leads to", &crate::safe::line(&route.leads()))];
     lines.extend(latency_lines(&route.latency));
-    lines.push(value("requests", &counters.requests_total.to_string()));
+    lines.push(value("requests", &format!("{} came, {} open", counters.requests_total, counters.inflight)));
     lines.push(responses(counters.responses_total));
     lines.push(moved("from clients", counters.bytes_in_total, "to clients", counters.bytes_out_total));
+    lines.extend(cookies(&counters.persistence));
     lines.extend(causes(&counters.causes));
     lines
 }
@@ -130,6 +133,13 @@ fn responses(classes: [u64; 5]) -> Line {
 
 fn moved(first: &str, first_bytes: u64, second: &str, second_bytes: u64) -> Line {
     value("bytes", &format!("{} {first}, {} {second}", count(first_bytes), count(second_bytes)))
+}
+
+/// What persistence by cookie has done, where anything goes by one.
+fn cookies(counted: &PersistenceCounters) -> Option<Line> {
+    let PersistenceCounters { new_total, kept_total, redispatched_total, refused_total, .. } = *counted;
+    let text = format!("{new_total} new, {kept_total} kept, {redispatched_total} moved, {refused_total} refused");
+    (!counted.is_empty()).then(|| value("cookies", &text))
 }
 
 /// What ended badly, the most frequent first.
