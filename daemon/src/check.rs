@@ -1,4 +1,5 @@
-//! `poised --check FILE`: every fault of a configuration file with its line, then its findings.
+//! `poised --check FILE`: every fault of a configuration file with its line, then its findings and those
+//! on the files that it names.
 //!
 //! Faults make the file invalid and the exit code 7, those of the certificates that it names
 //! included; findings are advice on a valid file. Nothing is bound, stored or started.
@@ -7,8 +8,9 @@ use std::io::{self, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
+use poise_ipc::advice::{self, Finding};
 use poise_ipc::fault::Fault;
-use poise_ipc::{Config, advice, text};
+use poise_ipc::{Config, text};
 
 use crate::control::file;
 use crate::program::INVALID;
@@ -25,9 +27,9 @@ pub(crate) fn check(path: &Path) -> ExitCode {
     };
     let mut out = stdout().lock();
     let (printed, code) = match text::parse(&read) {
-        Ok(config) => match tls::faults(&config) {
-            faults if faults.is_empty() => (print_findings(&mut out, path, &config), ExitCode::SUCCESS),
-            faults => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
+        Ok(config) => match tls::judge(&config) {
+            Ok(of_files) => (print_findings(&mut out, path, (&config, of_files)), ExitCode::SUCCESS),
+            Err(faults) => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
         },
         Err(faults) => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
     };
@@ -45,8 +47,11 @@ pub(crate) fn print_faults(out: &mut impl Write, path: &Path, faults: &[Fault]) 
     writeln!(out, "{}: invalid, {} found", path.display(), counted(faults.len(), "fault"))
 }
 
-fn print_findings(out: &mut impl Write, path: &Path, config: &Config) -> io::Result<()> {
-    let findings = advice::findings(config);
+/// The findings on a configuration and on the files that it names, the gravest first.
+fn print_findings(out: &mut impl Write, path: &Path, (config, of_files): (&Config, Vec<Finding>)) -> io::Result<()> {
+    let mut findings = advice::findings(config);
+    findings.extend(of_files);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in &findings {
         let (severity, code) = (format!("{:?}", finding.severity).to_lowercase(), &finding.code);
         let (subject, message, remedy) = (&finding.subject, &finding.message, &finding.remedy);

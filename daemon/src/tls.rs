@@ -23,7 +23,9 @@ mod snapshot;
 #[cfg(test)]
 mod made;
 
+use poise_core::plan::Identities;
 use poise_ipc::Config;
+use poise_ipc::advice::Finding;
 use poise_ipc::fault::Fault;
 use tokio::net::TcpStream;
 
@@ -36,12 +38,20 @@ pub(crate) use self::reading::{Reading, Wants};
 pub(crate) use self::server::ServerTls;
 pub use self::snapshot::Published;
 
-/// Every fault of what a configuration needs for TLS, its files read now. Blocks.
-pub(crate) fn faults(config: &Config) -> Vec<Fault> {
-    match Keeper::new() {
-        Ok(keeper) => keeper.wants(config).read().faults(config, now_ms()),
-        Err(error) => vec![Fault::new("certificates", format!("they cannot be read: {error}"))],
+/// What there is to advise on what a configuration needs for TLS, its files read now. Blocks.
+///
+/// # Errors
+/// Every fault of it.
+pub(crate) fn judge(config: &Config) -> Result<Vec<Finding>, Vec<Fault>> {
+    let unreadable = |error| vec![Fault::new("certificates", format!("they cannot be read: {error}"))];
+    let (mut keeper, now_ms) = (Keeper::new().map_err(unreadable)?, now_ms());
+    let reading = keeper.wants(config).read();
+    let faults = reading.faults(config, now_ms);
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    keeper.take(config, &Identities::default(), reading, now_ms);
+    Ok(keeper.findings(config, now_ms))
 }
 
 /// A connection after its handshake, with a client or a backend.

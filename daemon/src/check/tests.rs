@@ -23,7 +23,7 @@ fn every_fault_is_a_line_with_its_place() {
 #[test]
 fn a_valid_file_shows_its_findings_and_what_it_holds() {
     let config = text::parse("[groups.app]\n").expect("valid");
-    let said = printed(|out| print_findings(out, Path::new("x.toml"), &config));
+    let said = printed(|out| print_findings(out, Path::new("x.toml"), (&config, Vec::new())));
     assert!(said.contains("x.toml: "), "{said}");
     assert!(said.ends_with("x.toml: valid, 0 listeners, 1 group, 0 backends, 1 finding\n"), "{said}");
 }

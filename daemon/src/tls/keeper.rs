@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use poise_core::plan::{Identities, ListenerId, TlsStamp};
+use poise_ipc::advice::{self, Finding};
 use poise_ipc::model::{BackendProtocol, BackendTls, BackendTlsMode, Certificate, Group, Http2};
 use poise_ipc::model::{Listener, ListenerTls, Protocol};
 use poise_ipc::status::CertificateStatus;
@@ -212,8 +213,17 @@ impl Keeper {
         Ok(Towards { settings, protocol, roots, stamp: TlsStamp(self.stamped), tls })
     }
 
+    /// What there is to advise on the certificates and roots of a configuration, as they stand.
+    pub(crate) fn findings(&self, config: &Config, now_ms: u64) -> Vec<Finding> {
+        let certificates = self.statuses(config, now_ms);
+        let mut findings: Vec<_> = self.unrooted(config).map(|(group, why)| advice::unrooted(group, why)).collect();
+        findings.extend(advice::expiries(&certificates));
+        findings.extend(advice::uncovered(config, &certificates));
+        findings
+    }
+
     /// Groups that believe nobody because their roots could not be read, with the reason.
-    pub(crate) fn unrooted<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (&'a Name, &'a str)> {
+    fn unrooted<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = (&'a Name, &'a str)> {
         let verify = config.groups.iter().filter(|(_, group)| group.tls.mode == BackendTlsMode::Verify);
         verify.filter_map(|(name, group)| Some((name, self.roots.get(&group.tls.ca)?.as_ref().err()?.as_str())))
     }

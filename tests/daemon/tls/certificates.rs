@@ -129,3 +129,13 @@ fn a_reload_is_all_or_nothing() {
     let missing = daemon.ask(Verb::CertificatesReload { name: Some("sit".parse().expect("a name")) });
     assert_eq!(missing.expect_err("there is none").code, ErrorCode::NotFound);
 }
+
+#[test]
+fn a_check_of_the_file_tells_what_there_is_to_say_of_its_certificates() {
+    let (shelf, backend) = (Shelf::new(), plain());
+    shelf.put_for_days("site", &["site.test"], 5);
+    let place = Place::new(&config(&shelf, &["site"], "", &backend));
+    let checked = run(command().arg("--check").arg(place.file()));
+    assert_eq!(checked.code, Some(0), "{}", checked.said);
+    assert!(checked.said.contains("certificates.site: it expires in "), "{}", checked.said);
+}

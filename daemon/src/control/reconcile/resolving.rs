@@ -136,10 +136,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         findings.extend(self.names.findings(&self.state.config));
         findings.extend(self.refusal_findings());
         findings.extend(transparent::findings(&self.state.config));
-        findings.extend(self.parts.tls.unrooted(&self.state.config).map(|(group, why)| advice::unrooted(group, why)));
-        let certificates = self.parts.tls.statuses(&self.state.config, now_ms());
-        findings.extend(advice::expiries(&certificates));
-        findings.extend(advice::uncovered(&self.state.config, &certificates));
+        findings.extend(self.parts.tls.findings(&self.state.config, now_ms()));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.state.findings = findings;
         self.snapshot = None;
