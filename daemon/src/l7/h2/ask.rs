@@ -36,7 +36,7 @@ pub(super) fn write(asked: &Parts, is_whole: bool, out: &mut Vec<u8>) -> Result<
 }
 
 /// The authority stands in the target only where there is a host field too, which the parser then
-/// holds against it.
+/// holds against it, or a scheme that it refuses there.
 fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed> {
     let authority = asked.uri.authority().map(http::uri::Authority::as_str);
     let has_host = asked.headers.contains_key(header::HOST);
@@ -50,8 +50,10 @@ fn write_request_line(asked: &Parts, out: &mut Vec<u8>) -> Result<(), Malformed>
         if !fits {
             return Err(Malformed);
         }
-        if let Some(authority) = authority.filter(|_| has_host) {
-            out.extend_from_slice(b"http://");
+        let foreign = asked.uri.scheme().filter(|scheme| ![Scheme::HTTP, Scheme::HTTPS].contains(scheme));
+        if let Some(authority) = authority.filter(|_| has_host || foreign.is_some()) {
+            out.extend_from_slice(foreign.map_or("http", Scheme::as_str).as_bytes());
+            out.extend_from_slice(b"://");
             out.extend_from_slice(authority.as_bytes());
             out.extend_from_slice(if path == "*" { b"" } else { path.as_bytes() });
         } else {

@@ -126,3 +126,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_scheme_that_is_not_served_is_refused_as_http_1_refuses_it() {
+    assert_eq!(refusal("GET", "ftp://h/a", &[]), refusal("GET", "ftp://h/a", &[("host", b"h")]));
+    assert!(refusal("GET", "ftp://h/a", &[]).is_some());
+    assert_eq!(written("OPTIONS", "ftp://h/*", &[], true).map(|text| text.starts_with("OPTIONS ftp://h")), Ok(true));
+    assert_eq!([refusal("GET", "http://h/a", &[]), refusal("GET", "HTTPS://h/a", &[])], [None, None]);
+}
