@@ -281,10 +281,15 @@ pub struct Raw(pub TcpStream);
 impl Raw {
     /// Connects, and sends the preface and empty settings.
     pub fn connect(address: SocketAddr) -> Self {
-        let mut raw = Self(patient(TcpStream::connect(address).expect("it listens")));
+        Self::over(TcpStream::connect(address).expect("it listens"), &[])
+    }
+
+    /// Sends the preface and these settings over a connection.
+    pub fn over(stream: TcpStream, settings: &[u8]) -> Self {
+        let mut raw = Self(patient(stream));
         raw.0.set_nodelay(true).expect("an open socket");
         raw.bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        raw.bytes(&frame(SETTINGS, 0, 0, &[]));
+        raw.bytes(&frame(SETTINGS, 0, 0, settings));
         raw
     }
 

@@ -14,8 +14,8 @@ use super::{h2, h2_to_h2};
 use crate::backends::{Scripted, until};
 use crate::multiplexed::{Backend, Client, get, post, read_all, run, server};
 
-/// Bytes of a small message.
-const MORSEL: &[u8] = b"twenty bytes of text";
+/// A small message.
+const MORSEL: &[u8] = b"ten bytes.";
 /// Streams that are full of them at once.
 const STREAMS: usize = 6;
 /// Nothing that can still move waits so long.
