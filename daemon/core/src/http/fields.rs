@@ -35,13 +35,13 @@ pub enum Class {
     Upgrade,
     /// `Expect`.
     Expect,
-    /// `X-Forwarded-For`, with `-` or `_`.
+    /// `X-Forwarded-For`.
     ForwardedFor,
-    /// `X-Forwarded-Proto`, with `-` or `_`.
+    /// `X-Forwarded-Proto`.
     ForwardedProto,
-    /// `X-Forwarded-Host`, with `-` or `_`.
+    /// `X-Forwarded-Host`.
     ForwardedHost,
-    /// `X-Forwarded-Port`, with `-` or `_`.
+    /// `X-Forwarded-Port`.
     ForwardedPort,
     /// `X-Real-IP`, with `-` or `_`.
     RealIp,
@@ -59,6 +59,9 @@ pub enum Class {
     CacheControl,
     /// `Content_Length` or `Transfer_Encoding`: nothing but an attempt to be misread.
     LookAlike,
+    /// One of the `X-Forwarded` fields with `_` in its name, which proxies that know it as another one
+    /// let pass: whoever wrote it, it is not believed.
+    ForwardedAlike,
 }
 
 impl Class {
@@ -87,13 +90,16 @@ impl Class {
             14 if is("content-length") => Self::ContentLength,
             14 if is("http2-settings") => Self::Hop,
             14 if is_dashed(name, "content-length") => Self::LookAlike,
-            15 if is_dashed(name, "x-forwarded-for") => Self::ForwardedFor,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
+            15 if is_dashed(name, "x-forwarded-for") => Self::ForwardedAlike,
             16 if is("proxy-connection") => Self::Hop,
-            16 if is_dashed(name, "x-forwarded-host") => Self::ForwardedHost,
-            16 if is_dashed(name, "x-forwarded-port") => Self::ForwardedPort,
+            16 if is("x-forwarded-host") => Self::ForwardedHost,
+            16 if is("x-forwarded-port") => Self::ForwardedPort,
+            16 if is_dashed(name, "x-forwarded-host") || is_dashed(name, "x-forwarded-port") => Self::ForwardedAlike,
             17 if is("transfer-encoding") => Self::TransferEncoding,
             17 if is_dashed(name, "transfer-encoding") => Self::LookAlike,
-            17 if is_dashed(name, "x-forwarded-proto") => Self::ForwardedProto,
+            17 if is("x-forwarded-proto") => Self::ForwardedProto,
+            17 if is_dashed(name, "x-forwarded-proto") => Self::ForwardedAlike,
             18 if is("proxy-authenticate") => Self::Hop,
             19 if is("proxy-authorization") => Self::Hop,
             _ => Self::Plain,

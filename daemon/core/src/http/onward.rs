@@ -115,7 +115,7 @@ impl RequestHead<'_, '_> {
             }
             Class::Cookie | Class::CacheControl | Class::Via | Class::CdnLoop => true,
             Class::Expect => self.expects_continue,
-            Class::ForwardedFor => forwarded.rule.forwarded_for == ForwardedFor::Off,
+            Class::ForwardedFor | Class::ForwardedAlike => forwarded.rule.forwarded_for == ForwardedFor::Off,
             Class::ForwardedProto | Class::ForwardedHost | Class::ForwardedPort => {
                 forwarded.vouched || forwarded.rule.forwarded_for == ForwardedFor::Off
             }

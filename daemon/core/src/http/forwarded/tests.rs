@@ -68,7 +68,9 @@ fn l_15_the_walk_ends_at_the_first_address_that_is_not_trusted() {
         ("X-Forwarded-For: 192.0.2.7, 010.0.0.9\r\n", PEER),
         ("X-Forwarded-For: 192.0.2.7, for=10.0.0.9\r\n", PEER),
         ("X-Forwarded-For: 192.0.2.7, [fd00::1]:4711, 10.0.0.9:1\r\n", "192.0.2.7"),
-        ("X_Forwarded_For: 192.0.2.7\r\n", "192.0.2.7"),
+        ("X_Forwarded_For: 192.0.2.7\r\n", PEER),
+        ("X-Forwarded-For: 192.0.2.7\r\nX_Forwarded_For: 1.1.1.1\r\n", "192.0.2.7"),
+        ("X-Forwarded-For: 192.0.2.7\r\nX-Forwarded_For: 1.1.1.1\r\n", "192.0.2.7"),
         ("Forwarded: for=192.0.2.7\r\n", PEER),
     ] {
         assert_eq!(client(false, PEER, fields), expected, "{fields:?}");
