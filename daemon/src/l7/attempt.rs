@@ -152,7 +152,9 @@ impl Relay {
             exchange.tell();
             match outcome {
                 Ok(()) => {
-                    if exchange.is_reusable() {
+                    if !exchange.download.is_exact() {
+                        outbound::distrust(&self.ctx, &attempt.pick.backend);
+                    } else if exchange.is_reusable() {
                         outbound::keep(&self.ctx, exchange.link);
                     }
                     return Ok(());
@@ -247,8 +249,9 @@ impl Relay {
         if attempt.pick.backend.protocol == BackendProtocol::Http2 {
             return attempt.may_reuse.then(|| h2::stream(&self.ctx, &attempt.pick.backend)).flatten();
         }
-        let mut pool = self.ctx.l7.pool.borrow_mut();
-        let mut links = std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend)).flatten());
+        let (mut pool, now_ms) = (self.ctx.l7.pool.borrow_mut(), self.ctx.clock.now_ms());
+        let mut links =
+            std::iter::from_fn(|| attempt.may_reuse.then(|| pool.take(&attempt.pick.backend, now_ms)).flatten());
         // A request that cannot be sent twice pays for one more look at the connection.
         links.find(|link| attempt.transfer.course.is_idempotent || link.stream.is_quiet_now())
     }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use poise_core::live::{BackendCells, BackendLive, Leaving};
 use poise_core::plan::{BackendId, BackendPlan, Plan, Target, TlsStamp};
 use poise_ipc::model::AdminState;
+use tracing::warn;
 
-use super::stream::Stream;
+use super::stream::{End, Stream};
 use crate::loops::Passing;
 use crate::worker::{Phase, WorkerContext};
 
@@ -25,6 +26,9 @@ const IDLE_PER_BACKEND_MAX: usize = 512;
 const IDLE_MAX: usize = 2_048;
 /// Longest rest of a connection, in milliseconds: below the keep-alive time of common servers.
 const IDLE_MS_MAX: u64 = 30_000;
+/// How long connections to a backend are used once only after it has sent what belongs to no response,
+/// in milliseconds: what comes of it later would be taken for the response to the next request.
+const DISTRUST_MS: u64 = 60_000;
 /// Time between two looks at the idle connections.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -121,24 +125,39 @@ pub(super) struct Pool {
     count: usize,
     generation: u64,
     is_swept: bool,
+    /// Backends whose connections are not kept, and until when, in milliseconds of the worker's clock.
+    distrusted: HashMap<BackendId, u64, BuildHasherDefault<IdHasher>>,
 }
 
 impl Pool {
     /// The connection to this backend that was used last and is still good.
-    pub(super) fn take(&mut self, backend: &BackendPlan) -> Option<Link> {
+    pub(super) fn take(&mut self, backend: &BackendPlan, now_ms: u64) -> Option<Link> {
         let links = self.idle.get_mut(&backend.id)?;
         // Ends: each turn takes one out.
         while let Some(mut link) = links.pop_back() {
             self.count -= 1;
-            if link.leads_to(backend) && link.stream.is_quiet() {
-                return Some(link);
+            match link.stream.at_rest() {
+                None if link.leads_to(backend) => return Some(link),
+                Some(End::Speaks) => {
+                    self.distrust(backend, now_ms);
+                    return None;
+                }
+                _ => {}
             }
         }
         None
     }
 
+    /// Keeps no connection to a backend for a while.
+    fn distrust(&mut self, backend: &BackendPlan, now_ms: u64) {
+        self.count -= self.idle.remove(&backend.id).map_or(0, |links| links.len());
+        if self.distrusted.insert(backend.id, now_ms + DISTRUST_MS).is_none() {
+            warn!(backend = %backend.name, "a backend sends more than its responses, for a minute no connection to it is used twice");
+        }
+    }
+
     fn put(&mut self, mut link: Link, now_ms: u64) {
-        if self.count >= IDLE_MAX {
+        if self.count >= IDLE_MAX || self.distrusted.contains_key(&link.backend) {
             return;
         }
         link.idle_since_ms = now_ms;
@@ -162,18 +181,34 @@ impl Pool {
     fn sweep(&mut self, plan: &Plan, now_ms: u64) {
         let wanted = (plan.generation != self.generation).then(|| wanted(plan));
         self.generation = plan.generation;
-        for links in self.idle.values_mut() {
+        self.distrusted.retain(|_, until_ms| now_ms < *until_ms);
+        let mut liars = Vec::new();
+        for (backend, links) in &mut self.idle {
             links.retain_mut(|link| {
                 link.forget_user();
                 let leads_there = wanted
                     .as_ref()
                     .is_none_or(|wanted| wanted.contains(&(link.backend, link.target.clone(), link.tls)));
                 let stays = leads_there && link.leaving() == Leaving::No;
-                stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && link.stream.is_quiet()
+                let found = link.stream.at_rest();
+                if found == Some(End::Speaks) {
+                    liars.push(*backend);
+                }
+                stays && now_ms.saturating_sub(link.idle_since_ms) < IDLE_MS_MAX && found.is_none()
             });
         }
         self.idle.retain(|_, links| !links.is_empty());
         self.count = self.idle.values().map(VecDeque::len).sum();
+        for backend in
+            plan.groups.iter().flat_map(|group| &group.backends).filter(|backend| liars.contains(&backend.id))
+        {
+            self.distrust(backend, now_ms);
+        }
+    }
+
+    /// Whether nothing is left to look after.
+    fn is_over(&self) -> bool {
+        self.count == 0 && self.distrusted.is_empty()
     }
 }
 
@@ -216,9 +251,22 @@ pub(super) fn keep(ctx: &Rc<WorkerContext>, link: Link) {
     }
     let mut pool = ctx.l7.pool.borrow_mut();
     pool.put(link, ctx.clock.now_ms());
+    look_after(ctx, &mut pool);
+}
+
+/// A backend has sent more than its response: for a while nothing is asked over a connection to it that
+/// has served before.
+#[cold]
+pub(super) fn distrust(ctx: &Rc<WorkerContext>, backend: &BackendPlan) {
+    let mut pool = ctx.l7.pool.borrow_mut();
+    pool.distrust(backend, ctx.clock.now_ms());
+    look_after(ctx, &mut pool);
+}
+
+fn look_after(ctx: &Rc<WorkerContext>, pool: &mut Pool) {
     if !pool.is_swept {
         pool.is_swept = true;
-        // Owned by the worker's runtime, ends with the last idle connection.
+        // Owned by the worker's runtime, ends with the last thing to look after.
         drop(tokio::task::spawn_local(sweep(Rc::clone(ctx))));
     }
 }
@@ -231,7 +279,7 @@ async fn sweep(ctx: Rc<WorkerContext>) {
             pool.clear();
         }
         pool.sweep(&ctx.published.load(), ctx.clock.refresh());
-        if pool.count == 0 {
+        if ctx.phase() != Phase::Serving || pool.is_over() {
             pool.is_swept = false;
             return;
         }

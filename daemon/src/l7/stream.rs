@@ -249,18 +249,17 @@ impl Stream {
         }
     }
 
-    /// Whether nothing has arrived that somebody would have to read: neither the end of the stream
-    /// nor bytes that nobody asked for. As long as the runtime knows of no event this makes no
-    /// system call.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    /// What has arrived that somebody would have to read: the end of the stream, or bytes that nobody
+    /// asked for. As long as the runtime knows of no event this makes no system call.
+    pub(super) fn at_rest(&mut self) -> Option<End> {
         match &mut self.0 {
-            Kind::Plain(socket) => is_silent(socket.try_read(&mut [0; 1])),
-            Kind::Tls(tls) => tls.is_quiet(),
-            Kind::Client(_) | Kind::Backend(_) => false,
+            Kind::Plain(socket) => found(|into| socket.try_read(into)),
+            Kind::Tls(tls) => tls.at_rest(),
+            Kind::Client(_) | Kind::Backend(_) => Some(End::Failed),
         }
     }
 
-    /// As [`Stream::is_quiet`], but asks the kernel.
+    /// Whether nothing has arrived, by what the kernel says.
     pub(super) fn is_quiet_now(&self) -> bool {
         let peek = |socket| recv(socket, &mut [0; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
         matches!(self.socket().map(peek), Some(Err(rustix::io::Errno::AGAIN)))
@@ -314,8 +313,16 @@ impl Source for Stream {
     }
 }
 
-fn is_silent(read: io::Result<usize>) -> bool {
-    matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+/// What a reading that does not wait finds. Servers that close a connection at rest may say so first.
+fn found(read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> Option<End> {
+    let mut into = *b"HTTP/1.1 408";
+    let goodbye = into;
+    match read(&mut into) {
+        Ok(0) => Some(End::Ended),
+        Ok(count) => Some(if count == into.len() && into == goodbye { End::Ended } else { End::Speaks }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(_) => Some(End::Failed),
+    }
 }
 
 fn poll_read(cx: &mut Context<'_>, socket: &mut TcpStream, into: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -1,6 +1,7 @@
 //! Backends that fail, lie, stall and go: what clients notice of it, and what they must not.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -196,22 +197,67 @@ fn bytes_after_a_response_reach_nobody() {
     }
 }
 
-#[test]
-fn bytes_that_arrive_while_a_connection_rests_reach_nobody() {
-    let backend = Scripted::new(|mut stream| {
-        while read_message(&mut stream).is_ok() {
+/// A backend that says something over a connection that rests, after each response that is told so.
+fn chatty(word: &'static str) -> Scripted {
+    Scripted::new(move |mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
             send(&mut stream, &ok("good"));
-            std::thread::sleep(Duration::from_millis(2));
-            send(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+            if head.starts_with("GET /chat ") {
+                std::thread::sleep(Duration::from_millis(2));
+                send(&mut stream, &format!("HTTP/1.1 {word}\r\nContent-Length: 4\r\n\r\nevil"));
+            }
+        }
+    })
+}
+
+/// Has a backend say something over its resting connection, and waits until that was found.
+fn hear(rig: &Rig, client: &mut TcpStream) {
+    assert_eq!(ask(client, "GET /chat HTTP/1.1\r\nHost: h\r\n\r\n").1, "good");
+    until("the connection is dropped", || rig.counters_of("b0").connections_open == 0);
+}
+
+#[test]
+fn bytes_that_arrive_while_a_connection_rests_reach_nobody_and_no_connection_is_used_twice_then() {
+    let backend = chatty("200 OK");
+    let rig = http(&[backend.address]);
+    let mut client = rig.connect();
+    hear(&rig, &mut client);
+    for n in 2..=5 {
+        assert_eq!(ask(&mut client, GET).1, "good");
+        until("the connection is closed", || rig.counters_of("b0").connections_open == 0);
+        assert_eq!(rig.counters_of("b0").connections_total, n);
+    }
+}
+
+#[test]
+fn bytes_that_come_with_a_response_end_the_trust_in_all_connections_of_the_backend() {
+    let backend = Scripted::new(|mut stream| {
+        while let Ok((head, _)) = read_message(&mut stream) {
+            let more = if head.starts_with("GET /more ") { "evil" } else { "" };
+            send(&mut stream, &format!("{}{more}", ok("good")));
         }
     });
     let rig = http(&[backend.address]);
     let mut client = rig.connect();
-    for n in 1..=5 {
+    assert_eq!(ask(&mut client, GET).1, "good");
+    assert_eq!(ask(&mut client, "GET /more HTTP/1.1\r\nHost: h\r\n\r\n").1, "good");
+    for _ in 0..3 {
         assert_eq!(ask(&mut client, GET).1, "good");
-        until("the connection is dropped", || rig.counters_of("b0").connections_open == 0);
-        assert_eq!(rig.counters_of("b0").connections_total, n);
+        until("the connection is closed", || rig.counters_of("b0").connections_open == 0);
     }
+    assert_eq!(rig.counters_of("b0").connections_total, 4);
+}
+
+#[test]
+fn a_backend_that_says_408_at_rest_is_trusted_further() {
+    let backend = chatty("408 Request Timeout");
+    let rig = http(&[backend.address]);
+    let mut client = rig.connect();
+    hear(&rig, &mut client);
+    for _ in 0..5 {
+        assert_eq!(ask(&mut client, GET).1, "good");
+    }
+    assert_eq!(rig.counters_of("b0").connections_total, 2);
 }
 
 #[test]

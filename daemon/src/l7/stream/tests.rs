@@ -176,13 +176,13 @@ fn a_connection_at_rest_is_disturbed_by_data_and_by_the_end_but_not_by_tickets()
             let (mut server, mut client) = pair(version).await;
             // The tickets of TLS 1.3 are still unread.
             tokio::task::yield_now().await;
-            assert!(client.is_quiet() && server.is_quiet());
+            assert_eq!((client.at_rest(), server.at_rest()), (None, None));
             write_all(&mut server, b"x").await.expect("room");
             client.socket().expect("its own").readable().await.expect("it came");
-            assert!(!client.is_quiet());
+            assert_eq!(client.at_rest(), Some(End::Speaks));
             drop(client);
             server.socket().expect("its own").readable().await.expect("it came");
-            assert!(!server.is_quiet());
+            assert!(matches!(server.at_rest(), Some(End::Ended | End::Failed)));
         }
     });
 }

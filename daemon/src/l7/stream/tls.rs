@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::{End, is_silent, poll_read};
+use super::{End, found, poll_read};
 use crate::worker::Source as _;
 
 /// Bytes that are read from a socket at once, when there is room for what they hold: four full
@@ -226,18 +226,19 @@ impl Tls {
         self.is_finished = true;
     }
 
-    /// As [`super::Stream::is_quiet`]: tickets and key updates are for TLS alone.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    /// As [`super::Stream::at_rest`]: tickets and key updates are for TLS alone.
+    pub(super) fn at_rest(&mut self) -> Option<End> {
         for _ in 0..QUIET_READS_MAX {
             match self.session.read_tls(&mut Tried(&self.socket)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return is_silent(self.session.reader().read(&mut [0; 1]));
+                    return found(|into| self.session.reader().read(into));
                 }
-                Ok(count) if count > 0 && self.session.process_new_packets().is_ok() => {}
-                _ => return false,
+                Ok(0) => return Some(End::Ended),
+                Ok(_) if self.session.process_new_packets().is_ok() => {}
+                _ => return Some(End::Failed),
             }
         }
-        false
+        Some(End::Failed)
     }
 
     /// Finds the end as [`super::Stream::poll_end`] does; what is for TLS alone is dealt with.
