@@ -22,7 +22,7 @@ use super::dial::dial;
 use super::download::Loss;
 use super::exchange::{Course, Exchange};
 use super::h2;
-use super::outbound::{self, Link};
+use super::outbound::{self, Distrust, Link};
 use super::pick::{self, Pick, Unpicked};
 use super::reply::Telling;
 use super::upload::Upload;
@@ -153,7 +153,7 @@ impl Relay {
             match outcome {
                 Ok(()) => {
                     if !exchange.download.is_exact() {
-                        outbound::distrust(&self.ctx, &attempt.pick.backend);
+                        outbound::distrust(&self.ctx, &attempt.pick.backend, Distrust::Speaks);
                     } else if exchange.is_reusable() {
                         outbound::keep(&self.ctx, exchange.link);
                     }
@@ -265,7 +265,11 @@ impl Relay {
             attempt.pick.backend.live.worker(self.ctx.index).failures.add(1);
         }
         if is_safe && reused {
-            // It rested too long for the backend's taste; that says nothing against the backend.
+            // It rested too long for the backend's taste; that says nothing against the backend, unless
+            // so many do that requests are sent twice beyond what is allowed.
+            if !self.ctx.l7.spend() {
+                outbound::distrust(&self.ctx, &attempt.pick.backend, Distrust::Leaves);
+            }
             attempt.may_reuse = false;
         } else if !is_safe || !self.ctx.l7.spend() || self.turn_to_another(attempt).await.is_none() {
             return Err(Cause::BackendClosed);

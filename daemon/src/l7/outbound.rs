@@ -26,8 +26,7 @@ const IDLE_PER_BACKEND_MAX: usize = 512;
 const IDLE_MAX: usize = 2_048;
 /// Longest rest of a connection, in milliseconds: below the keep-alive time of common servers.
 const IDLE_MS_MAX: u64 = 30_000;
-/// How long connections to a backend are used once only after it has sent what belongs to no response,
-/// in milliseconds: what comes of it later would be taken for the response to the next request.
+/// How long connections to a backend are used once only, in milliseconds.
 const DISTRUST_MS: u64 = 60_000;
 /// Time between two looks at the idle connections.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -129,6 +128,25 @@ pub(super) struct Pool {
     distrusted: HashMap<BackendId, u64, BuildHasherDefault<IdHasher>>,
 }
 
+/// Why connections to a backend are used once only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Distrust {
+    /// It sends what belongs to no response: what comes of it later would be taken for the response to
+    /// the next request.
+    Speaks,
+    /// It closes so many when they are used again that more requests are sent twice than are allowed.
+    Leaves,
+}
+
+impl Distrust {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Speaks => "it sends more than its responses",
+            Self::Leaves => "it closes them when they are used again",
+        }
+    }
+}
+
 impl Pool {
     /// The connection to this backend that was used last and is still good.
     pub(super) fn take(&mut self, backend: &BackendPlan, now_ms: u64) -> Option<Link> {
@@ -139,7 +157,7 @@ impl Pool {
             match link.stream.at_rest() {
                 None if link.leads_to(backend) => return Some(link),
                 Some(End::Speaks) => {
-                    self.distrust(backend, now_ms);
+                    self.distrust(backend, Distrust::Speaks, now_ms);
                     return None;
                 }
                 _ => {}
@@ -149,10 +167,11 @@ impl Pool {
     }
 
     /// Keeps no connection to a backend for a while.
-    fn distrust(&mut self, backend: &BackendPlan, now_ms: u64) {
+    fn distrust(&mut self, backend: &BackendPlan, why: Distrust, now_ms: u64) {
         self.count -= self.idle.remove(&backend.id).map_or(0, |links| links.len());
         if self.distrusted.insert(backend.id, now_ms + DISTRUST_MS).is_none() {
-            warn!(backend = %backend.name, "a backend sends more than its responses, for a minute no connection to it is used twice");
+            let (backend, why) = (&backend.name, why.words());
+            warn!(%backend, why, "for a minute no connection to a backend is used twice");
         }
     }
 
@@ -202,7 +221,7 @@ impl Pool {
         for backend in
             plan.groups.iter().flat_map(|group| &group.backends).filter(|backend| liars.contains(&backend.id))
         {
-            self.distrust(backend, now_ms);
+            self.distrust(backend, Distrust::Speaks, now_ms);
         }
     }
 
@@ -254,12 +273,11 @@ pub(super) fn keep(ctx: &Rc<WorkerContext>, link: Link) {
     look_after(ctx, &mut pool);
 }
 
-/// A backend has sent more than its response: for a while nothing is asked over a connection to it that
-/// has served before.
+/// Lets nothing be asked for a while over a connection to a backend that has served before.
 #[cold]
-pub(super) fn distrust(ctx: &Rc<WorkerContext>, backend: &BackendPlan) {
+pub(super) fn distrust(ctx: &Rc<WorkerContext>, backend: &BackendPlan, why: Distrust) {
     let mut pool = ctx.l7.pool.borrow_mut();
-    pool.distrust(backend, ctx.clock.now_ms());
+    pool.distrust(backend, why, ctx.clock.now_ms());
     look_after(ctx, &mut pool);
 }
 

@@ -379,3 +379,29 @@ fn a_worker_that_stops_finishes_requests_and_leaves_the_idle() {
     assert_eq!(read_message(&mut busy), Err(Ended));
     until("the worker has ended", || stopping.is_finished());
 }
+
+#[test]
+fn a_backend_that_leaves_whenever_it_is_asked_again_gets_no_more_second_tries_than_are_allowed() {
+    let came = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&came);
+    let backend = Scripted::new(move |mut stream| {
+        for answers in [true, false] {
+            if read_message(&mut stream).is_err() {
+                return;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            if answers {
+                send(&mut stream, &ok("a"));
+            }
+        }
+    });
+    let rig = http(&[backend.address]);
+    let mut client = rig.connect();
+    let asked = 2_000;
+    for _ in 0..asked {
+        assert_eq!(ask(&mut client, GET).1, "a");
+    }
+    // A thousand at once, and then one for every five requests.
+    let twice = came.load(Ordering::SeqCst) - asked;
+    assert!((1_000..=1_000 + asked / 5).contains(&twice), "{twice} were sent twice");
+}
