@@ -5,6 +5,7 @@
 
 mod balance;
 mod certificates;
+mod checks;
 mod cookies;
 mod groups;
 mod listeners;

@@ -136,6 +136,46 @@ pub const CHECK_PATH_LEN_REFERENCE_MAX: usize = 80;
 /// Characters of a check host (RFC 1035 §2.3.4).
 pub const CHECK_HOST_LEN_MAX: usize = 253;
 
+/// Bytes of an answer that a probe looks at.
+pub const CHECK_RECEIVE: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSize(64 << 10);
+/// S-40.
+pub const CHECK_RECEIVE_DEFAULT: ByteSize = ByteSize(8 << 10);
+/// Fields that a probe sends.
+pub const CHECK_FIELDS_MAX: usize = 20;
+/// Characters of the name of a gRPC service.
+pub const SERVICE_LEN_MAX: usize = 255;
+/// What an amount of backends may be.
+pub const AMOUNT_MAX: u16 = 10_000;
+
+/// What a transition to down adds to the score of a backend that comes and goes (RFC 2439 section 4.2
+/// counts so).
+pub const FLAP_PENALTY: u16 = 1_000;
+/// Time in which the score halves.
+pub const FLAP_HALF_LIFE_MS: RangeInclusive<u32> = 1_000..=86_400_000;
+/// A third of what routers use: backends are mended in minutes.
+pub const FLAP_HALF_LIFE_MS_DEFAULT: u32 = 300_000;
+/// Scores from which on, or below which, something happens.
+pub const FLAP_SCORE: RangeInclusive<u16> = 100..=20_000;
+/// The third failure within a few minutes.
+pub const FLAP_SUPPRESS_DEFAULT: u16 = 2_500;
+/// A little less than one failure.
+pub const FLAP_REUSE_DEFAULT: u16 = 900;
+/// Longest time that a backend is kept out.
+pub const FLAP_SUPPRESS_MS_MAX: RangeInclusive<u32> = 1_000..=86_400_000;
+/// Four half-lives.
+pub const FLAP_SUPPRESS_MS_MAX_DEFAULT: u32 = 1_200_000;
+
+/// Failures in a row that eject a backend; 0: they do not count.
+pub const PASSIVE_COUNT: RangeInclusive<u16> = 0..=1_000;
+/// What others take as well.
+pub const PASSIVE_COUNT_DEFAULT: u16 = 5;
+/// Time of an ejection.
+pub const EJECTION_MS: RangeInclusive<u32> = 100..=86_400_000;
+/// What others take as well.
+pub const EJECTION_MS_DEFAULT: u32 = 30_000;
+/// What others take as well.
+pub const EJECTION_MS_MAX_DEFAULT: u32 = 300_000;
+
 /// Characters of a probe's payload, `send` or `receive`.
 pub const PAYLOAD_LEN_MAX: usize = 1_024;
 

@@ -6,6 +6,7 @@
 //! ever appended.
 
 mod address;
+mod check;
 mod edge;
 mod group;
 mod listener;
@@ -19,17 +20,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Bind, Network, NetworkRule};
+pub use check::{Amount, CheckField, CodeRange, Damping, FailOpen, HealthCheck, Passive};
 pub use edge::{
     BackendProtocol, BackendTlsMode, CookieSecure, Http2, LogFormat, RedirectTo, SameSite, TlsVersion, UnknownName,
 };
-pub use group::{Backend, CodeRange, Drain, Group, HealthCheck};
+pub use group::{Backend, Drain, Group};
 pub use listener::{AcceptProxy, Access, Listener, ListenerLimits, Persistence};
 pub use number::{Bandwidth, ByteSize, Count, Mode};
 pub use route::{HeaderEdit, HeaderMatch, HostPattern, MethodName, Redirect, RedirectStatus, Route, Share};
 pub use tls::{AccessLog, BackendTls, Certificate, ListenerTls, ReplyRule};
 pub use words::{
-    AdminState, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, DrainEnd, FailOpen, ForwardedFor,
-    PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
+    AdminState, CheckMethod, CheckProtocol, CheckProxy, CheckVersion, ClientAddress, DrainEnd, FailOpenUse,
+    FailOpenWhen, ForwardedFor, HealthLog, InitialHealth, PersistenceKind, Protocol, ProxyMode, Redispatch, Scheduler,
+    Switch,
 };
 
 use crate::name::Name;

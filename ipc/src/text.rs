@@ -7,6 +7,7 @@
 
 pub(crate) mod address;
 mod as_text;
+mod checks;
 mod codes;
 mod duration;
 mod fault;

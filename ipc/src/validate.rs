@@ -10,13 +10,12 @@ use std::net::SocketAddr;
 pub use self::expressions::anchored;
 use crate::fault::Fault;
 use crate::limits::{BACKENDS_MAX, CERTIFICATES_MAX, CONFIG_LEN_MAX, GROUPS_MAX, LISTENERS_MAX, ROUTES_MAX};
-use crate::model::{
-    Address, Bind, CheckProtocol, ClientAddress, Group, Listener, PersistenceKind, Protocol, ProxyMode,
-};
+use crate::model::{Address, Bind, ClientAddress, Listener, PersistenceKind, Protocol, ProxyMode};
 use crate::text::routes::is_own_field;
 use crate::text::{Entry, Object, nearest, print};
 use crate::{Config, Name};
 
+mod checks;
 mod expressions;
 mod routes;
 
@@ -101,7 +100,7 @@ pub(crate) fn whole(config: &Config, broken: &HashSet<String>) -> Vec<Fault> {
         }
     }
     for (name, group) in &config.groups {
-        faults.extend(datagram_probes(&format!("groups.{name}"), group));
+        checks::judge(&mut faults, &format!("groups.{name}"), group, broken);
     }
     let sound = |name: &Name| !broken.contains(&format!("listeners.{name}.bind"));
     faults.extend(shared_addresses(config.listeners.iter().filter(|(name, _)| sound(name))));
@@ -121,9 +120,7 @@ fn counts(config: &Config) -> Vec<Fault> {
     let mut bytes = OBJECT_LEN_MAX * (config.listeners.len() + config.groups.len());
     for (name, group) in &config.groups {
         count(format!("groups.{name}.backends"), group.backends.len(), BACKENDS_MAX, "backends");
-        let check = &group.health_check;
-        let payloads = [&check.send, &check.receive].into_iter().flatten().map(String::len).sum::<usize>();
-        bytes += check.path.len() + payloads + OBJECT_LEN_MAX * group.backends.len();
+        bytes += checks::printed_max(&group.health_check) + OBJECT_LEN_MAX * group.backends.len();
     }
     for (name, listener) in &config.listeners {
         count(format!("listeners.{name}.routes"), listener.routes.len(), ROUTES_MAX, "routes");
@@ -210,13 +207,6 @@ fn unix_datagrams(config: &Config, path: &str, listener: &Listener) -> Option<Fa
     let (name, _) = group.backends.iter().find(|(_, backend)| matches!(backend.address, Address::Unix(_)))?;
     let what = format!("backend {name} of group {named} is a Unix socket, which takes no datagrams");
     Some(fault("group", what).hint("use another group"))
-}
-
-fn datagram_probes(path: &str, group: &Group) -> Option<Fault> {
-    let unix = |(_, backend): &(&Name, &crate::model::Backend)| matches!(backend.address, Address::Unix(_));
-    let (name, _) = group.backends.iter().find(unix).filter(|_| group.health_check.protocol == CheckProtocol::Udp)?;
-    let fault = Fault::new(format!("{path}.health_check.protocol"), format!("backend {name} is a Unix socket"));
-    Some(fault.hint("use protocol = \"tcp\" or \"http\""))
 }
 
 fn client_address(path: &str, listener: &Listener) -> Option<Fault> {

@@ -76,7 +76,13 @@ fn checks_that_see_little_are_named() {
 #[test]
 fn values_beyond_the_reference_are_named() {
     let path = "groups.app.health_check";
-    assert_found(&[(path, "{ interval = \"51s\" }")], "beyond-reference", &format!("{path}.interval"));
+    assert_eq!(
+        codes(&[(path, "{ interval = \"51s\", fast_interval = \"1s\" }")]),
+        [
+            ("beyond-reference".to_owned(), format!("{path}.interval")),
+            ("late-detection".to_owned(), format!("{path}.interval"))
+        ]
+    );
     assert_found(&[(path, "{ rise = 1 }")], "beyond-reference", &format!("{path}.rise"));
     assert_found(&[(path, "{ fall = 11 }")], "beyond-reference", &format!("{path}.fall"));
     let raw = "listeners.raw.persistence";
@@ -240,7 +246,8 @@ fn probes_that_come_without_the_header_that_clients_come_with_are_a_finding() {
     assert_found(&[told, asks], code, path);
     assert_eq!(codes(&[told, asks, (path, "v2")]), []);
     assert_eq!(codes(&[told]), [], "a bare connection says nothing");
-    assert_eq!(codes(&[told, asks, ("groups.app.health_check.port", "8080")]), [], "another service may be there");
+    let port = "groups.app.health_check.port";
+    assert_found(&[told, asks, (port, "8080")], "check-elsewhere", port);
     assert_found(&[(path, "v1")], "setting-without-effect", path);
 }
 
@@ -330,4 +337,28 @@ fn a_thousand_routes_are_all_judged() {
         let last = format!("listeners.web.routes.z = {{ group = \"new\", {} }}\n", each(997));
         assert_eq!(routed(&(routes + &last)), [("route-shadowed".to_owned(), "listeners.web.routes.z".to_owned())]);
     }
+}
+
+#[test]
+fn health_settings_that_change_nothing_or_hide_something_are_named() {
+    let check = "groups.app.health_check";
+    let late = [(check, "{ interval = \"20s\" }")];
+    assert_found(&late, "late-detection", &format!("{check}.interval"));
+    assert_eq!(codes(&[(check, "{ interval = \"20s\", fast_interval = \"2s\" }")]), []);
+    assert_found(&[(check, "{ log = \"failures\" }")], "log-thinned", &format!("{check}.log"));
+    assert_found(&[(check, "{ protocol = \"https\" }")], "check-unverified", &format!("{check}.protocol"));
+    let effect = "setting-without-effect";
+    assert_found(&[(check, "{ service = \"a.b\" }")], effect, &format!("{check}.service"));
+    assert_found(&[(check, "{ protocol = \"http\", send = \"x\" }")], effect, &format!("{check}.send"));
+    assert_found(&[("groups.app.fail_open", "{ below = 1 }")], effect, "groups.app.fail_open.below");
+    assert_found(
+        &[("groups.app.fail_open", "{ when = \"never\", use = \"reject\" }")],
+        effect,
+        "groups.app.fail_open.use",
+    );
+    let all = [("groups.app.fail_open", "{ when = \"below\", below = 2 }")];
+    assert_found(&all, "always-fail-open", "groups.app.fail_open.below");
+    assert_found(&[("groups.app.min_usable", "\"100%\"")], "never-down", "groups.app.min_usable");
+    let nothing = "{ mode = \"on\", connect_errors = 0, server_errors = 0, timeouts = 0 }";
+    assert_found(&[("groups.app.passive", nothing)], effect, "groups.app.passive.mode");
 }

@@ -1,11 +1,13 @@
-//! Groups, their backends and how those are probed.
+//! Groups and their backends; how those are judged is `check`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AdminState, BackendProtocol, BackendTls, CheckMethod, CheckProtocol, CheckProxy, Count};
-use super::{DrainEnd, FailOpen, Scheduler};
+use super::{
+    Address, AdminState, Amount, BackendProtocol, BackendTls, Count, Damping, DrainEnd, FailOpen, HealthCheck,
+};
+use super::{Passive, Scheduler};
 use crate::limits;
 use crate::name::Name;
 
@@ -16,7 +18,7 @@ pub struct Group {
     pub scheduler: Scheduler,
     /// How backends are probed.
     pub health_check: HealthCheck,
-    /// What happens when no backend is up.
+    /// What happens when too few backends are usable.
     pub fail_open: FailOpen,
     /// Time in which a backend that comes back grows to its weight, in milliseconds; at once if
     /// absent (behaviour.md §4.3).
@@ -31,6 +33,12 @@ pub struct Group {
     pub backend_protocol: BackendProtocol,
     /// `http`, `https`: TLS towards the backends.
     pub tls: BackendTls,
+    /// Backends that stay usable whatever their checks, damping and ejection say (behaviour.md §3.3).
+    pub min_usable: Amount,
+    /// Whether backends that come and go are kept out for longer.
+    pub damping: Damping,
+    /// What traffic itself says of backends.
+    pub passive: Passive,
 }
 
 impl Default for Group {
@@ -45,6 +53,9 @@ impl Default for Group {
             backends: BTreeMap::new(),
             backend_protocol: BackendProtocol::default(),
             tls: BackendTls::default(),
+            min_usable: Amount::default(),
+            damping: Damping::default(),
+            passive: Passive::default(),
         }
     }
 }
@@ -102,83 +113,3 @@ impl Default for Drain {
         Self { timeout_ms: limits::DRAIN_TIMEOUT_MS_DEFAULT, then: DrainEnd::Leave }
     }
 }
-
-/// How the backends of a group are probed (S-20 to S-38).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthCheck {
-    /// What a probe speaks.
-    pub protocol: CheckProtocol,
-    /// Port to probe; the backend's own when absent (S-24).
-    pub port: Option<u16>,
-    /// Time between the starts of two probes, in milliseconds (S-29).
-    pub interval_ms: u32,
-    /// Time one probe may take, in milliseconds (S-28).
-    pub timeout_ms: u32,
-    /// Consecutive passes that turn a backend up (S-30).
-    pub rise: u16,
-    /// Consecutive failures that turn a backend down (S-30).
-    pub fall: u16,
-    /// `http`: request method (S-23, L-01).
-    pub method: CheckMethod,
-    /// `http`: request target (S-25).
-    pub path: String,
-    /// `http`: `Host`; the backend's address when absent (S-26).
-    pub host: Option<String>,
-    /// `http`: status codes that pass, sorted and disjoint (S-27).
-    pub expect: Vec<CodeRange>,
-    /// `udp`: what is sent; an empty datagram when absent (L-19). Text, or bytes as `hex:0a0b`.
-    pub send: Option<String>,
-    /// `udp`: what a reply must begin with, written like `send`; when absent any reply passes, and
-    /// silence proves nothing unless something was sent.
-    pub receive: Option<String>,
-    /// `http`, `udp`: the PROXY protocol header that goes ahead, for backends that insist on one (L-04).
-    pub proxy: CheckProxy,
-}
-
-impl Default for HealthCheck {
-    fn default() -> Self {
-        Self {
-            protocol: CheckProtocol::Tcp,
-            port: None,
-            interval_ms: limits::CHECK_INTERVAL_MS_DEFAULT,
-            timeout_ms: limits::CHECK_TIMEOUT_MS_DEFAULT,
-            rise: limits::CHECK_THRESHOLD_DEFAULT,
-            fall: limits::CHECK_THRESHOLD_DEFAULT,
-            method: CheckMethod::Head,
-            path: "/".to_owned(),
-            host: None,
-            expect: vec![CodeRange { low: 200, high: 399 }],
-            send: None,
-            receive: None,
-            proxy: CheckProxy::Off,
-        }
-    }
-}
-
-impl HealthCheck {
-    /// Whether `code` passes.
-    pub fn expects(&self, code: u16) -> bool {
-        self.expect.iter().any(|range| (range.low..=range.high).contains(&code))
-    }
-
-    /// The bytes of a payload as written in `send` and `receive`: those behind `hex:`, or the text's
-    /// own. Digits that make no byte, which validation refuses, are left out.
-    pub fn payload(text: &str) -> Vec<u8> {
-        let Some(digits) = text.strip_prefix("hex:") else { return text.as_bytes().to_vec() };
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let (pairs, _) = digits.as_bytes().as_chunks::<2>();
-        pairs.iter().filter_map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
-    }
-}
-
-/// Status codes from `low` to `high`, both included; written `204`, `200-204` or `2xx`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CodeRange {
-    /// First code, 100 to 599.
-    pub low: u16,
-    /// Last code, `low` to 599.
-    pub high: u16,
-}
-
-#[cfg(test)]
-mod tests;

@@ -137,15 +137,69 @@ pub enum Scheduler {
     P2c,
 }
 
-/// What a group does when no backend is up.
+/// When a group counts as having too few usable backends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FailOpen {
-    /// All enabled backends with weight are used although down (behaviour.md §4.4).
+pub enum FailOpenWhen {
+    /// When none is usable (behaviour.md §4.4).
     #[default]
     AllDown,
-    /// Connections are refused and requests answered 503.
+    /// Never: connections are refused and requests answered 503 when none is usable.
     Never,
+    /// When fewer are usable than `below` says.
+    Below,
+}
+
+/// Whom a group uses that has too few usable backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOpenUse {
+    /// All enabled backends with weight.
+    #[default]
+    All,
+    /// Those that were usable when there were last enough of them.
+    LastKnownGood,
+    /// Nobody: connections are refused and requests answered 503, so that the few are not overrun.
+    Reject,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// No.
+    #[default]
+    Off,
+    /// Yes.
+    On,
+}
+
+/// What a backend counts as before its first verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitialHealth {
+    /// What was known of it before a restart, and otherwise unknown.
+    #[default]
+    CarryOver,
+    /// Unknown: usable, and the first verdict decides at once.
+    Unknown,
+    /// Up: usable until it fails `fall` times in a row.
+    Up,
+    /// Down: unused until it passes `rise` times in a row.
+    Down,
+}
+
+/// Which verdicts the health log keeps (S-61, L-12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HealthLog {
+    /// Every one, equal ones in a row folded.
+    #[default]
+    All,
+    /// Failures and transitions.
+    Failures,
+    /// Transitions.
+    Transitions,
 }
 
 /// What the operator wants of a backend; health never changes it.
@@ -196,6 +250,25 @@ pub enum CheckProtocol {
     Http,
     /// One datagram; a reply, or an ICMP error, decides (L-19).
     Udp,
+    /// `http` over TLS, also where the group speaks none (L-01).
+    Https,
+    /// The health service of gRPC over HTTP/2.
+    Grpc,
+}
+
+/// Version of an HTTP probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckVersion {
+    /// What the group speaks to its backends.
+    #[default]
+    Auto,
+    /// HTTP/1.0, as the reference's probes (S-36).
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2, with prior knowledge or as TLS agrees on.
+    Http2,
 }
 
 /// Method of an HTTP probe.
@@ -207,6 +280,10 @@ pub enum CheckMethod {
     Head,
     /// L-01.
     Get,
+    /// L-01; its body is `send`.
+    Post,
+    /// L-01.
+    Options,
 }
 
 /// The PROXY protocol header of a probe: it says that poised speaks for itself.
@@ -263,7 +340,16 @@ words! {
     }
     ProxyMode { Self::Off => "off", Self::Optional => "optional", Self::Required => "required" }
     Scheduler { Self::Rr => "rr", Self::Wrr => "wrr", Self::Wlc => "wlc", Self::Hash => "hash", Self::P2c => "p2c" }
-    FailOpen { Self::AllDown => "all-down", Self::Never => "never" }
+    FailOpenWhen { Self::AllDown => "all-down", Self::Never => "never", Self::Below => "below" }
+    FailOpenUse { Self::All => "all", Self::LastKnownGood => "last-known-good", Self::Reject => "reject" }
+    Switch { Self::Off => "off", Self::On => "on" }
+    InitialHealth {
+        Self::CarryOver => "carry-over",
+        Self::Unknown => "unknown",
+        Self::Up => "up",
+        Self::Down => "down",
+    }
+    HealthLog { Self::All => "all", Self::Failures => "failures", Self::Transitions => "transitions" }
     AdminState {
         Self::Enabled => "enabled",
         Self::Draining => "draining",
@@ -271,7 +357,15 @@ words! {
         Self::DrainingHard => "draining-hard",
     }
     DrainEnd { Self::Leave => "leave", Self::Close => "close", Self::Reset => "reset" }
-    CheckProtocol { Self::Off => "off", Self::Tcp => "tcp", Self::Http => "http", Self::Udp => "udp" }
-    CheckMethod { Self::Head => "HEAD", Self::Get => "GET" }
+    CheckProtocol {
+        Self::Off => "off",
+        Self::Tcp => "tcp",
+        Self::Http => "http",
+        Self::Udp => "udp",
+        Self::Https => "https",
+        Self::Grpc => "grpc",
+    }
+    CheckVersion { Self::Auto => "auto", Self::Http10 => "1.0", Self::Http11 => "1.1", Self::Http2 => "2" }
+    CheckMethod { Self::Head => "HEAD", Self::Get => "GET", Self::Post => "POST", Self::Options => "OPTIONS" }
     CheckProxy { Self::Off => "off", Self::V1 => "v1", Self::V2 => "v2" }
 }

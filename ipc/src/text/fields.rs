@@ -5,6 +5,7 @@
 
 mod backend;
 mod bounds;
+mod check;
 mod group;
 mod listener;
 mod persistence;

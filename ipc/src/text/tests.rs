@@ -5,6 +5,7 @@ pub(crate) mod made;
 mod durations;
 mod faults;
 mod forms;
+mod judged;
 mod routes;
 
 use std::fs;

@@ -4,7 +4,8 @@ use super::fault::quoted;
 use crate::fault::Fault;
 use crate::limits::{
     CHECK_HOST_LEN_MAX, CHECK_PATH_LEN_MAX, COMMENT_LEN_MAX, COOKIE_NAME_LEN_MAX, FILE_PATH_LEN_MAX,
-    HEADER_NAME_LEN_MAX, HEADER_VALUE_LEN_MAX, PAYLOAD_LEN_MAX, ROUTE_PATH_LEN_MAX, SOCKET_PATH_LEN_MAX,
+    HEADER_NAME_LEN_MAX, HEADER_VALUE_LEN_MAX, PAYLOAD_LEN_MAX, ROUTE_PATH_LEN_MAX, SERVICE_LEN_MAX,
+    SOCKET_PATH_LEN_MAX,
 };
 
 /// What a text is for, and so what may stand in it.
@@ -18,7 +19,7 @@ pub(crate) enum Alphabet {
     Cookie,
     /// The path of a Unix socket.
     Socket,
-    /// What a UDP probe sends or expects.
+    /// What a probe sends or expects.
     Payload,
     /// What an operator notes about a network.
     Comment,
@@ -34,6 +35,8 @@ pub(crate) enum Alphabet {
     FieldName,
     /// The value of a header field.
     FieldValue,
+    /// The name of a gRPC service.
+    Service,
 }
 
 impl Alphabet {
@@ -51,6 +54,7 @@ impl Alphabet {
             Self::Regex => "regular expression",
             Self::FieldName => "field name",
             Self::FieldValue => "field value",
+            Self::Service => "name of a service",
         }
     }
 
@@ -66,6 +70,7 @@ impl Alphabet {
             Self::RoutePath | Self::Target | Self::Regex => ROUTE_PATH_LEN_MAX,
             Self::FieldName => HEADER_NAME_LEN_MAX,
             Self::FieldValue => HEADER_VALUE_LEN_MAX,
+            Self::Service => SERVICE_LEN_MAX,
         }
     }
 
@@ -76,11 +81,12 @@ impl Alphabet {
             Self::RoutePath => "-_/.%&=~!$'()*+,:@",
             Self::File => "-_/.@:+,=~ ",
             Self::FieldName => "!#$%&'*+-.^_`|~",
-            Self::FieldValue | Self::Regex => " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+            Self::FieldValue | Self::Regex | Self::Payload => " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
             Self::Host => "-.",
             Self::Cookie => "!#$%&'*+-^_`|~",
             Self::Socket => "-_/.@:+,=~",
-            Self::Payload | Self::Comment => " !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
+            Self::Service => "._-/",
+            Self::Comment => " !#$%&'()*+,-./:;<=>?@[]^_`{|}~",
         }
     }
 
@@ -92,14 +98,14 @@ impl Alphabet {
             Self::Host => format!("1 to {max} letters, digits, - and ."),
             Self::Cookie => format!("1 to {max} letters, digits and {}, not starting with $", self.marks()),
             Self::Socket => format!("a path from / of 2 to {max} letters, digits and {}", self.marks()),
-            Self::Payload => format!("1 to {max} printable characters without \" and \\, or hex: and pairs of digits"),
+            Self::Payload => format!("1 to {max} printable characters, or hex: and pairs of digits"),
             Self::Comment => format!("1 to {max} printable characters without \" and \\"),
             Self::File => format!("a path from / to a file, of 2 to {max} characters"),
             Self::RoutePath | Self::Target => {
                 format!("a text from / of 1 to {max} letters, digits and {}", self.marks())
             }
             Self::Regex => format!("a regular expression of 1 to {max} printable characters"),
-            Self::FieldName => format!("1 to {max} letters, digits and {}", self.marks()),
+            Self::FieldName | Self::Service => format!("1 to {max} letters, digits and {}", self.marks()),
             Self::FieldValue => format!("1 to {max} printable characters"),
         }
     }

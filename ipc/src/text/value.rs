@@ -10,11 +10,11 @@ use toml::de::DeValue;
 use super::fault::quoted;
 use super::texts::Alphabet;
 use super::words::{self, Word};
-use super::{address, codes, duration, networks, numbers, texts};
+use super::{address, checks, codes, duration, networks, numbers, texts};
 use crate::Name;
 use crate::fault::Fault;
 use crate::limits::NAME_LEN_MAX;
-use crate::model::{Address, Bandwidth, Bind, ByteSize, CodeRange, Count, Mode, NetworkRule, RedirectStatus};
+use crate::model::{Address, Amount, Bandwidth, Bind, ByteSize, CodeRange, Count, Mode, NetworkRule, RedirectStatus};
 
 /// What may stand in a setting.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     Text(Alphabet),
     /// Status codes.
     Codes,
+    /// How many of the backends.
+    Amount,
 }
 
 impl Kind {
@@ -78,6 +80,7 @@ impl Kind {
             Self::Name => format!("1 to {NAME_LEN_MAX} letters, digits, - and _, starting with a letter or digit"),
             Self::Text(alphabet) => alphabet.allowed(),
             Self::Codes => codes::FORM.to_owned(),
+            Self::Amount => checks::AMOUNT_FORM.to_owned(),
         }
     }
 }
@@ -188,6 +191,7 @@ values! {
     Bandwidth { numbers::read_bandwidth, |value: &_, kind| numbers::check_bandwidth(*value, kind), |value| format!("\"{value}\"") }
     ByteSize { numbers::read_size, |value: &_, kind| numbers::check_size(*value, kind), |value| format!("\"{value}\"") }
     RedirectStatus { numbers::read_redirect, |value: &_, _| numbers::check_redirect(*value), |value: &Self| value.0.to_string() }
+    Amount { checks::read_amount, |value: &_, _| checks::check_amount(*value), |value: &_| checks::show_amount(*value) }
     Mode { numbers::read_mode, |value: &_, _| numbers::check_mode(*value), |value| format!("\"{value}\"") }
     Bind { address::read_bind, |value, _| address::check_bind(value), |value| format!("\"{value}\"") }
     Address { address::read_address, |value, _| address::check_address(value), |value| format!("\"{value}\"") }

@@ -7,9 +7,9 @@ use super::nearest::nearest;
 use super::value::wrong_type;
 use crate::fault::Fault;
 use crate::model::{
-    AdminState, BackendProtocol, BackendTlsMode, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, CookieSecure,
-    DrainEnd, FailOpen, ForwardedFor, Http2, LogFormat, PersistenceKind, Protocol, ProxyMode, RedirectTo, Redispatch,
-    SameSite, Scheduler, TlsVersion, UnknownName,
+    AdminState, BackendProtocol, BackendTlsMode, CheckMethod, CheckProtocol, CheckProxy, CheckVersion, ClientAddress,
+    CookieSecure, DrainEnd, FailOpenUse, FailOpenWhen, ForwardedFor, HealthLog, Http2, InitialHealth, LogFormat,
+    PersistenceKind, Protocol, ProxyMode, RedirectTo, Redispatch, SameSite, Scheduler, Switch, TlsVersion, UnknownName,
 };
 
 /// A type whose values are words.
@@ -47,9 +47,14 @@ words!(
     CheckMethod,
     CheckProtocol,
     CheckProxy,
+    CheckVersion,
     ClientAddress,
     DrainEnd,
-    FailOpen,
+    FailOpenUse,
+    FailOpenWhen,
+    HealthLog,
+    InitialHealth,
+    Switch,
     ForwardedFor,
     PersistenceKind,
     Protocol,

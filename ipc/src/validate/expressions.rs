@@ -19,10 +19,13 @@ pub fn anchored(pattern: &str) -> String {
     format!("^(?s:{pattern})$")
 }
 
-/// An expression that does not compile, or would be too large.
+/// An expression of a route that does not compile, or would be too large.
 pub(super) fn judge(path: &str, route: &Route) -> Option<Fault> {
-    let pattern = route.path_regex.as_ref()?;
-    let path = format!("{path}.path_regex");
+    judge_pattern(&format!("{path}.path_regex"), route.path_regex.as_ref()?)
+}
+
+/// An expression that does not compile, or would be too large.
+pub(super) fn judge_pattern(path: &str, pattern: &str) -> Option<Fault> {
     // Alone first: anchored, some halves of expressions would be whole.
     if let Err(error) = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern) {
         let (at, what, hint) = explained(&error);
@@ -51,7 +54,7 @@ pub(super) fn judge_all(path: &str, listener: &Listener) -> Option<Fault> {
     Some(fault.allowed(allowed).hint("use path_prefix where it will do"))
 }
 
-fn too_large(path: String) -> Fault {
+fn too_large(path: &str) -> Fault {
     let fault = Fault::new(path, "the expression is too large once compiled");
     let allowed = format!("up to {} MiB", REGEX_BYTES_MAX >> 20);
     fault.allowed(allowed).hint("use smaller repetitions: x{1000} is x written 1,000 times")

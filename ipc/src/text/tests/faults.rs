@@ -27,7 +27,7 @@ app-1 = { address = "10.0.0.1", weight = 1001 }
             "3:8: listeners.web.bind: \"0.0.0.0\" has no port; allowed: address:port, as in 0.0.0.0:80 or [::]:80 (port 0: the kernel chooses), or unix:/path; write \"0.0.0.0:8080\"",
             "4:12: listeners.web.protocol: \"htp\" is not known here; allowed: tcp, http, udp, https; did you mean \"http\"?",
             "5:9: listeners.web.group: no group ap; did you mean app?",
-            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, slow_start, queue_max, queue_timeout, backend_protocol, tls, backends; did you mean scheduler?",
+            "7:1: groups.app.schedular: no such key; allowed: scheduler, health_check, fail_open, slow_start, queue_max, queue_timeout, backend_protocol, tls, min_usable, damping, passive, backends; did you mean scheduler?",
             "8:48: groups.app.health_check.interval: the number 2 stands where a duration is due; allowed: 100ms to 1h; write \"2s\"",
             "8:58: groups.app.health_check.fall: 0 is out of range; allowed: 1 to 100",
             "10:21: groups.app.backends.app-1.address: \"10.0.0.1\" has no port; allowed: address:port, as in 127.0.0.1:8080 or [::1]:8080, name:port, or unix:/path; write \"10.0.0.1:8080\"",
@@ -62,7 +62,7 @@ fn a_key_given_twice_is_a_fault_beside_all_others() {
         faults(text),
         [
             "3:1: duplicate key: \"scheduler\"",
-            "4:13: groups.app.fail_open: \"maybe\" is not known here; allowed: all-down, never",
+            "4:13: groups.app.fail_open: \"maybe\" is not known here; allowed: all-down, never, below",
         ]
     );
 }
@@ -75,7 +75,9 @@ fn wrong_types_are_named() {
     let check = faults("groups.a.health_check = 5");
     assert_eq!(
         check,
-        ["1:25: groups.a.health_check: the number 5 stands where a table or one of off, tcp, http, udp is due"]
+        [
+            "1:25: groups.a.health_check: the number 5 stands where a table or one of off, tcp, http, udp, https, grpc is due"
+        ]
     );
 }
 
@@ -96,6 +98,27 @@ fn what_does_not_work_together_is_a_fault() {
     assert!(bits.ends_with("write \"10.0.0.0/8\""), "{bits}");
     let band = found("protocol = \"tcp\", limits = { bandwidth_in = \"10\" }");
     assert!(band.contains("limits.bandwidth_in: \"10\" is no bandwidth"), "{band}");
+}
+
+#[test]
+fn health_settings_that_do_not_fit_together_are_faults() {
+    let found = |group: &str| faults(&format!("groups.a = {{ {group} }}"));
+    let body = found("health_check = { protocol = \"http\", receive = \"ok\" }");
+    assert!(body[0].ends_with("answers to HEAD have no body; use method = \"GET\""), "{body:?}");
+    let whole = "groups.a.health_check = { protocol = \"http\", method = \"GET\", receive = '\"ok\"' }";
+    assert_eq!(parse(whole).map(|_| ()), Ok(()));
+    let regex = found("health_check = { protocol = \"tcp\", receive_regex = \"a(\" }");
+    assert!(regex[0].contains("receive_regex: a( is no regular expression"), "{regex:?}");
+    let field = found("health_check = { protocol = \"http\", headers = [\"Host: a\"] }");
+    assert!(field[0].contains("probes write \"Host\" themselves"), "{field:?}");
+    let reuse = found("damping = { mode = \"on\", suppress = 500, reuse = 500 }");
+    assert!(reuse[0].contains("allowed: below suppress, which is 500"), "{reuse:?}");
+    let short = found("passive = { ejection = \"10m\" }");
+    assert!(short[0].contains("passive.ejection_max: shorter than the first ejection"), "{short:?}");
+    for amount in ["10001", "\"101%\"", "\"half\""] {
+        let amount = found(&format!("min_usable = {amount}"));
+        assert!(amount[0].contains("allowed: a number of backends up to 10000"), "{amount:?}");
+    }
 }
 
 #[test]

@@ -9,14 +9,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::SAMPLE;
+use super::judged::{a_damping, a_fail_open, a_health_check, a_passive, an_amount};
 use crate::edit::Edit;
 use crate::limits;
 use crate::model::{
     AcceptProxy, Access, AccessLog, Address, AdminState, Backend, BackendProtocol, BackendTls, BackendTlsMode,
-    Bandwidth, Bind, ByteSize, Certificate, CheckMethod, CheckProtocol, CheckProxy, ClientAddress, CodeRange,
-    CookieSecure, Count, Drain, DrainEnd, FailOpen, ForwardedFor, Group, HealthCheck, Http2, Listener, ListenerLimits,
-    ListenerTls, LogFormat, Mode, Network, NetworkRule, Persistence, PersistenceKind, Protocol, ProxyMode, Redirect,
-    RedirectStatus, RedirectTo, Redispatch, Route, SameSite, Scheduler, TlsVersion, UnknownName,
+    Bandwidth, Bind, ByteSize, Certificate, ClientAddress, CookieSecure, Count, Drain, DrainEnd, ForwardedFor, Group,
+    Http2, Listener, ListenerLimits, ListenerTls, LogFormat, Mode, Network, NetworkRule, Persistence, PersistenceKind,
+    Protocol, ProxyMode, Redirect, RedirectStatus, RedirectTo, Redispatch, Route, SameSite, Scheduler, TlsVersion,
+    UnknownName,
 };
 use crate::text::print;
 use crate::{Config, Name};
@@ -35,7 +36,9 @@ fn an_address() -> impl Strategy<Value = SocketAddr> {
     (prop_oneof![v4, v6], 1..=u16::MAX).prop_map(|(ip, port)| SocketAddr::new(ip, port))
 }
 
-fn a_word<T: Copy + std::fmt::Debug + 'static>(words: &'static [(&'static str, T)]) -> impl Strategy<Value = T> {
+pub(super) fn a_word<T: Copy + std::fmt::Debug + 'static>(
+    words: &'static [(&'static str, T)],
+) -> impl Strategy<Value = T> {
     select(words).prop_map(|(_, value)| value)
 }
 
@@ -66,56 +69,24 @@ fn a_backend() -> impl Strategy<Value = Backend> {
     )
 }
 
-fn some_codes() -> impl Strategy<Value = Vec<CodeRange>> {
-    vec((100..=599_u16, 0..150_u16), 1..4).prop_map(|mut starts| {
-        starts.sort_unstable();
-        let mut ranges: Vec<CodeRange> = Vec::new();
-        for (low, more) in starts {
-            let low = ranges.last().map_or(low, |last| low.max(last.high + 2));
-            if low <= 599 {
-                ranges.push(CodeRange { low, high: (low + more).min(599) });
-            }
-        }
-        ranges
-    })
-}
-
-fn a_health_check() -> impl Strategy<Value = HealthCheck> {
-    let times = (limits::CHECK_INTERVAL_MS, limits::CHECK_TIMEOUT_MS);
-    let thresholds = (limits::CHECK_THRESHOLD, limits::CHECK_THRESHOLD);
-    let http =
-        (a_word(CheckMethod::WORDS), "/[-a-z0-9_/.%?#&=]{0,9}", option::of("[a-z0-9][a-z0-9.-]{0,9}"), some_codes());
-    let payloads =
-        (option::of("[a-zA-Z0-9 #]{1,9}|hex:([0-9a-f]{2}){1,4}"), option::of("[A-Z]{1,3}"), a_word(CheckProxy::WORDS));
-    let made = (a_word(CheckProtocol::WORDS), option::of(1..=u16::MAX), times, thresholds, http, payloads);
-    made.prop_map(|(protocol, port, times, thresholds, (method, path, host, expect), (send, receive, proxy))| {
-        HealthCheck {
-            protocol,
-            port,
-            interval_ms: times.0,
-            timeout_ms: times.1,
-            rise: thresholds.0,
-            fall: thresholds.1,
-            method,
-            path,
-            host,
-            expect,
-            send,
-            receive,
-            proxy,
-        }
-    })
-}
-
 fn a_group() -> impl Strategy<Value = Group> {
-    let check = prop_oneof![Just(HealthCheck::default()), a_health_check()];
-    let words = (a_word(Scheduler::WORDS), a_word(FailOpen::WORDS));
+    let check = prop_oneof![Just(Group::default().health_check), a_health_check()];
+    let words = (a_word(Scheduler::WORDS), a_fail_open());
     let waits = (option::of(limits::SLOW_START_MS), (0..=100_000_u32).prop_map(Count), limits::QUEUE_TIMEOUT_MS);
     let speech = (a_word(BackendProtocol::WORDS), a_word(BackendTlsMode::WORDS), option::of(a_file()));
+    let judged = (an_amount(), a_damping(), a_passive());
     let speech = (speech, option::of(a_host())).prop_map(|((protocol, mode, ca), name)| (protocol, mode, ca, name));
-    (words, check, waits, btree_map(a_name(), a_backend(), 0..5), speech).prop_map(
-        |((scheduler, fail_open), health_check, (slow_start_ms, queue_max, queue_timeout_ms), backends, speech)| {
+    (words, check, waits, btree_map(a_name(), a_backend(), 0..5), speech, judged).prop_map(
+        |(
+            (scheduler, fail_open),
+            health_check,
+            (slow_start_ms, queue_max, queue_timeout_ms),
+            backends,
+            speech,
+            judged,
+        )| {
             let (backend_protocol, mode, ca, name) = speech;
+            let (min_usable, damping, passive) = judged;
             Group {
                 scheduler,
                 health_check,
@@ -126,6 +97,9 @@ fn a_group() -> impl Strategy<Value = Group> {
                 backends,
                 backend_protocol,
                 tls: BackendTls { mode, ca, name },
+                min_usable,
+                damping,
+                passive,
             }
         },
     )
