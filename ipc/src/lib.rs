@@ -16,6 +16,7 @@ pub mod entries;
 pub mod errors;
 pub mod fault;
 pub mod frame;
+pub mod health;
 pub mod hello;
 pub mod limits;
 pub mod message;

@@ -8,8 +8,10 @@ mod reply;
 mod request;
 
 pub use event::{
-    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, GroupMoved, ListenerMoved,
-    RouteMoved, Transition,
+    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
+    GroupMoved, ListenerMoved, RouteMoved, Transition,
 };
 pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
-pub use request::{Apply, LogFilter, LogLevel, LogQuery, Replace, Request, Role, Subscribe, Take, Topic, Verb};
+pub use request::{
+    Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,
+};

@@ -9,6 +9,7 @@ mod group;
 mod health;
 mod latency;
 mod listener;
+mod recorder;
 mod tls;
 mod verdict;
 
@@ -17,12 +18,13 @@ use serde::{Deserialize, Serialize};
 use crate::advice::Finding;
 
 pub use group::{BackendCounters, BackendStatus, DrainOutcome, DrainStatus, GroupCounters, GroupStatus};
-pub use health::{CheckRow, Health, HealthStatus, LastVerdict};
+pub use health::{CheckRow, DampingStatus, EjectionStatus, Health, HealthStatus, LastVerdict, PassiveCause};
 pub use latency::{LatencyWindows, Quantiles};
 pub use listener::{ListenerCounters, ListenerStatus, RouteCounters, RouteStatus, RuleHits, SourceCounters};
+pub use recorder::RecorderStatus;
 pub use tls::{CertificateFacts, CertificateStatus, TlsCounters, TlsFailure};
 
-pub use self::verdict::{Phase, Reason, Verdict};
+pub use self::verdict::{Phase, Phases, Reason, Verdict};
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Status {
     pub findings: Vec<Finding>,
     /// Certificates by name.
     pub certificates: Vec<CertificateStatus>,
+    /// The recorder of probes.
+    #[serde(default)]
+    pub recorder: RecorderStatus,
 }
 
 /// The process that answers.

@@ -9,7 +9,7 @@ use poise_core::health::Machine;
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::message::Transition;
 use poise_ipc::model::{Address, AdminState, Backend, CheckProtocol, HealthCheck};
-use poise_ipc::status::{Health, HealthStatus, LastVerdict, Reason, Verdict};
+use poise_ipc::status::{Health, HealthStatus, LastVerdict, Phases, Reason, Verdict};
 use poise_ipc::{BackendPath, Config};
 
 use super::checks::Sample;
@@ -88,8 +88,12 @@ impl Trackers {
             Verdict::Silent => tracked.machine.observe_silence(report.at_ms),
             Verdict::Pass { .. } | Verdict::Fail { .. } => tracked.machine.observe(passed, report.at_ms),
         };
-        tracked.last =
-            Some(LastVerdict { at_ms: report.at_ms, verdict: report.verdict.clone(), latency_us: report.latency_us });
+        tracked.last = Some(LastVerdict {
+            at_ms: report.at_ms,
+            verdict: report.verdict.clone(),
+            latency_us: report.latency_us,
+            phases: Phases::default(),
+        });
         if let Some(change) = &change {
             self.health.insert(report.backend, change.to);
         }
@@ -125,6 +129,7 @@ impl Trackers {
             streak: tracked.machine.streak(),
             transitions_10min: tracked.machine.transitions(now_ms),
             last: tracked.last.clone(),
+            ..HealthStatus::default()
         }
     }
 

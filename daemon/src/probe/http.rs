@@ -101,6 +101,8 @@ pub(super) const fn method_of(target: &Target) -> Method {
     match target.check.method {
         CheckMethod::Head => Method::HEAD,
         CheckMethod::Get => Method::GET,
+        CheckMethod::Post => Method::POST,
+        CheckMethod::Options => Method::OPTIONS,
     }
 }
 

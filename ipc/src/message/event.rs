@@ -9,8 +9,8 @@ use super::Commit;
 use crate::model::DrainEnd;
 use crate::name::Name;
 use crate::status::{
-    BackendCounters, CheckRow, DrainOutcome, DrainStatus, GroupCounters, Health, HealthStatus, LatencyWindows,
-    ListenerCounters, RouteCounters, Status, Verdict,
+    BackendCounters, CheckRow, DrainOutcome, DrainStatus, EjectionStatus, GroupCounters, Health, HealthStatus,
+    LatencyWindows, ListenerCounters, RouteCounters, Status, Verdict,
 };
 
 /// Something that happened.
@@ -54,6 +54,39 @@ pub enum EventBody {
     Drained(Drained),
     /// A certificate was read, or comes to its end; topic `health`.
     Certificate(CertificateNews),
+    /// A backend began or ceased to come and go; topic `health`.
+    Flapping(Flapping),
+    /// Traffic ejected a backend, or it is used again; topic `health`.
+    Ejected(Ejected),
+}
+
+/// An episode in which a backend comes and goes: told when it begins and when it ends, instead of
+/// every transition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// Whether it began.
+    pub active: bool,
+    /// When it began, in milliseconds since the epoch.
+    pub since_ms: u64,
+    /// Transitions within it so far.
+    pub transitions: u32,
+    /// Until when damping keeps the backend out, if it does.
+    pub until_ms: Option<u64>,
+}
+
+/// The beginning or the end of an ejection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ejected {
+    /// The backend's group.
+    pub group: Name,
+    /// The backend's name.
+    pub backend: Name,
+    /// The ejection.
+    pub ejection: EjectionStatus,
 }
 
 /// What happened to a certificate.

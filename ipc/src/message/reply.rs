@@ -9,6 +9,7 @@ use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
 use crate::fault::Fault;
+use crate::health::{ProbeAnswer, WhyAnswer};
 use crate::model::Config;
 use crate::persistence::CookieRow;
 use crate::routing::RouteAnswer;
@@ -106,6 +107,15 @@ pub enum Reply {
     RouteTest {
         /// The answers, by listener.
         answers: Vec<RouteAnswer>,
+    },
+    /// To `Probe`.
+    Probed(Box<ProbeAnswer>),
+    /// To `Why`.
+    Why(Box<WhyAnswer>),
+    /// To `Readmit`.
+    Readmitted {
+        /// Whether it had been kept out.
+        was_out: bool,
     },
 }
 

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
+use crate::health::{BackendQuery, WhyQuery};
 use crate::name::Name;
 use crate::persistence::CookieQuery;
 use crate::routing::RouteQuery;
+use crate::status::Reason;
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,12 @@ pub enum Verb {
     Errors(ErrorQuery),
     /// Where a request would go (view).
     RouteTest(RouteQuery),
+    /// Probes a backend now; its health does not change by it (operate).
+    Probe(BackendQuery),
+    /// How a backend was at a moment, and why (view).
+    Why(WhyQuery),
+    /// Ends the ejection of a backend, and what damping holds against it (operate).
+    Readmit(BackendQuery),
 }
 
 impl Verb {
@@ -88,7 +96,9 @@ impl Verb {
             | Self::Replace(_)
             | Self::EntriesRemove(_)
             | Self::CertificatesReload { .. }
-            | Self::Errors(_) => Role::Operate,
+            | Self::Errors(_)
+            | Self::Probe(_)
+            | Self::Readmit(_) => Role::Operate,
             Self::Reload { .. } => Role::Admin,
             Self::Hello
             | Self::Status
@@ -102,7 +112,8 @@ impl Verb {
             | Self::StepDown { .. }
             | Self::Entries(_)
             | Self::Cookie(_)
-            | Self::RouteTest(_) => Role::View,
+            | Self::RouteTest(_)
+            | Self::Why(_) => Role::View,
         }
     }
 }
@@ -223,6 +234,30 @@ pub struct LogFilter {
     /// Only rows whose last verdict is not older, in milliseconds since the epoch.
     #[serde(default)]
     pub since_ms: u64,
+    /// Only rows whose first verdict is not younger.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
+    /// Only rows of this outcome.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// Only failures for this reason.
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    /// Only rows whose line has this text, in whatever case.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+/// What a probe may have led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It passed.
+    Pass,
+    /// It failed.
+    Fail,
+    /// Nothing was heard.
+    Silent,
 }
 
 /// How much of the health log.

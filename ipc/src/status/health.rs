@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{Phases, Verdict};
 use crate::model::{Address, CheckProtocol};
 use crate::name::Name;
 
@@ -54,6 +54,81 @@ pub struct HealthStatus {
     pub transitions_10min: u32,
     /// The last verdict.
     pub last: Option<LastVerdict>,
+    /// Verdicts in a row that change the health: rise or fall; 0 where nothing is probed.
+    #[serde(default)]
+    pub threshold: u16,
+    /// When the next probe is due, in milliseconds since the epoch.
+    #[serde(default)]
+    pub next_ms: Option<u64>,
+    /// That the health is that of before a restart, and no verdict has come since.
+    #[serde(default)]
+    pub carried: bool,
+    /// That it is usable only because `min_usable` wants so many.
+    #[serde(default)]
+    pub kept: bool,
+    /// What damping thinks of it, where there is a score.
+    #[serde(default)]
+    pub damping: Option<DampingStatus>,
+    /// Its ejection by traffic, the one under way or the last.
+    #[serde(default)]
+    pub ejection: Option<EjectionStatus>,
+}
+
+/// What damping thinks of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DampingStatus {
+    /// The score now: 1000 for each time that it went down, halved every half-life.
+    pub score: u32,
+    /// Until when it is kept out, in milliseconds since the epoch; absent when it is not.
+    pub until_ms: Option<u64>,
+    /// Times that it was kept out.
+    pub total: u64,
+}
+
+/// An ejection of a backend by what traffic met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EjectionStatus {
+    /// Whether it is under way.
+    pub active: bool,
+    /// What there was too much of.
+    pub why: PassiveCause,
+    /// When it began, in milliseconds since the epoch.
+    pub since_ms: u64,
+    /// When it ends or has ended.
+    pub until_ms: u64,
+    /// Ejections that follow each other closely, this one included.
+    pub streak: u32,
+    /// Ejections in all.
+    pub total: u64,
+}
+
+/// Failures of traffic that eject a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PassiveCause {
+    /// Connections that could not be made.
+    ConnectErrors,
+    /// Responses with a 5xx status.
+    ServerErrors,
+    /// Responses that did not come in time.
+    Timeouts,
+}
+
+impl PassiveCause {
+    /// The word for logs and screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ConnectErrors => "connect-errors",
+            Self::ServerErrors => "server-errors",
+            Self::Timeouts => "timeouts",
+        }
+    }
+}
+
+impl fmt::Display for PassiveCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// The newest verdict on a backend.
@@ -65,6 +140,9 @@ pub struct LastVerdict {
     pub verdict: Verdict,
     /// How long the probe took, in microseconds.
     pub latency_us: u64,
+    /// How long each of its parts took.
+    #[serde(default)]
+    pub phases: Phases,
 }
 
 /// A row of the health log: equal verdicts in a row on one backend.

@@ -60,6 +60,10 @@ pub enum Phase {
     Response,
     /// Shaking hands over TLS.
     Tls,
+    /// Finding the address of a name.
+    Resolve,
+    /// Reading the body of the response.
+    Body,
 }
 
 /// What went wrong with a probe.
@@ -90,6 +94,10 @@ pub enum Reason {
     BadCertificate,
     /// The handshake failed, or it does not speak TLS.
     Handshake,
+    /// What came back is not what was to come.
+    Content,
+    /// gRPC: the service says that it does not serve.
+    NotServing,
 }
 
 impl Phase {
@@ -100,6 +108,8 @@ impl Phase {
             Self::Send => "send",
             Self::Response => "response",
             Self::Tls => "tls",
+            Self::Resolve => "resolve",
+            Self::Body => "body",
         }
     }
 }
@@ -120,8 +130,31 @@ impl Reason {
             Self::WrongName => "wrong-name",
             Self::BadCertificate => "bad-certificate",
             Self::Handshake => "handshake",
+            Self::Content => "content",
+            Self::NotServing => "not-serving",
         }
     }
+}
+
+/// How long each part of a probe took, in microseconds from the end of the part before; absent where
+/// it did not come so far or there is no such part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Phases {
+    /// Finding the address of a name.
+    #[serde(default)]
+    pub resolve_us: Option<u64>,
+    /// Reaching the backend.
+    #[serde(default)]
+    pub connect_us: Option<u64>,
+    /// Shaking hands over TLS.
+    #[serde(default)]
+    pub tls_us: Option<u64>,
+    /// From the request to the first byte of the response.
+    #[serde(default)]
+    pub first_byte_us: Option<u64>,
+    /// From there to all of the response that was looked at.
+    #[serde(default)]
+    pub rest_us: Option<u64>,
 }
 
 impl fmt::Display for Verdict {

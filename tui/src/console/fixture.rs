@@ -12,12 +12,12 @@ use poise_ipc::message::{
     Applied, BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, Reply, Role, RouteMoved,
     ServerMessage, Welcome,
 };
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpenWhen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
     BackendCounters, BackendStatus, CertificateFacts, CertificateStatus, CheckRow, DaemonStatus, DrainStatus,
     GroupCounters, GroupStatus, Health, HealthStatus, LastVerdict, LatencyWindows, ListenerCounters, ListenerStatus,
-    Phase, Reason, Status, Verdict,
+    Phase, Phases, Reason, RecorderStatus, Status, Verdict,
 };
 
 pub(super) use self::traffic::error_rows;
@@ -65,7 +65,7 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
         Health::Down => Verdict::Fail { phase: Phase::Connect, reason: Reason::Refused, code: None },
         _ => Verdict::Pass { code: Some(200) },
     };
-    let last = LastVerdict { at_ms: NOW_MS - 800, verdict, latency_us: 38_000 };
+    let last = LastVerdict { at_ms: NOW_MS - 800, verdict, latency_us: 38_000, phases: Phases::default() };
     let base = if group == "app" { 0 } else { 100 };
     let settings = Backend { weight, state, ..Backend::new(address(&format!("10.0.{}.{number}:8080", base / 100))) };
     BackendStatus {
@@ -77,6 +77,8 @@ fn backend(group: &str, number: u8, spec: Spec, seconds: u64) -> BackendStatus {
             streak: 41,
             transitions_10min: changes,
             last: (health != Health::Unknown).then_some(last),
+            threshold: 3,
+            ..HealthStatus::default()
         },
         counters: BackendCounters {
             picks_total: rps * seconds,
@@ -110,7 +112,7 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
             path: "/healthz".to_owned(),
             ..HealthCheck::default()
         },
-        fail_open: FailOpen::AllDown,
+        fail_open: FailOpenWhen::AllDown,
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
@@ -211,6 +213,7 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
             certificate("site", 12, None),
             certificate("old", 1, Some("read /etc/old.pem: Permission denied")),
         ],
+        recorder: RecorderStatus::default(),
     }
 }
 

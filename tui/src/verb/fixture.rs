@@ -9,7 +9,7 @@ use poise_ipc::cause::Cause;
 use poise_ipc::model::CheckProtocol;
 use poise_ipc::status::{
     BackendCounters, BackendStatus, CheckRow, DaemonStatus, GroupStatus, Health, HealthStatus, LastVerdict,
-    ListenerCounters, ListenerStatus, Phase, Reason, Status, Verdict,
+    ListenerCounters, ListenerStatus, Phase, Phases, Reason, RecorderStatus, Status, Verdict,
 };
 use poise_ipc::text::parse;
 
@@ -57,7 +57,7 @@ pub(super) fn status() -> Status {
         name: name.clone(),
         scheduler: group.scheduler,
         health_check: group.health_check.clone(),
-        fail_open: group.fail_open,
+        fail_open: group.fail_open.when,
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
@@ -88,6 +88,7 @@ pub(super) fn status() -> Status {
         groups: groups.collect(),
         findings: vec![finding()],
         certificates: Vec::new(),
+        recorder: RecorderStatus::default(),
     }
 }
 
@@ -125,7 +126,9 @@ fn backend_status(group: &poise_ipc::Name, name: &poise_ipc::Name, found: &poise
             since_ms: AT_MS - 60_000,
             streak: 30,
             transitions_10min: 1,
-            last: Some(LastVerdict { at_ms: AT_MS - 500, verdict, latency_us: 1_300 }),
+            last: Some(LastVerdict { at_ms: AT_MS - 500, verdict, latency_us: 1_300, phases: Phases::default() }),
+            threshold: 3,
+            ..HealthStatus::default()
         },
         counters: BackendCounters {
             picks_total: 800,

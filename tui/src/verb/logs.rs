@@ -100,6 +100,7 @@ fn filter(args: &Args, now_ms: u64) -> LogFilter {
             Some(Only::Transitions) => LogLevel::Transitions,
         },
         since_ms: args.since.map_or(0, |since| now_ms.saturating_sub(back_ms(since))),
+        ..LogFilter::default()
     }
 }
 

@@ -6,8 +6,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Event, EventBody, GroupMoved, ListenerMoved,
-    LogFilter, RouteMoved, Subscribe, Topic, Verb,
+    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
+    GroupMoved, ListenerMoved, LogFilter, RouteMoved, Subscribe, Topic, Verb,
 };
 use poise_ipc::model::DrainEnd;
 use poise_ipc::status::{DrainOutcome, Health, Status};
@@ -130,6 +130,8 @@ fn kind(body: &EventBody) -> String {
         EventBody::Lost { .. } => "lost",
         EventBody::Drained(_) => "drained",
         EventBody::Certificate(_) => "certificate",
+        EventBody::Flapping(_) => "flapping",
+        EventBody::Ejected(_) => "ejected",
     };
     word.to_owned()
 }
@@ -159,7 +161,24 @@ fn sentences(body: &EventBody) -> Vec<String> {
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
         EventBody::Drained(drained) => vec![drained_sentence(drained)],
         EventBody::Certificate(news) => vec![certificate_sentence(news)],
+        EventBody::Flapping(news) => vec![flapping_sentence(news)],
+        EventBody::Ejected(news) => vec![ejected_sentence(news)],
     }
+}
+
+fn flapping_sentence(news: &Flapping) -> String {
+    let Flapping { group, backend, transitions, .. } = news;
+    let out = news.until_ms.map_or_else(String::new, |until| format!(", kept out until {}", moment(until)));
+    let what = if news.active { "comes and goes" } else { "has settled" };
+    format!("{group}/{backend} {what}: {transitions} transitions since {}{out}", moment(news.since_ms))
+}
+
+fn ejected_sentence(news: &Ejected) -> String {
+    let (path, ejection) = (format!("{}/{}", news.group, news.backend), &news.ejection);
+    if !ejection.active {
+        return format!("{path} is used again after its ejection");
+    }
+    format!("{path} ejected until {}: {}, {} in a row", moment(ejection.until_ms), ejection.why, ejection.streak)
 }
 
 fn moved_sentences(counters: &Counters) -> Vec<String> {

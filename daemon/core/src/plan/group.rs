@@ -9,7 +9,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Backend, BackendProtocol, CheckProtocol, FailOpen, Group, Scheduler};
+use poise_ipc::model::{AdminState, Backend, BackendProtocol, CheckProtocol, FailOpenWhen, Group, Scheduler};
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
@@ -82,7 +82,7 @@ impl Iterator for Groups<'_> {
         let (name, group) = self.rest.next()?;
         let known = self.known(name, group);
         let before = self.previous.and_then(|plan| plan.group(name).or_else(|| plan.group_of(known.first()?.id)));
-        let outlook = Outlook::of(group.fail_open, &known);
+        let outlook = Outlook::of(group.fail_open.when, &known);
         match before {
             Some(before) if before.name == *name && before.is(group, outlook, &known) => Some(Arc::clone(before)),
             _ => Some(Arc::new(GroupPlan::new((name, group), outlook, &known, (before, self.input.workers)))),
@@ -99,20 +99,20 @@ pub(crate) fn takes_new(backend: &Backend) -> bool {
 pub(crate) fn health_of(group: &Group, id: BackendId, health: &HashMap<BackendId, Health>) -> Health {
     match group.health_check.protocol {
         CheckProtocol::Off => Health::Up,
-        CheckProtocol::Tcp | CheckProtocol::Http | CheckProtocol::Udp => health.get(&id).copied().unwrap_or_default(),
+        _ => health.get(&id).copied().unwrap_or_default(),
     }
 }
 
 impl Outlook {
     /// Backups serve when nobody else is alive and one of them is. When nobody at all is alive, the
     /// group fails open over the others, or over the backups if there are no others.
-    fn of(policy: FailOpen, known: &[Known<'_>]) -> Self {
+    fn of(policy: FailOpenWhen, known: &[Known<'_>]) -> Self {
         let takers = |backup| known.iter().filter(move |known| known.takes_new() && known.backend.backup == backup);
         let alive = |backup| takers(backup).any(Known::is_alive);
         let none = if known.iter().any(Known::takes_new) { Cause::AllDown } else { Cause::NoBackend };
         let dead = none == Cause::AllDown && !alive(false) && !alive(true);
         let on_backups = !alive(false) && (alive(true) || takers(false).next().is_none() && dead);
-        Self { failing_open: dead && policy == FailOpen::AllDown, on_backups, none }
+        Self { failing_open: dead && policy == FailOpenWhen::AllDown, on_backups, none }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a plan keeps from the plan before, and who is eligible in it.
 
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Persistence, Scheduler};
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpenWhen, Persistence, Scheduler};
 use poise_ipc::status::Health;
 use proptest::prelude::*;
 
@@ -84,7 +84,7 @@ fn a_group_fails_open_only_when_all_that_could_serve_are_down() {
     world.flip("b1", Health::Down);
     assert!(world.app().failing_open);
     assert_eq!(world.chosen(2), ["b0", "b1"]);
-    world.edit(|group| group.fail_open = FailOpen::Never);
+    world.edit(|group| group.fail_open.when = FailOpenWhen::Never);
     assert!(!world.app().failing_open);
     assert_eq!(world.chosen(1), ["all-down"]);
     world.flip("b1", Health::Up);
@@ -221,7 +221,7 @@ fn a_group_fails_open_over_the_others_before_its_backups() {
     world.edit_backend("b1", |backend| backend.state = AdminState::Disabled);
     assert_eq!(world.chosen(1), ["b2"]);
     assert!(world.app().failing_open && world.app().on_backups);
-    world.edit(|group| group.fail_open = FailOpen::Never);
+    world.edit(|group| group.fail_open.when = FailOpenWhen::Never);
     assert_eq!(world.chosen(1), ["all-down"]);
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Config, FailOpen, Scheduler};
+use poise_ipc::model::{AdminState, Config, FailOpenWhen, Scheduler};
 use poise_ipc::status::Health;
 
 use crate::plan::{BackendId, BackendPlan, GroupPlan};
@@ -67,7 +67,7 @@ pub(super) fn eligible(config: &Config, group: &GroupPlan) -> Result<Vec<Backend
         backends.iter().filter(|backend| backend.health != Health::Down).map(|backend| backend.id).collect::<Vec<_>>()
     };
     // The first of these that has anybody.
-    let open = settings.fail_open == FailOpen::AllDown;
+    let open = settings.fail_open.when == FailOpenWhen::AllDown;
     let dead = if open { [all(&others), all(&backups)] } else { [vec![], vec![]] };
     let choices = [alive(&others), alive(&backups)].into_iter().chain(dead);
     let nobody = if others.is_empty() && backups.is_empty() { Cause::NoBackend } else { Cause::AllDown };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use poise_ipc::Name;
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, Scheduler};
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpenWhen, Scheduler};
 use poise_ipc::status::Health;
 
 use super::oracle::{self, Shares};
@@ -88,7 +88,7 @@ impl Run {
             71..78 => group.backends.extend([(target, fresh)]),
             78..86 => group.backends.retain(|name, _| *name != target),
             86..90 => group.scheduler = Scheduler::WORDS[usize::from(weight) % Scheduler::WORDS.len()].1,
-            90..94 => group.fail_open = [FailOpen::AllDown, FailOpen::Never][usize::from(weight % 2)],
+            90..94 => group.fail_open.when = [FailOpenWhen::AllDown, FailOpenWhen::Never][usize::from(weight % 2)],
             94..97 => (group.health_check.rise, group.health_check.fall) = (1 + weight % 4, 1 + weight % 3),
             _ => group.health_check.protocol = [CheckProtocol::Off, CheckProtocol::Tcp][usize::from(weight % 2)],
         });

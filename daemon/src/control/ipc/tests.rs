@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use poise_ipc::client::{Client, ClientError};
 use poise_ipc::message::{Apply, Author, Commit, EventBody, Reply, Subscribe, Take, Topic, Transition, Verb, Welcome};
-use poise_ipc::status::{DaemonStatus, Health, Status, Verdict};
+use poise_ipc::status::{DaemonStatus, Health, RecorderStatus, Status, Verdict};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
@@ -138,6 +138,7 @@ fn status(revision: u64) -> Status {
         groups: vec![],
         findings: vec![],
         certificates: vec![],
+        recorder: RecorderStatus::default(),
     }
 }
 

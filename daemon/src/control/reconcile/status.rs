@@ -12,7 +12,9 @@ use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
 use poise_core::route::RoutePlan;
 use poise_ipc::Name;
 use poise_ipc::model::{Group, Listener};
-use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RouteStatus, RuleHits, Status};
+use poise_ipc::status::{
+    BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RecorderStatus, RouteStatus, RuleHits, Status,
+};
 
 use super::Reconcile;
 use crate::control::latency::Latencies;
@@ -49,6 +51,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             groups: self.state.config.groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
             findings: self.state.findings.clone(),
             certificates: self.parts.tls.statuses(&self.state.config, at_ms),
+            recorder: RecorderStatus::default(),
         });
         self.snapshot = Some((at_ms, Arc::clone(&status)));
         status
@@ -91,7 +94,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             name: name.clone(),
             scheduler: group.scheduler,
             health_check: group.health_check.clone(),
-            fail_open: group.fail_open,
+            fail_open: group.fail_open.when,
             failing_open: planned.is_some_and(|planned| planned.failing_open),
             backends: planned.map_or_else(Vec::new, |planned| self.backends(planned, at_ms)),
             on_backups: planned.is_some_and(|planned| planned.on_backups),

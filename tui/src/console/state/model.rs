@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use poise_ipc::advice::Finding;
 use poise_ipc::message::Counters;
-use poise_ipc::model::{AdminState, FailOpen, Scheduler};
+use poise_ipc::model::{AdminState, FailOpenWhen, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{BackendStatus, CertificateStatus, GroupStatus, Health, ListenerStatus, Status};
 
@@ -276,7 +276,7 @@ impl Model {
 /// While every effective weight is 0 and the group fails open, its enabled backends share by weight.
 pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminState, u32)) -> Vec<f64> {
     let mut weights: Vec<u32> = group.backends.iter().map(|b| of(b).2).collect();
-    if weights.iter().all(|w| *w == 0) && group.fail_open == FailOpen::AllDown {
+    if weights.iter().all(|w| *w == 0) && group.fail_open == FailOpenWhen::AllDown {
         let enabled = |b| match of(b) {
             (weight, AdminState::Enabled, _) => u32::from(weight),
             _ => 0,

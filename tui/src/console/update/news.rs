@@ -164,6 +164,18 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
             let left = news.days_left.map_or_else(String::new, |days| format!(", {days} days left"));
             say(state, tone, &format!("certificate {} is {}{left}", news.certificate, news.what.word()));
         }
+        EventBody::Flapping(news) => {
+            let what = if news.active { "comes and goes" } else { "has settled" };
+            let tone = if news.active { Tone::Alarm } else { Tone::Plain };
+            say(state, tone, &format!("{}/{} {what}: {} transitions", news.group, news.backend, news.transitions));
+        }
+        EventBody::Ejected(news) => {
+            let (path, why) = (format!("{}/{}", news.group, news.backend), news.ejection.why);
+            match news.ejection.active {
+                true => say(state, Tone::Alarm, &format!("{path} is ejected by traffic: {why}")),
+                false => say(state, Tone::Plain, &format!("{path} is used again after its ejection")),
+            }
+        }
         EventBody::Counters(counters) => {
             if let Some(model) = &mut state.model {
                 model.moved(event.at_ms, counters);

@@ -284,10 +284,10 @@ pub(super) fn check_words(group: &GroupStatus) -> String {
     let every = span(u64::from(check.interval_ms));
     match check.protocol {
         CheckProtocol::Off => "no checks".to_owned(),
-        CheckProtocol::Tcp | CheckProtocol::Udp => {
+        CheckProtocol::Tcp | CheckProtocol::Udp | CheckProtocol::Grpc => {
             format!("{} every {every}, {} up {} down", check.protocol, check.rise, check.fall)
         }
-        CheckProtocol::Http => {
+        CheckProtocol::Http | CheckProtocol::Https => {
             format!("{} {} every {every}, {} up {} down", check.method, check.path, check.rise, check.fall)
         }
     }

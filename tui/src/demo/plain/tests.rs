@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use poise_ipc::Name;
-use poise_ipc::model::{AdminState, Backend, FailOpen, HealthCheck, Scheduler};
-use poise_ipc::status::{BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, Status};
+use poise_ipc::model::{AdminState, Backend, FailOpenWhen, HealthCheck, Scheduler};
+use poise_ipc::status::{
+    BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, RecorderStatus, Status,
+};
 
 use super::{Balance, WINDOW_LOOKS};
 
@@ -28,7 +30,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         name: name("app"),
         scheduler: Scheduler::Wrr,
         health_check: HealthCheck::default(),
-        fail_open: FailOpen::AllDown,
+        fail_open: FailOpenWhen::AllDown,
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
@@ -56,6 +58,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         groups: vec![group],
         findings: vec![],
         certificates: vec![],
+        recorder: RecorderStatus::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use poise_ipc::model::{FailOpen, HealthCheck, Scheduler};
+use poise_ipc::model::{FailOpenWhen, HealthCheck, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{GroupCounters, GroupStatus, Health, LatencyWindows};
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub(in crate::verb) struct GroupRow<'a> {
     name: &'a Name,
     scheduler: Scheduler,
     health_check: &'a HealthCheck,
-    fail_open: FailOpen,
+    fail_open: FailOpenWhen,
     failing_open: bool,
     on_backups: bool,
     backends: usize,

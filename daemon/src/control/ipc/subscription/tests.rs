@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use poise_ipc::message::LogFilter;
-use poise_ipc::model::{Backend, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
+use poise_ipc::model::{Backend, FailOpenWhen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::status::{
-    BackendCounters, DaemonStatus, GroupStatus, HealthStatus, LastVerdict, ListenerCounters, Phase, Reason, Verdict,
+    BackendCounters, DaemonStatus, GroupStatus, HealthStatus, LastVerdict, ListenerCounters, Phase, Phases, Reason,
+    RecorderStatus, Verdict,
 };
 
 use super::*;
@@ -29,7 +30,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         name: "app".parse().unwrap(),
         scheduler: Scheduler::Wrr,
         health_check: HealthCheck::default(),
-        fail_open: FailOpen::AllDown,
+        fail_open: FailOpenWhen::AllDown,
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,
@@ -49,7 +50,17 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         records_lost_total: 0,
     };
     let (listeners, groups, findings) = (vec![listener], vec![group], vec![]);
-    Arc::new(Status { at_ms: 5, daemon, revision: 1, generation: 1, listeners, groups, findings, certificates: vec![] })
+    Arc::new(Status {
+        at_ms: 5,
+        daemon,
+        revision: 1,
+        generation: 1,
+        listeners,
+        groups,
+        findings,
+        certificates: vec![],
+        recorder: RecorderStatus::default(),
+    })
 }
 
 fn subscription(bus: &Bus, topics: &[Topic]) -> Subscription {
@@ -130,7 +141,8 @@ async fn one_more_pass_is_no_news_and_one_more_failure_is() {
     let (bus, mut numbers) = (Bus::new(), Numbers::default());
     let mut subscription = subscription(&bus, &[Topic::Counters]);
     let probed = |verdict: Verdict, streak: u32| {
-        let last = LastVerdict { at_ms: u64::from(streak), verdict, latency_us: u64::from(streak) };
+        let last =
+            LastVerdict { at_ms: u64::from(streak), verdict, latency_us: u64::from(streak), phases: Phases::default() };
         let health = HealthStatus { streak, last: Some(last), ..HealthStatus::default() };
         status(0, vec![BackendStatus { health, ..backend(1, 0) }])
     };
