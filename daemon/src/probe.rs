@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poise_core::plan::{BackendId, Plan};
+use poise_ipc::status::Phases;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -151,6 +152,8 @@ impl Probe {
                 at_ms: wall::now_ms(),
                 verdict,
                 latency_us: micros(began.elapsed()),
+                phases: Phases::default(),
+                exchange: None,
             };
             // A full channel makes this probe late, never the daemon large. What was found of a
             // target that has changed meanwhile says nothing about it.

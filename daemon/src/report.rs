@@ -4,8 +4,9 @@
 //! rules' (`poise-core`), the log is control's.
 
 use poise_core::plan::BackendId;
+use poise_ipc::health::Exchange;
 use poise_ipc::model::Address;
-use poise_ipc::status::Verdict;
+use poise_ipc::status::{Phases, Verdict};
 
 /// Reports that may wait for control. A second of probes of 1,000 backends at an interval of
 /// 1 s; a probe that finds the channel full waits, which only delays its next attempt.
@@ -24,4 +25,8 @@ pub struct ProbeReport {
     pub verdict: Verdict,
     /// How long it took, in microseconds.
     pub latency_us: u64,
+    /// How long each of its parts took.
+    pub phases: Phases,
+    /// What went over the wire: of failures, and of the first pass after them.
+    pub exchange: Option<Box<Exchange>>,
 }

@@ -9,7 +9,7 @@ use poise_core::health::Machine;
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::message::Transition;
 use poise_ipc::model::{Address, AdminState, Backend, CheckProtocol, HealthCheck};
-use poise_ipc::status::{Health, HealthStatus, LastVerdict, Phases, Reason, Verdict};
+use poise_ipc::status::{Health, HealthStatus, LastVerdict, Reason, Verdict};
 use poise_ipc::{BackendPath, Config};
 
 use super::checks::Sample;
@@ -92,7 +92,7 @@ impl Trackers {
             at_ms: report.at_ms,
             verdict: report.verdict.clone(),
             latency_us: report.latency_us,
-            phases: Phases::default(),
+            phases: report.phases,
         });
         if let Some(change) = &change {
             self.health.insert(report.backend, change.to);

@@ -1,7 +1,7 @@
 //! What must hold of the machines over edits: untouched backends keep their health, a new address
 //! begins anew, and verdicts that do not concern what is configured now do not count.
 
-use poise_ipc::status::Phase;
+use poise_ipc::status::{Phase, Phases};
 use poise_ipc::text;
 
 use super::*;
@@ -38,6 +38,8 @@ fn report(address: &str, reason: Option<Reason>) -> ProbeReport {
         at_ms: 5_000,
         verdict,
         latency_us: 90,
+        phases: Phases::default(),
+        exchange: None,
     }
 }
 

@@ -13,7 +13,7 @@ use poise_core::token::TokenKey;
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{Applied, Apply, Author, ErrorReply, Reply, Role, Verb};
 use poise_ipc::model::Bind;
-use poise_ipc::status::{Status, Verdict};
+use poise_ipc::status::{Phases, Status, Verdict};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::super::*;
@@ -187,6 +187,8 @@ impl Writer {
             at_ms: now_ms(),
             verdict,
             latency_us: 200,
+            phases: Phases::default(),
+            exchange: None,
         };
         self.reports.send(report).await.expect("runs");
     }
