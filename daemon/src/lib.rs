@@ -60,8 +60,9 @@ use control::records::Records;
 use files::Files;
 use listen::{Binder, Prepared};
 use options::Settings;
+use probe::Sources;
 use published::Publisher;
-use report::REPORTS_MAX;
+use report::{ASKED_MAX, REPORTS_MAX};
 use resolve::Resolver;
 use signals::Signals;
 use store::{StateDir, Store, StoreError};
@@ -117,6 +118,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let bus = Bus::new();
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
+        let (asking, asked) = mpsc::channel(ASKED_MAX);
         let (stop, stopped) = oneshot::channel::<()>();
         let (plans, generation) = (publisher.published(), publisher.generation());
         let link = Link { inbox: inbox.clone(), feed: bus.feed() };
@@ -133,6 +135,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             tls: keeper,
             publisher,
             bus,
+            probes: asking,
             epoch: workers.epoch(),
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
@@ -155,7 +158,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             },
             reconcile.run(Inputs { inbox: commands, reports }),
             // They end with control, which takes their reports.
-            probe::run(plans, secured, generation, verdicts, seed),
+            probe::run(Sources { plans, tls: secured, generation, asked }, verdicts, seed),
         );
         info!("poised has stopped");
         Ok(())

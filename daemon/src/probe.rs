@@ -8,30 +8,49 @@
 
 mod attempt;
 mod cadence;
+mod grpc;
 mod http;
 mod http2;
+mod on_demand;
+mod prepared;
+mod replay;
 mod target;
+mod task;
+mod tcp;
+mod track;
 mod udp;
+mod wanted;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use poise_core::plan::{BackendId, Plan};
-use poise_ipc::status::Phases;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::Instant;
 
-use self::cadence::Cadence;
+use self::on_demand::Desk;
 use self::target::{Target, targets};
+use self::task::Probe;
 use crate::published::Published;
-use crate::report::ProbeReport;
-use crate::{tls, wall};
+use crate::report::{ProbeAsked, ProbeReport};
+use crate::tls;
 
 /// Probes under way at once: with a timeout of 5 s a thousand silent backends are still all
 /// asked within 20 s, and a quarter of the smallest usual limit of descriptors is not exceeded.
 pub const PROBES_MAX: usize = 256;
+
+/// What the probes hang on.
+#[derive(Debug)]
+pub struct Sources {
+    /// The plan in force.
+    pub plans: Published,
+    /// How TLS is spoken.
+    pub tls: tls::Published,
+    /// Changes with every plan.
+    pub generation: watch::Receiver<u64>,
+    /// Probes that somebody asks for.
+    pub asked: mpsc::Receiver<ProbeAsked>,
+}
 
 /// Runs the probes of the plan in force until control takes no more reports or publishes no more
 /// plans. `seed` moves the phases of all probes, so that two daemons with one configuration do
@@ -39,41 +58,41 @@ pub const PROBES_MAX: usize = 256;
 ///
 /// # Cancel safety
 /// Dropping it ends every probe.
-pub async fn run(
-    published: Published,
-    tls: tls::Published,
-    mut generation: watch::Receiver<u64>,
-    reports: mpsc::Sender<ProbeReport>,
-    seed: u64,
-) {
+pub async fn run(mut sources: Sources, reports: mpsc::Sender<ProbeReport>, seed: u64) {
     let mut probes = Probes {
         seed,
-        tls,
         reports,
         turns: Arc::new(Semaphore::new(PROBES_MAX)),
         tasks: JoinSet::new(),
         running: HashMap::new(),
     };
+    let mut desk = Desk::default();
+    sources.generation.mark_changed();
     loop {
-        generation.mark_unchanged();
-        probes.follow(&published.load());
         tokio::select! {
-            changed = generation.changed() => if changed.is_err() { return },
+            changed = sources.generation.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                probes.follow(&sources.plans.load(), &sources.tls);
+            }
+            Some(asked) = sources.asked.recv() => desk.take(asked, &sources.plans.load(), &sources.tls),
             () = probes.reports.closed() => return,
         }
         // Those that have ended: their handles are the only thing left of them.
         while probes.tasks.try_join_next().is_some() {}
+        desk.clear();
     }
 }
 
 /// The probes that are running.
 struct Probes {
     seed: u64,
-    tls: tls::Published,
     reports: mpsc::Sender<ProbeReport>,
     turns: Arc<Semaphore>,
     /// Owns the tasks: dropping it ends them.
     tasks: JoinSet<()>,
+    /// By the backend that they began with, or that has outlasted it.
     running: HashMap<BackendId, Running>,
 }
 
@@ -84,23 +103,26 @@ struct Running {
 
 impl Probes {
     /// Starts, retunes and ends probes as the plan wants them.
-    fn follow(&mut self, plan: &Plan) {
+    fn follow(&mut self, plan: &Plan, tls: &tls::Published) {
         let mut before = std::mem::take(&mut self.running);
-        let tls = self.tls.clone();
-        for target in targets(plan, &tls) {
-            let id = target.backend;
-            let running = match before.remove(&id) {
-                Some(running) => {
-                    running.target.send_if_modified(|current| {
-                        let changed = *current != target;
-                        if changed {
-                            *current = target;
-                        }
-                        changed
-                    });
-                    running
-                }
-                None => self.start(target),
+        let members = |running: &Running| running.target.borrow().members.iter().map(|m| m.backend).collect::<Vec<_>>();
+        let known: HashSet<BackendId> = before.values().flat_map(members).collect();
+        for target in targets(plan, tls) {
+            // A probe that several backends share goes on as long as one of them had it to itself.
+            let ids = || target.members.iter().map(|member| member.backend);
+            let id = ids().find(|id| before.contains_key(id)).unwrap_or(target.members[0].backend);
+            let running = if let Some(running) = before.remove(&id) {
+                running.target.send_if_modified(|current| {
+                    let changed = *current != target;
+                    if changed {
+                        *current = target;
+                    }
+                    changed
+                });
+                running
+            } else {
+                let is_known = ids().any(|id| known.contains(&id));
+                self.start(id, target, is_known)
             };
             self.running.insert(id, running);
         }
@@ -109,62 +131,9 @@ impl Probes {
         }
     }
 
-    fn start(&mut self, target: Target) -> Running {
-        let cadence = Cadence::new(self.seed, target.backend.0);
+    fn start(&mut self, id: BackendId, target: Target, is_known: bool) -> Running {
         let (sender, receiver) = watch::channel(target);
-        let probe = Probe { target: receiver, cadence, turns: Arc::clone(&self.turns), reports: self.reports.clone() };
-        Running { target: sender, task: self.tasks.spawn(probe.run()) }
+        let probe = Probe::new(receiver, (self.seed, id), Arc::clone(&self.turns), self.reports.clone());
+        Running { target: sender, task: self.tasks.spawn(probe.run(is_known)) }
     }
-}
-
-/// The task of one target.
-struct Probe {
-    target: watch::Receiver<Target>,
-    cadence: Cadence,
-    turns: Arc<Semaphore>,
-    reports: mpsc::Sender<ProbeReport>,
-}
-
-impl Probe {
-    async fn run(mut self) {
-        let mut target = self.target.borrow_and_update().clone();
-        let mut due = Instant::now() + self.cadence.phase(target.interval());
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep_until(due) => {}
-                changed = self.target.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    let next = self.target.borrow_and_update().clone();
-                    due = due.min(Instant::now() + self.cadence.after_edit(&target, &next));
-                    target = next;
-                    continue;
-                }
-            }
-            let Ok(turn) = self.turns.acquire().await else { return };
-            let began = Instant::now();
-            let verdict = attempt::probe(&target).await;
-            drop(turn);
-            let report = ProbeReport {
-                backend: target.backend,
-                address: target.address.clone(),
-                at_ms: wall::now_ms(),
-                verdict,
-                latency_us: micros(began.elapsed()),
-                phases: Phases::default(),
-                exchange: None,
-            };
-            // A full channel makes this probe late, never the daemon large. What was found of a
-            // target that has changed meanwhile says nothing about it.
-            if !self.target.has_changed().unwrap_or(false) && self.reports.send(report).await.is_err() {
-                return;
-            }
-            due = (began + self.cadence.next(target.interval())).max(Instant::now());
-        }
-    }
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -43,13 +43,7 @@ impl Checks {
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (sender, reports) = mpsc::channel(room);
-        runtime.spawn(poised::probe::run(
-            plans.published(),
-            poised::tls::Published::default(),
-            plans.generation(),
-            sender,
-            7,
-        ));
+        runtime.spawn(poised::probe::run(plans.probed(), sender, 7));
         Self { plans, reports, runtime }
     }
 

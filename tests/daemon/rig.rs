@@ -18,11 +18,12 @@ use poise_ipc::model::{Backend, Bind, Config, Group, Listener, Protocol};
 use poise_ipc::status::{BackendCounters, Health, ListenerCounters};
 use poise_ipc::{BackendPath, Name};
 use poised::listen::{Binder, Wanted};
+use poised::probe::Sources;
 use poised::published::{Published, Publisher};
 use poised::records::{Record, RecordReceiver};
 use poised::worker::Workers;
 use socket2::{Domain, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::backends::{ANY_PORT, patient, until};
 
@@ -87,6 +88,12 @@ impl Plans {
     /// The generation, for a watcher.
     pub fn generation(&self) -> watch::Receiver<u64> {
         self.publisher.generation()
+    }
+
+    /// What probes hang on, of which nobody asks for one.
+    pub fn probed(&self) -> Sources {
+        let tls = poised::tls::Published::default();
+        Sources { plans: self.published(), tls, generation: self.generation(), asked: mpsc::channel(1).1 }
     }
 
     /// Changes the configuration and returns what is to be listened on.

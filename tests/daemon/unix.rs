@@ -170,13 +170,7 @@ fn probed(protocol: CheckProtocol, backend: Address) -> Verdict {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (sender, mut reports) = mpsc::channel::<ProbeReport>(4);
-    runtime.spawn(poised::probe::run(
-        plans.published(),
-        poised::tls::Published::default(),
-        plans.generation(),
-        sender,
-        7,
-    ));
+    runtime.spawn(poised::probe::run(plans.probed(), sender, 7));
     let report = runtime.block_on(async { tokio::time::timeout(PATIENCE, reports.recv()).await });
     report.expect("in time").expect("the probes run").verdict
 }

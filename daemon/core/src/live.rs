@@ -90,6 +90,8 @@ pub struct BackendLive {
     leaving: Word,
     /// Where it is waited for.
     queue: Arc<Queue>,
+    /// When it is probed next, in milliseconds since the epoch; 0 while nothing is known of that.
+    next_probe_ms: AtomicU64,
     workers: Box<[CachePadded<BackendCells>]>,
 }
 
@@ -101,6 +103,7 @@ impl BackendLive {
             gate: Gate::default(),
             leaving: Word::default(),
             queue: Arc::clone(queue),
+            next_probe_ms: AtomicU64::new(0),
             workers: (0..workers).map(|_| CachePadded::default()).collect(),
         }
     }
@@ -114,6 +117,16 @@ impl BackendLive {
     /// Says what of its connections has to go. Returns what was said before.
     pub(crate) fn leave(&self, leaving: Leaving) -> Leaving {
         self.leaving.set(leaving)
+    }
+
+    /// Announces when it is probed next, in milliseconds since the epoch.
+    pub fn announce_probe(&self, at_ms: u64) {
+        self.next_probe_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// When it is probed next, in milliseconds since the epoch, if that was ever announced.
+    pub fn next_probe_ms(&self) -> Option<u64> {
+        Some(self.next_probe_ms.load(Ordering::Relaxed)).filter(|&at_ms| at_ms > 0)
     }
 
     /// The cells of a worker.

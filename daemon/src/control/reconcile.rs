@@ -50,7 +50,7 @@ use super::records::Records;
 use super::sources::Sources;
 use super::tallies::Tallies;
 use crate::published::Publisher;
-use crate::report::ProbeReport;
+use crate::report::{ProbeAsked, ProbeReport};
 use crate::resolve::Resolver;
 use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError};
 use crate::tls::{Keeper, Reading};
@@ -136,6 +136,8 @@ pub struct Parts<P> {
     pub names: Vec<NameRow>,
     /// What listeners remembered when the daemon last ran.
     pub entries: Vec<EntryPart>,
+    /// Where a probe is asked for.
+    pub probes: mpsc::Sender<ProbeAsked>,
     /// When the time of the workers began: what they share is dated by it.
     pub epoch: std::time::Instant,
 }

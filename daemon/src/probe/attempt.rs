@@ -1,21 +1,26 @@
-//! One probe: connect, and for `http` ask and read the head of the answer; `udp` has its own way.
+//! One probe: connect, shake hands if TLS is spoken, ask, and judge what comes back; `udp` has its own
+//! way.
 //!
 //! Ends within the timeout of the check, wherever it is by then; what went wrong is told by phase
 //! and reason. It keeps nothing between probes.
 
-use poise_core::plan;
 use std::io;
+use std::time::Duration;
 
-use poise_ipc::model::{BackendProtocol, CheckProtocol};
+use poise_core::plan;
+use poise_ipc::model::{Address, CheckProtocol};
 use poise_ipc::status::{Phase, Reason, Verdict};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::debug;
 
-use super::target::{Secured, Target};
-use super::{http, http2, udp};
+use super::prepared::{Prepared, Question, Secured};
+use super::target::Target;
+use super::track::{Track, Trail};
+use super::wanted::Wanted;
+use super::{grpc, http, http2, tcp, udp};
 use crate::connect::Manner;
 use crate::shortage::is_shortage;
 use crate::tls::TlsStream;
@@ -23,79 +28,121 @@ use crate::tls::TlsStream;
 /// Where and why a probe failed.
 pub(super) type Failure = (Phase, Reason);
 
+/// What a backend has answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Status code, where the protocol has one.
+    pub(super) code: Option<u16>,
+    /// Whether the rest of it is as wanted.
+    pub(super) content: Result<(), Failure>,
+}
+
 /// Probes a target once.
-pub(super) async fn probe(target: &Target) -> Verdict {
-    let deadline = Instant::now() + target.timeout();
-    if target.check.protocol == CheckProtocol::Udp {
-        return udp::probe(target, deadline).await;
-    }
-    match ask(target, deadline).await {
-        Ok(None) => Verdict::Pass { code: None },
-        Ok(Some(code)) if target.check.expects(code) => Verdict::Pass { code: Some(code) },
-        Ok(code) => Verdict::Fail { phase: Phase::Response, reason: Reason::Code, code },
-        Err((phase, reason)) => Verdict::Fail { phase, reason, code: None },
+pub(super) async fn probe(target: &Target, prepared: &Prepared) -> (Verdict, Trail) {
+    let mut track = Track::new(target.timeout());
+    let verdict = if target.check.protocol == CheckProtocol::Udp {
+        udp::probe(target, prepared, &mut track).await
+    } else {
+        judge(target, &ask(target, prepared, &mut track).await)
+    };
+    (verdict, track.end())
+}
+
+fn judge(target: &Target, asked: &Result<Answer, Failure>) -> Verdict {
+    let fail = |(phase, reason): Failure, code| Verdict::Fail { phase, reason, code };
+    let is_http = matches!(target.check.protocol, CheckProtocol::Http | CheckProtocol::Https);
+    match *asked {
+        Err(failure) => fail(failure, None),
+        Ok(Answer { code: Some(code), .. }) if is_http && !target.check.expects(code) => {
+            fail((Phase::Response, Reason::Code), Some(code))
+        }
+        Ok(Answer { code, content: Err(failure) }) => fail(failure, code),
+        Ok(Answer { code, content: Ok(()) }) => Verdict::Pass { code },
     }
 }
 
-/// The status code that was answered, or none where only the connection was asked for.
-async fn ask(target: &Target, deadline: Instant) -> Result<Option<u16>, Failure> {
-    let http = target.check.protocol == CheckProtocol::Http;
-    let connected = timeout_at(deadline, connect(&target.leads, http || target.tls.is_some())).await;
-    let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    let stream = connected.map_err(|error| (Phase::Connect, reason(&error)))?;
-    if let Some(tls) = &target.tls {
-        let stream = secure(target, tls, stream, deadline).await?;
-        return if http { asked(target, stream, deadline).await.map(Some) } else { Ok(None) };
+async fn ask(target: &Target, prepared: &Prepared, track: &mut Track) -> Result<Answer, Failure> {
+    if target.leads == plan::Target::Unresolved {
+        return Err((Phase::Resolve, Reason::Unreachable));
     }
-    if http {
-        let stream = http::introduce(target, stream, deadline).await?;
-        return asked(target, stream, deadline).await.map(Some);
+    let connected = track.within(Phase::Connect, connect(&target.leads, prepared.is_said())).await;
+    let mut stream = connected?;
+    track.connected();
+    track.peer = Some(peer(target));
+    track.source = stream.local_addr().ok().map(Address::Ip);
+    if !prepared.is_said() {
+        // The backend's kernel has answered; its application is not bothered (S-22).
+        let _ = stream.set_zero_linger();
+        return Ok(Answer { code: None, content: Ok(()) });
     }
-    // The backend's kernel has answered; its application is not bothered (S-22).
-    let _ = stream.set_zero_linger();
-    Ok(None)
+    if !prepared.header.is_empty() {
+        track.within(Phase::Send, stream.write_all(&prepared.header)).await?;
+    }
+    match &prepared.tls {
+        None => put(track, track.tap(stream), prepared).await,
+        Some(tls) => {
+            let stream = secure(target, tls, track, stream).await?;
+            track.secured();
+            put(track, track.tap(stream), prepared).await
+        }
+    }
 }
 
-/// The status code of an answer, in the HTTP that the group's backends speak.
-async fn asked<S>(target: &Target, stream: S, deadline: Instant) -> Result<u16, Failure>
+/// Puts the question over a connection that is ready for it.
+async fn put<S>(track: &Track, mut stream: S, prepared: &Prepared) -> Result<Answer, Failure>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
-    match target.speaks {
-        BackendProtocol::Http1 => http::status(target, stream, deadline).await,
-        BackendProtocol::Http2 => http2::status(target, stream, deadline).await,
+    let wanted = &prepared.wanted;
+    match &prepared.question {
+        Question::Connection => Ok(Answer { code: None, content: Ok(()) }),
+        Question::Payload(payload) => {
+            tcp::ask(track, &mut stream, payload, wanted).await?;
+            Ok(Answer { code: None, content: Ok(()) })
+        }
+        Question::Http1(request, is_head) => http::ask(track, &mut stream, (request, *is_head), wanted).await,
+        Question::Http2(request, body) => Ok(http2::ask(track, stream, (request, body), wanted).await?.judge(wanted)),
+        Question::Grpc(request, message) => {
+            let wanted = Wanted::anything(grpc::REPLY_BYTES_MAX);
+            Ok(grpc::judge(&http2::ask(track, stream, (request, message), &wanted).await?))
+        }
+        Question::Nothing => Err((Phase::Send, Reason::Local)),
     }
 }
 
 /// Shakes hands over TLS.
-async fn secure(target: &Target, tls: &Secured, stream: TcpStream, deadline: Instant) -> Result<TlsStream, Failure> {
-    let stream = http::introduce(target, stream, deadline).await?;
-    // Gone from what is published: the target is about to change.
+async fn secure(target: &Target, tls: &Secured, track: &Track, stream: TcpStream) -> Result<TlsStream, Failure> {
+    let _ = stream.set_nodelay(true);
     let settings = tls.settings.as_ref().ok_or((Phase::Tls, Reason::Local))?;
-    let shaken = timeout_at(deadline, settings.connect(&tls.address, stream)).await;
+    let shaken = timeout_at(track.deadline, settings.connect(&tls.address, stream)).await;
     let shaken = shaken.map_err(|_| (Phase::Tls, Reason::Timeout))?;
     shaken.map_err(|error| {
-        debug!(backend = %target.path, %error, "a probe has failed in TLS");
+        debug!(backend = %target.path(), %error, "a probe has failed in TLS");
         (Phase::Tls, error.reason)
     })
 }
 
-/// Connects. Without `acknowledge` the last step of the handshake is put off, so that a reset
-/// can take its place and the backend's application never sees the connection.
-async fn connect(leads: &plan::Target, acknowledge: bool) -> io::Result<TcpStream> {
+/// Connects. The last step of the handshake is put off: data travels with it, or, where nothing is
+/// said, a reset can take its place and the backend's application never sees the connection.
+async fn connect(leads: &plan::Target, is_said: bool) -> io::Result<TcpStream> {
     let plan::Target::Ip(address) = *leads else {
         return crate::connect::connect(leads, Manner::default()).await;
     };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if !acknowledge {
+    if !is_said {
         socket.set_tcp_quickack(false)?;
     }
     let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
-    if stream.local_addr()? == address {
+    if address.ip().is_loopback() && stream.local_addr()? == address {
         // The kernel has let the probe meet itself: nobody listens there.
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(stream)
+}
+
+/// Where a probe goes, as far as that is known.
+pub(super) fn peer(target: &Target) -> Address {
+    target.leads.ip().map_or_else(|| target.address.clone(), Address::Ip)
 }
 
 /// What an error of a socket means for a verdict.
@@ -113,4 +160,9 @@ pub(super) fn reason(error: &io::Error) -> Reason {
         | io::ErrorKind::UnexpectedEof => Reason::Reset,
         _ => Reason::Unreachable,
     }
+}
+
+/// A span in microseconds.
+pub(super) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use super::target::Target;
-
 /// The first probes of all targets are spread over the interval, but not over more than this: of
 /// a new backend something should be known soon.
 const SPREAD_MAX: Duration = Duration::from_secs(5);
+
+/// The same after an edit: of a backend that has served so far it should be known sooner.
+const EDIT_SPREAD_MAX: Duration = Duration::from_secs(1);
 
 /// How far an interval may be off, in thousandths, either way.
 const JITTER_PERMILLE: u64 = 50;
@@ -36,14 +37,19 @@ impl Cadence {
     /// by up to 5 %, and the interval on average.
     pub(super) fn next(&mut self, interval: Duration) -> Duration {
         self.round += 1;
+        self.again(interval)
+    }
+
+    /// The same for the round under way, whose interval has changed.
+    pub(super) fn again(&self, interval: Duration) -> Duration {
         let width = interval * u32::try_from(2 * JITTER_PERMILLE).unwrap_or(0) / 1_000;
         interval.saturating_sub(width / 2) + part(width, mix(self.own ^ self.round))
     }
 
-    /// The longest wait after an edit: a new question is asked at once, within the spread of all
-    /// that changed with it; a new interval holds from now on.
-    pub(super) fn after_edit(&self, before: &Target, after: &Target) -> Duration {
-        if before.asks_as(after) { after.interval() } else { self.phase(after.interval().min(Duration::from_secs(1))) }
+    /// The wait after an edit, where a probe would be due at once: of all that changed with it not all
+    /// are.
+    pub(super) fn after_edit(&self, interval: Duration) -> Duration {
+        self.phase(interval.min(EDIT_SPREAD_MAX))
     }
 }
 

@@ -1,149 +1,164 @@
-//! The HTTP part of a probe: one request, and the status code of its answer.
+//! The HTTP/1 part of a probe: one request, written once, and the status code and body of its answer.
 //!
-//! Strict and bounded by hyper: what is no HTTP/1 response is garbage, and of a body only a
-//! little is read, so that the backend is not cut off while it writes it.
+//! Answers are read by the rules that hold for those to clients (`poise_core::http`): what the relay
+//! would refuse is garbage here. Of a body no more is read than is looked at.
 
-use std::convert::Infallible;
-use std::error::Error as _;
-use std::io;
-use std::net::SocketAddr;
-
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes};
-use hyper::client::conn::http1;
-use hyper::{Method, Request, Response, header};
-use hyper_util::rt::TokioIo;
-use poise_core::proxy::{Transport, encode_v1, encode_v2};
-use poise_ipc::model::{Address, CheckMethod, CheckProxy};
+use poise_core::http::bounds::Bounds;
+use poise_core::http::content::Content;
+use poise_core::http::fields::FieldStore;
+use poise_core::http::framing::Framing;
+use poise_core::http::refusal::Refusal;
+use poise_core::http::response::{Asked, ResponseHead};
+use poise_core::http::scan::Scanner;
+use poise_ipc::model::CheckVersion;
 use poise_ipc::status::{Phase, Reason};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::attempt::{Failure, reason};
+use super::attempt::{Answer, Failure};
+use super::prepared::{host_of, method_of, version};
 use super::target::Target;
+use super::track::Track;
+use super::wanted::{Looks, Standing, Wanted};
 
 /// Names the probe to the backend, so that its log can leave probes out (L-12).
 pub(super) const USER_AGENT: &str = concat!("poise-check/", env!("CARGO_PKG_VERSION"));
 
 /// Carries the group and name of the backend that is probed.
-pub(super) const CHECK_HEADER: &str = "x-poise-check";
+pub(super) const CHECK_HEADER: &str = "X-Poise-Check";
 
-/// Bytes that the head of an answer may have, and so the buffer of a probe.
+/// Bytes that the head of an answer may have.
 pub(super) const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// Bytes of a body that are read; the rest is cut off (S-40).
-const BODY_BYTES_MAX: usize = 8 << 10;
+/// Interim answers ahead of the one that counts.
+const INTERIM_MAX: usize = 8;
 
-/// Says ahead of everything else whose connection it is, where that is wanted.
-pub(super) async fn introduce(target: &Target, mut stream: TcpStream, deadline: Instant) -> Result<TcpStream, Failure> {
-    let _ = stream.set_nodelay(true);
-    let told = timeout_at(deadline, stream.write_all(&header_of(target.check.proxy))).await;
-    let told = told.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    told.map_err(|error| (Phase::Send, reason(&error)))?;
-    Ok(stream)
+/// Bytes that are read at once.
+const READ_BYTES: usize = 4 << 10;
+
+/// The request of a target as it is sent; of HTTP/1.0 the form of the reference (S-36).
+pub(super) fn request(target: &Target, body: &[u8]) -> Vec<u8> {
+    let http10 = version(target) == CheckVersion::Http10;
+    let word = if http10 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let mut lines = vec![format!("{} {} {word}", method_of(target), target.check.path)];
+    lines.push(format!("Host: {}", host_of(target)));
+    lines.extend(fields(target).map(|(name, value)| format!("{name}: {value}")));
+    lines.extend((!http10).then(|| "Connection: close".to_owned()));
+    lines.extend((!body.is_empty()).then(|| format!("Content-Length: {}", body.len())));
+    let request = lines.join("\r\n") + "\r\n\r\n";
+    [request.as_bytes(), body].concat()
 }
 
-/// Asks over a fresh connection and returns the status code.
-pub(super) async fn status<S>(target: &Target, stream: S, deadline: Instant) -> Result<u16, Failure>
+/// The fields that a request has in every version: poised's own, as far as those of the check do not
+/// replace them, and then those.
+pub(super) fn fields(target: &Target) -> impl Iterator<Item = (&str, String)> {
+    let given = &target.check.headers;
+    let own = [("User-Agent", USER_AGENT.to_owned()), ("Accept", "*/*".to_owned())];
+    let own = own.into_iter().filter(|(name, _)| !given.iter().any(|field| field.name.eq_ignore_ascii_case(name)));
+    let told = (CHECK_HEADER, target.path().to_string());
+    own.chain([told]).chain(given.iter().map(|field| (field.name.as_str(), field.value.clone())))
+}
+
+/// Asks over a fresh connection, and reads what comes back.
+pub(super) async fn ask<S>(
+    track: &Track,
+    stream: &mut S,
+    (request, is_head): (&[u8], bool),
+    wanted: &Wanted,
+) -> Result<Answer, Failure>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = request(target).ok_or((Phase::Send, Reason::Local))?;
-    let handshake = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(|error| (Phase::Send, blame(&error)))?;
-    let exchange = async {
-        let answer = timeout_at(deadline, sender.send_request(request)).await;
-        let response = answer
-            .map_err(|_| (Phase::Response, Reason::Timeout))?
-            .map_err(|error| (if error.is_canceled() { Phase::Send } else { Phase::Response }, blame(&error)))?;
-        let code = response.status().as_u16();
-        // The verdict is there: a body that never ends does not change it.
-        let _ = timeout_at(deadline, drain(response)).await;
-        Ok(code)
-    };
-    // The connection moves the bytes; only the exchange has a result.
-    let moved = async {
-        let _ = connection.await;
-        std::future::pending::<Infallible>().await
-    };
-    tokio::select! {
-        biased;
-        code = exchange => code,
-        never = moved => match never {},
+    track.within(Phase::Send, stream.write_all(request)).await?;
+    track.within(Phase::Send, stream.flush()).await?;
+    let mut bytes = Vec::with_capacity(READ_BYTES);
+    for _ in 0..=INTERIM_MAX {
+        let head = head(track, stream, &mut bytes, is_head).await?;
+        bytes.drain(..head.len);
+        if !head.is_interim {
+            let content = body(track, stream, head.framing, (bytes, wanted)).await;
+            return Ok(Answer { code: Some(head.status), content });
+        }
     }
+    Err((Phase::Response, Reason::Garbage))
 }
 
-/// Says of the connection that it is poised's own.
-fn header_of(version: CheckProxy) -> Vec<u8> {
-    match version {
-        CheckProxy::Off => Vec::new(),
-        CheckProxy::V1 => encode_v1(None),
-        CheckProxy::V2 => encode_v2(None, Transport::Stream),
-    }
+/// A head, read.
+struct Head {
+    len: usize,
+    status: u16,
+    framing: Framing,
+    is_interim: bool,
 }
 
-fn request(target: &Target) -> Option<Request<Empty<Bytes>>> {
-    Request::builder()
-        .method(method_of(target))
-        .uri(&target.check.path)
-        .header(header::HOST, host_of(target))
-        .header(header::USER_AGENT, USER_AGENT)
-        .header(header::ACCEPT, "*/*")
-        .header(header::CONNECTION, "close")
-        .header(CHECK_HEADER, target.path.to_string())
-        .body(Empty::new())
-        .ok()
-}
-
-/// The method of a check.
-pub(super) const fn method_of(target: &Target) -> Method {
-    match target.check.method {
-        CheckMethod::Head => Method::HEAD,
-        CheckMethod::Get => Method::GET,
-        CheckMethod::Post => Method::POST,
-        CheckMethod::Options => Method::OPTIONS,
-    }
-}
-
-/// The host that is asked for.
-pub(super) fn host_of(target: &Target) -> String {
-    target.check.host.clone().unwrap_or_else(|| host(&target.address))
-}
-
-/// The address as a browser would name it (S-26, RFC 9110 section 7.2).
-fn host(address: &Address) -> String {
-    let address = match address {
-        Address::Ip(address) => *address,
-        Address::Name { host, port: 80 } => return host.clone(),
-        Address::Name { .. } => return address.to_string(),
-        // RFC 9110 section 7.2 asks for an empty field; "localhost" is what servers accept.
-        Address::Unix(_) => return "localhost".to_owned(),
-    };
-    match address {
-        SocketAddr::V4(v4) if v4.port() == 80 => v4.ip().to_string(),
-        SocketAddr::V6(v6) if v6.port() == 80 => format!("[{}]", v6.ip()),
-        other => other.to_string(),
-    }
-}
-
-/// Reads a little of the body, for the backend's sake; the verdict does not depend on it.
-async fn drain(response: Response<impl Body<Data = Bytes> + Unpin>) {
-    let (mut body, mut rest) = (response.into_body(), BODY_BYTES_MAX);
-    while let Some(Ok(frame)) = body.frame().await {
-        rest = rest.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        if rest == 0 {
-            return;
+async fn head<S>(track: &Track, stream: &mut S, bytes: &mut Vec<u8>, is_head: bool) -> Result<Head, Failure>
+where
+    S: AsyncRead + Unpin,
+{
+    let bounds = Bounds { head_bytes_max: HEAD_BYTES_MAX, ..Bounds::WIDEST };
+    let mut scanner = Scanner::default();
+    loop {
+        if !ResponseHead::may_begin(bytes) {
+            return Err((Phase::Response, Reason::Garbage));
+        }
+        let garbage = |_: Refusal| (Phase::Response, Reason::Garbage);
+        if let Some(len) = scanner.scan(bytes, &bounds).map_err(garbage)? {
+            let mut store = FieldStore::default();
+            let asked = Asked { head: is_head, ..Asked::default() };
+            let head = ResponseHead::parse(&bytes[..len], &mut store, asked).map_err(garbage)?;
+            return Ok(Head { len, status: head.status, framing: head.framing, is_interim: head.is_interim() });
+        }
+        bytes.reserve(READ_BYTES);
+        if track.within(Phase::Response, stream.read_buf(bytes)).await? == 0 {
+            return Err((Phase::Response, Reason::Reset));
         }
     }
 }
 
-/// What an error of hyper means for a verdict.
-fn blame(error: &hyper::Error) -> Reason {
-    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match cause {
-        Some(error) => reason(error),
-        None if error.is_parse() => Reason::Garbage,
-        None => Reason::Reset,
+/// Reads a body as far as it is looked at, and judges it. Where nothing is wanted of it a little is
+/// read for the backend's sake, which is not cut off while it writes; the verdict does not depend on
+/// how that goes.
+async fn body<S>(
+    track: &Track,
+    stream: &mut S,
+    framing: Framing,
+    (mut bytes, wanted): (Vec<u8>, &Wanted),
+) -> Result<(), Failure>
+where
+    S: AsyncRead + Unpin,
+{
+    let (mut content, mut data, mut looks) = (Content::new(framing), Vec::new(), Looks::default());
+    loop {
+        let mut rest = &bytes[..];
+        while let Ok(Some(piece)) = content.next(&mut rest, wanted.bytes_max - data.len()) {
+            data.extend_from_slice(piece);
+        }
+        let broken = content.next(&mut rest, 0).is_err();
+        let over = broken || content.is_complete() || data.len() >= wanted.bytes_max;
+        if over || (!wanted.is_anything() && looks.is_due(data.len())) {
+            match wanted.of_body(&data) {
+                Standing::Right if over || !wanted.is_anything() => return Ok(()),
+                _ if broken => return Err((Phase::Body, Reason::Garbage)),
+                Standing::Wrong => return Err((Phase::Body, Reason::Content)),
+                _ if over => return Err((Phase::Body, Reason::Content)),
+                Standing::Right | Standing::Open => {}
+            }
+        }
+        bytes.clear();
+        bytes.reserve(READ_BYTES);
+        match track.within(Phase::Body, stream.read_buf(&mut bytes)).await {
+            Ok(0) => return ended(&mut content, &data, wanted),
+            Ok(_) => {}
+            // What has come before may be enough.
+            Err(failure) => return if wanted.of_body(&data) == Standing::Right { Ok(()) } else { Err(failure) },
+        }
+    }
+}
+
+/// The backend has closed the connection.
+fn ended(content: &mut Content, data: &[u8], wanted: &Wanted) -> Result<(), Failure> {
+    match (wanted.of_body(data), content.end()) {
+        (Standing::Right, _) => Ok(()),
+        (_, Ok(())) => Err((Phase::Body, Reason::Content)),
+        (_, Err(_)) => Err((Phase::Body, Reason::Reset)),
     }
 }

@@ -7,22 +7,29 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use poise_core::proxy::{Transport, encode_v2};
-use poise_ipc::model::{CheckProxy, HealthCheck};
+use poise_core::plan;
+use poise_ipc::model::Address;
 use poise_ipc::status::{Phase, Reason, Verdict};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::reason;
+use super::attempt::{peer, reason};
+use super::prepared::{Prepared, Question};
 use super::target::Target;
+use super::track::Track;
+use super::wanted::Standing;
 
 /// Longest wait for a refusal where no reply is expected: hosts refuse at once.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 
-/// Asks an address once, until `deadline`.
-pub(super) async fn probe(target: &Target, deadline: Instant) -> Verdict {
-    let fail = |phase, error: &io::Error| Verdict::Fail { phase, reason: reason(error), code: None };
+/// Asks an address once.
+pub(super) async fn probe(target: &Target, prepared: &Prepared, track: &mut Track) -> Verdict {
+    let failed = |phase, reason| Verdict::Fail { phase, reason, code: None };
+    let fail = |phase, error: &io::Error| failed(phase, reason(error));
+    if target.leads == plan::Target::Unresolved {
+        return failed(Phase::Resolve, Reason::Unreachable);
+    }
     let Some(address) = target.leads.ip() else {
         return fail(Phase::Connect, &io::ErrorKind::NotFound.into());
     };
@@ -30,31 +37,33 @@ pub(super) async fn probe(target: &Target, deadline: Instant) -> Verdict {
         Ok(socket) => socket,
         Err(error) => return fail(Phase::Connect, &error),
     };
-    let (check, expected) = (&target.check, HealthCheck::payload(target.check.receive.as_deref().unwrap_or_default()));
-    let question = HealthCheck::payload(check.send.as_deref().unwrap_or_default());
-    let question = [header(check.proxy), question].concat();
+    track.connected();
+    track.peer = Some(peer(target));
+    track.source = socket.local_addr().ok().map(Address::Ip);
+    let payload = if let Question::Payload(payload) = &prepared.question { &payload[..] } else { &[] };
+    let question = [&prepared.header[..], payload].concat();
+    track.wire().sent(&question);
     if let Err(error) = socket.send(&question).await {
         return fail(Phase::Send, &error);
     }
-    let is_due = check.send.is_some() || check.receive.is_some();
+    let (check, wanted) = (&target.check, &prepared.wanted);
+    let is_due = check.send.is_some() || !wanted.is_anything();
     // Nobody is kept waiting for what need not come.
-    let deadline = if is_due { deadline } else { deadline.min(Instant::now() + target.interval().min(SILENCE_MAX)) };
-    // Only the beginning is looked at; the kernel drops the rest.
-    let mut answer = vec![0; expected.len().max(1)];
+    let longest = Instant::now() + target.interval().min(SILENCE_MAX);
+    let deadline = if is_due { track.deadline } else { track.deadline.min(longest) };
+    // The kernel drops what is not looked at.
+    let mut answer = vec![0; wanted.bytes_max];
     match timeout_at(deadline, socket.recv(&mut answer)).await {
-        Ok(Ok(len)) if answer[..len].starts_with(&expected) => Verdict::Pass { code: None },
-        Ok(Ok(_)) => Verdict::Fail { phase: Phase::Response, reason: Reason::Garbage, code: None },
+        Ok(Ok(len)) => {
+            track.wire().received(&answer[..len]);
+            match wanted.of_reply(&answer[..len]) {
+                Standing::Right => Verdict::Pass { code: None },
+                Standing::Wrong | Standing::Open => failed(Phase::Response, Reason::Content),
+            }
+        }
         Ok(Err(error)) => fail(Phase::Response, &error),
-        Err(_) if is_due => fail(Phase::Response, &io::ErrorKind::TimedOut.into()),
+        Err(_) if is_due => failed(Phase::Response, Reason::Timeout),
         Err(_) => Verdict::Silent,
-    }
-}
-
-/// Says of the datagram that it is poised's own; version 1 has no such form.
-fn header(version: CheckProxy) -> Vec<u8> {
-    match version {
-        CheckProxy::V2 => encode_v2(None, Transport::Datagram),
-        CheckProxy::Off | CheckProxy::V1 => Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use poise_ipc::model::{Address, BackendProtocol, BackendTls, BackendTlsMode};
 use poise_ipc::status::Reason;
 use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use tokio::net::TcpStream;
@@ -59,12 +60,34 @@ impl ClientTls {
             }
         };
         let mut config = builder.with_no_client_auth();
-        config.alpn_protocols = match protocol {
-            BackendProtocol::Http1 => vec![b"http/1.1".to_vec()],
-            BackendProtocol::Http2 => vec![b"h2".to_vec()],
-        };
+        config.alpn_protocols = agreeing_on(protocol);
         config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
         let name = settings.name.clone().and_then(|name| ServerName::try_from(name).ok());
+        Ok(Self { config: Arc::new(config), name })
+    }
+
+    /// What probes go by that speak another protocol or ask for another name than traffic does, and
+    /// believe whom it believes. A name that is none leaves the one of the settings.
+    pub(crate) fn varied(&self, protocol: BackendProtocol, name: Option<&str>) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = agreeing_on(protocol);
+        config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+        let name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        Self { config: Arc::new(config), name: name.or_else(|| self.name.clone()) }
+    }
+
+    /// What probes go by where traffic speaks no TLS: any certificate is believed.
+    ///
+    /// # Errors
+    /// When the cryptography has no usual version of TLS.
+    pub(crate) fn believing(protocol: BackendProtocol, name: Option<&str>) -> Result<Self, Error> {
+        let provider = Arc::new(default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_safe_default_protocol_versions()?.dangerous();
+        let mut config = builder.with_custom_certificate_verifier(Arc::new(Believe(provider))).with_no_client_auth();
+        config.alpn_protocols = agreeing_on(protocol);
+        config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+        let name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
         Ok(Self { config: Arc::new(config), name })
     }
 
@@ -83,6 +106,13 @@ impl ClientTls {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let shaken = connector.connect(name, stream).await;
         shaken.map(TlsStream::from).map_err(|error| BackendTlsError::of(&error))
+    }
+}
+
+fn agreeing_on(protocol: BackendProtocol) -> Vec<Vec<u8>> {
+    match protocol {
+        BackendProtocol::Http1 => vec![b"http/1.1".to_vec()],
+        BackendProtocol::Http2 => vec![b"h2".to_vec()],
     }
 }
 

@@ -5,8 +5,11 @@
 
 use std::sync::Arc;
 
+use poise_ipc::BackendPath;
+use poise_ipc::health::BackendQuery;
 use poise_ipc::message::{Author, ErrorCode, ErrorReply, LogQuery, Reply, Role, Verb, Welcome};
 use poise_ipc::text;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::commit::answer;
@@ -16,6 +19,7 @@ use super::{cookies, routes};
 use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
 use crate::log::chain;
+use crate::report::{ProbeAsked, Unasked};
 use crate::store::HISTORY_MAX;
 
 impl<P: Ports + 'static> Reconcile<P> {
@@ -61,6 +65,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::History { limit } => self.history(limit, asker),
             Verb::Entries(query) => self.entries(query, asker),
             Verb::EntriesRemove(removal) => self.remove_entries(removal, &author, asker),
+            Verb::Probe(query) => self.probe(query, asker),
             read => answer(asker, self.read(read, author, role)),
         }
     }
@@ -86,6 +91,21 @@ impl<P: Ports + 'static> Reconcile<P> {
             }
             _ => return Err(ErrorReply::new(ErrorCode::Internal, "this request belongs to the connection")),
         })
+    }
+
+    /// Has a backend probed now. Nothing waits for it but the one who asked.
+    fn probe(&self, query: BackendQuery, asker: Asker) {
+        let backend = BackendPath::new(query.group, query.backend);
+        let path = backend.clone();
+        let said = Box::new(move |probed: Result<_, _>| {
+            let said = probed.map(|probed| Reply::Probed(Box::new(probed)));
+            answer(asker, said.map_err(|why| unasked(&path, why)));
+        });
+        if let Err(TrySendError::Full(asked) | TrySendError::Closed(asked)) =
+            self.parts.probes.try_send(ProbeAsked { backend, answer: said })
+        {
+            (asked.answer)(Err(Unasked::Busy));
+        }
     }
 
     fn welcome(&self, author: Author, role: Role) -> Welcome {
@@ -115,5 +135,15 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// The state as a whole, at most [`SNAPSHOT_MS_MAX`](super::status::SNAPSHOT_MS_MAX) old.
     fn snapshot(&mut self) -> Arc<poise_ipc::status::Status> {
         self.recent_status().unwrap_or_else(|| self.fresh_status())
+    }
+}
+
+/// Why a backend was not probed, in the words of the protocol.
+fn unasked(backend: &BackendPath, why: Unasked) -> ErrorReply {
+    match why {
+        Unasked::Busy => ErrorReply::new(ErrorCode::Busy, why.to_string()).hint("try again in a moment"),
+        Unasked::Unknown => ErrorReply::new(ErrorCode::NotFound, format!("there is no backend {backend}")),
+        Unasked::Off => ErrorReply::new(ErrorCode::NotFound, why.to_string())
+            .hint("use another protocol than \"off\" for its health_check"),
     }
 }

@@ -11,7 +11,7 @@ use poise_core::persistence::SourceTable;
 use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
 use poise_core::route::RoutePlan;
 use poise_ipc::Name;
-use poise_ipc::model::{Group, Listener};
+use poise_ipc::model::{AdminState, CheckProtocol, Group, Listener};
 use poise_ipc::status::{
     BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RecorderStatus, RouteStatus, RuleHits, Status,
 };
@@ -106,9 +106,14 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     fn backends(&self, group: &GroupPlan, at_ms: u64) -> Vec<BackendStatus> {
-        let status = |backend: &Arc<BackendPlan>| BackendStatus {
-            queued: group.queue.queued_for(backend.id).into(),
-            ..self.backend(&group.name, backend, at_ms)
+        let is_probed = |backend: &BackendPlan| {
+            group.settings.health_check.protocol != CheckProtocol::Off && backend.state() != AdminState::Disabled
+        };
+        let status = |backend: &Arc<BackendPlan>| {
+            let mut status = self.backend(&group.name, backend, at_ms);
+            status.queued = group.queue.queued_for(backend.id).into();
+            status.health.next_ms = backend.live.next_probe_ms().filter(|_| is_probed(backend));
+            status
         };
         group.backends.iter().map(status).collect()
     }

@@ -43,3 +43,28 @@ proptest! {
         prop_assert!(wait >= interval * 95 / 100 && wait <= interval * 105 / 100, "{wait:?} of {interval:?}");
     }
 }
+
+#[test]
+fn a_thousand_probes_do_not_thunder_at_the_start_nor_after_an_edit() {
+    let interval = Duration::from_secs(1);
+    let most_within_ten_ms = |wait: fn(&Cadence, Duration) -> Duration| {
+        let mut slots = [0_u32; 100];
+        for backend in 0..1_000 {
+            let at = wait(&Cadence::new(11, backend), interval).as_millis() / 10;
+            slots[usize::try_from(at).expect("within the interval")] += 1;
+        }
+        slots.into_iter().max()
+    };
+    // Ten on average; a Poisson count exceeds 25 once in 100,000.
+    assert!(most_within_ten_ms(Cadence::phase) <= Some(25));
+    assert!(most_within_ten_ms(Cadence::after_edit) <= Some(25));
+}
+
+#[test]
+fn a_round_whose_interval_changes_keeps_its_place() {
+    let mut cadence = Cadence::new(3, 4);
+    let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+    let wait = cadence.next(second);
+    assert_eq!(cadence.again(second), wait);
+    assert_eq!(cadence.again(minute).as_secs(), (wait * 60).as_secs());
+}

@@ -141,6 +141,7 @@ impl Writer {
             resolver: ports.names.resolver(),
             names: stored.names,
             entries: stored.entries,
+            probes: mpsc::channel(1).0,
             epoch: std::time::Instant::now(),
         };
         let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
