@@ -171,9 +171,10 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
         }
         EventBody::Ejected(news) => {
             let (path, why) = (format!("{}/{}", news.group, news.backend), news.ejection.why);
-            match news.ejection.active {
-                true => say(state, Tone::Alarm, &format!("{path} is ejected by traffic: {why}")),
-                false => say(state, Tone::Plain, &format!("{path} is used again after its ejection")),
+            if news.ejection.active {
+                say(state, Tone::Alarm, &format!("{path} is ejected by traffic: {why}"));
+            } else {
+                say(state, Tone::Plain, &format!("{path} is used again after its ejection"));
             }
         }
         EventBody::Counters(counters) => {
