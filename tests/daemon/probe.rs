@@ -1,5 +1,9 @@
 //! Probes against backends of every kind: what is asked, what is found, and of whom.
 
+mod asked;
+mod cadence;
+mod kinds;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

@@ -130,7 +130,24 @@ impl Plans {
 
     /// The id of a backend of the group `app`.
     pub fn backend_id(&self, backend: &str) -> BackendId {
-        self.identities.backends[&BackendPath::new(name("app"), name(backend))]
+        self.id_of("app", backend)
+    }
+
+    /// The id of a backend.
+    pub fn id_of(&self, group: &str, backend: &str) -> BackendId {
+        self.identities.backends[&BackendPath::new(name(group), name(backend))]
+    }
+
+    /// Lets the probes have said this of a backend of the group `app`.
+    pub fn set_health(&mut self, backend: &str, health: Health) {
+        self.health.insert(self.backend_id(backend), health);
+        self.publish();
+    }
+
+    /// When a backend of the group `app` is probed next, as that is announced.
+    pub fn next_probe_ms(&self, backend: &str) -> Option<u64> {
+        let plan = self.published().load_full();
+        plan.group(&name("app"))?.backend(self.backend_id(backend))?.live.next_probe_ms()
     }
 }
 
@@ -174,8 +191,7 @@ impl Rig {
 
     /// Lets the probes have said this of a backend.
     pub fn set_health(&mut self, backend: &str, health: Health) {
-        self.plans.health.insert(self.backend_id(backend), health);
-        self.plans.publish();
+        self.plans.set_health(backend, health);
     }
 
     /// Lets a drain have said this of what is open at a backend.

@@ -57,6 +57,20 @@ fn a_change_through_the_view_socket_is_4() {
 }
 
 #[test]
+fn a_probe_that_does_not_pass_is_10() {
+    let daemon = Daemon::start();
+    let passed = daemon.ok("health check app/app-1");
+    assert!(passed.contains("verdict: pass\n") && passed.contains("replay: nc -zv "), "{passed}");
+    daemon.ok("set groups.app.backends.app-2.address 127.0.0.1:1");
+    let failed = daemon.run("health check app/app-2 -o json");
+    let answer: Value = serde_json::from_str(&failed.out).expect("JSON");
+    assert_eq!((failed.code, answer["verdict"].as_str()), (10, Some("fail connect refused")), "{}", failed.err);
+    assert_eq!(daemon.run("health check app/app-9").code, 3);
+    let view = run(daemon.command("health check app/app-1").env("POISE_SOCKET", view_socket(&daemon.socket())));
+    assert_eq!(view.code, 4, "{}", view.err);
+}
+
+#[test]
 fn a_revision_that_has_moved_on_is_5() {
     let daemon = Daemon::start();
     let revision = daemon.revision();

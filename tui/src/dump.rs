@@ -52,6 +52,11 @@ pub(crate) fn around(row: &ErrorRow, bytes: &[u8], extent: Extent) -> Vec<String
     lines
 }
 
+/// All of some bytes, from the first on.
+pub(crate) fn all(bytes: &[u8], width: usize) -> Vec<String> {
+    bytes.chunks(width).enumerate().map(|(at, line)| digits((at * width) as u64, line, width)).collect()
+}
+
 // Writing to a `String` cannot fail.
 
 fn digits(offset: u64, line: &[u8], width: usize) -> String {

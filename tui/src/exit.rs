@@ -28,7 +28,8 @@ pub enum Exit {
     /// The time given was not enough.
     TimedOut,
     /// `poise status --check` found something degraded, `poise test` found a promise
-    /// broken, or `poise route-test` a request that would be refused.
+    /// broken, `poise route-test` a request that would be refused, or `poise health check` a
+    /// backend that does not pass.
     Degraded,
     /// Ctrl-C.
     Interrupted,
@@ -50,7 +51,7 @@ impl Exit {
             Self::Degraded,
             10,
             "degraded",
-            "status --check: a backend is down, fail-open, severe findings; test: not as promised; route-test: refused",
+            "status --check: a backend is down, fail-open, severe findings; test: not as promised; route-test: refused; health check: not passed",
         ),
         (Self::Interrupted, 130, "interrupted", "Ctrl-C"),
     ];

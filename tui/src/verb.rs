@@ -16,6 +16,7 @@ mod errors;
 mod failure;
 mod format;
 mod get;
+mod health;
 mod history;
 mod link;
 mod logs;
@@ -87,6 +88,7 @@ pub(crate) enum Command {
     Entries(entries::Args),
     Errors(errors::Args),
     Certificates(certificates::Args),
+    Health(health::Args),
     Logs(logs::Args),
     Watch(watch::Args),
     Wait(wait::Args),
@@ -166,6 +168,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Errors(args) => errors::run(&args, context).await,
+        Command::Health(args) => health::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,
         Command::Wait(args) => wait::run(&args, context).await,

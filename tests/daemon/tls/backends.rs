@@ -162,3 +162,25 @@ fn checks_speak_the_http_of_the_groups_backends() {
     daemon.ask(set("groups.app.backends.one.address", &format!("\"{}\"", old.address))).expect("valid");
     until("who speaks HTTP/1 fails", || last().is_some_and(|verdict| verdict.failed()));
 }
+
+#[test]
+fn probes_over_https_verify_as_the_group_does_under_the_name_they_ask_for() {
+    let shelf = Shelf::new();
+    shelf.put("site", &["site.test", "probe.test"], NOW);
+    let backend = shelf.backend("site", "secured");
+    let pass = Verdict::Pass { code: Some(200) };
+    let wrong = Verdict::Fail { phase: Phase::Tls, reason: Reason::WrongName, code: None };
+    for (name, verdict) in [
+        ("", &pass),
+        (", host = \"probe.test\"", &pass),
+        (", host = \"other.test\"", &wrong),
+        (", host = \"other.test\", server_name = \"probe.test\"", &pass),
+    ] {
+        let check = format!("{{ protocol = \"https\", interval = \"100ms\"{name} }}");
+        let place = Place::new(&config(&verified(&shelf, "site.test"), &check, &backend));
+        let daemon = place.start();
+        let last = || daemon.status().groups[0].backends[0].health.last.clone();
+        until("it was asked", || last().is_some());
+        assert_eq!(last().map(|last| last.verdict).as_ref(), Some(verdict), "{name}");
+    }
+}

@@ -35,6 +35,7 @@ fn every_verb_of_the_documentation_is_understood() {
         "poise rm groups.app.health_check.interval",
         "poise apply -f - --dry-run --if-revision 7 --reason why",
         "poise diff -f poise.toml",
+        "poise health check app/app-1 -o json",
         "poise logs --backend app/app-1 --follow -o jsonl",
         "poise logs --group app --since 2h --only failures -n 100",
         "poise watch health config checks counters --interval 500ms",

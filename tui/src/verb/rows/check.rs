@@ -31,7 +31,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
 
 /// A verdict in JSON.
 #[derive(Serialize)]
-struct VerdictRow {
+pub(in crate::verb) struct VerdictRow {
     passed: bool,
     verdict: String,
     phase: Option<Phase>,

@@ -1,0 +1,31 @@
+//! `poise health`: questions about the health of one backend, and what can be done about it.
+//!
+//! One file per question. What they print is made there; the daemon answers.
+
+mod check;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::Context;
+use super::failure::Failure;
+use crate::exit::Exit;
+
+/// Ask about the health of a backend.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Examples:
+  poise health check app/app-1")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand, Debug)]
+enum Task {
+    Check(check::Args),
+}
+
+pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    match &args.task {
+        Task::Check(args) => check::run(args, context).await,
+    }
+}

@@ -1,0 +1,185 @@
+//! `poise health check`: probes a backend now, from the daemon, and shows all of it.
+//!
+//! Phase by phase with its time, the verdict, the bytes both ways and the command that does the same
+//! from a shell. What came over the wire is shown as safe text or as digits, never as it is.
+
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use poise_ipc::BackendPath;
+use poise_ipc::health::{BackendQuery, ProbeAnswer};
+use poise_ipc::message::{Reply, Verb};
+use poise_ipc::model::{Address, CheckProtocol};
+use poise_ipc::status::{Phase, Phases, Verdict};
+use serde::Serialize;
+
+use crate::dump;
+use crate::exit::Exit;
+use crate::safe;
+use crate::verb::Context;
+use crate::verb::failure::Failure;
+use crate::verb::format::{Column, Format, json, jsonl, tsv};
+use crate::verb::link::{Link, misfit};
+use crate::verb::objects;
+use crate::verb::rows::check::VerdictRow;
+use crate::verb::stdout::print;
+use crate::verb::text::{latency, size};
+
+/// Time for the answer to arrive beyond that of the probe itself.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
+
+/// Probe a backend now, from the daemon; its health does not change by it.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Examples:
+  poise health check app/app-1
+  poise health check app/app-1 -o json | jq '.phases'
+
+The probe is that of the group's health check. Ends with 0 when it passes, with 10 when it fails or
+proves nothing. The role operate is needed.")]
+pub(crate) struct Args {
+    /// The backend, as GROUP/NAME.
+    #[arg(value_name = "BACKEND")]
+    backend: BackendPath,
+}
+
+pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let path = &args.backend;
+    let config = Link::open(context).await?.config().await?.1;
+    objects::backend(&config, path)?;
+    let probe_ms = config.groups.get(&path.group).map_or(0, |group| group.health_check.timeout_ms);
+    let timeout = context.timeout.max(Duration::from_millis(probe_ms.into()) + ANSWER_WAIT);
+    let mut link = Link::open(&Context { timeout, ..context.clone() }).await?;
+    let query = BackendQuery { group: path.group.clone(), backend: path.backend.clone() };
+    let Reply::Probed(answer) = link.ask(Verb::Probe(query)).await? else { return Err(misfit()) };
+    print(&shown(context.format, path, &answer))?;
+    Ok(if answer.verdict.passed() { Exit::Ok } else { Exit::Degraded })
+}
+
+type Cell = Column<ProbeAnswer>;
+
+const COLUMNS: &[Cell] = &[
+    Cell::text("ADDRESS", |a| a.address.to_string()),
+    Cell::text("SOURCE", |a| a.source.as_ref().map_or_else(|| "-".to_owned(), Address::to_string)),
+    Cell::text("CHECK", |a| a.protocol.to_string()),
+    Cell::text("VERDICT", |a| a.verdict.to_string()),
+    Cell::number("TIME", |a| latency(a.latency_us)).raw(|a| a.latency_us.to_string()),
+    Cell::text("REPLAY", |a| a.replay.clone()),
+];
+
+/// A probe in JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    backend: String,
+    address: &'a Address,
+    peer: Option<&'a Address>,
+    source: Option<&'a Address>,
+    protocol: CheckProtocol,
+    #[serde(flatten)]
+    verdict: VerdictRow,
+    latency_us: u64,
+    phases: Phases,
+    /// What was sent, in hexadecimal digits, and with dots for what is not printable ASCII.
+    sent: String,
+    sent_text: String,
+    received: String,
+    received_text: String,
+    received_bytes: u64,
+    replay: &'a str,
+}
+
+fn row<'a>(path: &BackendPath, answer: &'a ProbeAnswer) -> Row<'a> {
+    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let exchange = &answer.exchange;
+    Row {
+        backend: path.to_string(),
+        address: &answer.address,
+        peer: answer.peer.as_ref(),
+        source: answer.source.as_ref(),
+        protocol: answer.protocol,
+        verdict: (&answer.verdict).into(),
+        latency_us: answer.latency_us,
+        phases: answer.phases,
+        sent: digits(&exchange.sent),
+        sent_text: dump::ascii(&exchange.sent),
+        received: digits(&exchange.received),
+        received_text: dump::ascii(&exchange.received),
+        received_bytes: exchange.received_bytes,
+        replay: &answer.replay,
+    }
+}
+
+fn shown(format: Format, path: &BackendPath, answer: &ProbeAnswer) -> String {
+    match format {
+        Format::Json => json(&row(path, answer)),
+        Format::Jsonl => jsonl(&row(path, answer)),
+        Format::Tsv => tsv(COLUMNS, answer),
+        Format::Table | Format::Wide => told(path, answer),
+    }
+}
+
+/// A probe for people.
+fn told(path: &BackendPath, answer: &ProbeAnswer) -> String {
+    let mut out = vec![format!("{path}: {} {}", answer.protocol, answer.address)];
+    let peer = answer.peer.as_ref().filter(|peer| **peer != answer.address);
+    out.extend(peer.map(|peer| format!("  leads to    {peer}")));
+    out.extend(answer.source.as_ref().map(|source| format!("  from        {source}")));
+    out.extend(parts(answer).map(|(part, time)| format!("  {part:<11} {time}")));
+    out.push(format!("  total       {}", latency(answer.latency_us)));
+    out.push(format!("verdict: {}", answer.verdict));
+    let exchange = &answer.exchange;
+    out.extend(bytes("sent", &exchange.sent, exchange.sent.len() as u64));
+    out.extend(bytes("received", &exchange.received, exchange.received_bytes));
+    out.push(format!("replay: {}", safe_whole(&answer.replay)));
+    out.join("\n") + "\n"
+}
+
+/// The parts that there were, and the one that failed.
+fn parts(answer: &ProbeAnswer) -> impl Iterator<Item = (&'static str, String)> {
+    let Phases { resolve_us, connect_us, tls_us, first_byte_us, rest_us } = answer.phases;
+    let failed = match answer.verdict {
+        Verdict::Fail { phase, .. } => Some(phase),
+        Verdict::Pass { .. } | Verdict::Silent => None,
+    };
+    let parts = [
+        ("resolve", resolve_us, &[Phase::Resolve][..]),
+        ("connect", connect_us, &[Phase::Connect]),
+        ("TLS", tls_us, &[Phase::Tls]),
+        ("first byte", first_byte_us, &[Phase::Send, Phase::Response]),
+        ("rest", rest_us, &[Phase::Body]),
+    ];
+    parts.into_iter().filter_map(move |(part, us, phases)| {
+        let is_failed = failed.is_some_and(|failed| phases.contains(&failed));
+        let time = us.map(|us| if us == 0 { "0 us".to_owned() } else { latency(us) });
+        match (time, is_failed) {
+            (Some(time), false) => Some((part, time)),
+            (Some(time), true) => Some((part, format!("{time}, failed"))),
+            (None, true) => Some((part, "failed".to_owned())),
+            (None, false) => None,
+        }
+    })
+}
+
+/// Bytes as lines of text, or as digits where they are none.
+fn bytes(what: &str, bytes: &[u8], all: u64) -> Vec<String> {
+    if all == 0 {
+        return vec![format!("{what} nothing")];
+    }
+    let first =
+        if (bytes.len() as u64) < all { format!(", the first {}", size(bytes.len() as u64)) } else { String::new() };
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
+    let lines: Vec<String> = if bytes.iter().all(is_text) {
+        let text = String::from_utf8_lossy(bytes).replace('\t', " ");
+        text.lines().map(|line| format!("  | {}", safe::line(line)).trim_end().to_owned()).collect()
+    } else {
+        dump::all(bytes, 16)
+    };
+    [vec![format!("{what} {}{first}:", size(all))], lines].concat()
+}
+
+/// A line that is to be copied is not cut, however long it is.
+fn safe_whole(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests;
