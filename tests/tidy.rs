@@ -33,7 +33,7 @@ const fn door(needle: &'static str, within: &'static str, doors: &'static [&'sta
 const PACKAGE_DOORS: &[Door] = &[
     door("bincode::", "", &["ipc/src/frame"]),
     door("interprocess::", "", &["ipc/src/transport"]),
-    door("rusqlite::", "", &["daemon/src/store"]),
+    door("rusqlite::", "", &["daemon/src/store", "daemon/src/recorder"]),
     door("ringbuf::", "", &["daemon/src/records"]),
     door("hyper::", "", &["daemon/src/l7", "daemon/src/probe"]),
     door("humantime::", "", &["ipc/src/text", "tui/src/cli", "tui/src/verb"]),

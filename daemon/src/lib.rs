@@ -24,6 +24,7 @@ pub mod probe;
 mod program;
 mod proxy;
 pub mod published;
+pub mod recorder;
 pub mod records;
 pub mod report;
 pub mod resolve;
@@ -62,6 +63,7 @@ use listen::{Binder, Prepared};
 use options::Settings;
 use probe::Sources;
 use published::Publisher;
+use recorder::Recorder;
 use report::{ASKED_MAX, REPORTS_MAX};
 use resolve::Resolver;
 use signals::Signals;
@@ -101,6 +103,8 @@ pub enum RunError {
 /// [`RunError`] when it cannot start; a daemon that runs ends cleanly.
 pub fn run(settings: &Settings) -> Result<(), RunError> {
     let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?)?;
+    let recorder = Recorder::open(&settings.state_dir, settings.health_log);
+    let recorder = recorder.map_err(failed("start the recorder of probes"))?;
     let publisher = Publisher::new();
     let keeper = Keeper::new().map_err(failed("draw keys for TLS"))?;
     let secured = keeper.published();
@@ -125,6 +129,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let parts = Parts {
             ports: Sockets(Binder::new(workers.senders()), Files::new(workers.pages())),
             store,
+            recorder,
+            run_ms_max: settings.health_log_fold_ms,
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
             records: Records::new(workers.take_records()),

@@ -4,14 +4,23 @@
 //! opens nothing; `main_from` calls it.
 
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use poise_ipc::transport::default_socket;
 
+use crate::recorder::Limits;
+
 /// Longest drain: a restart that takes longer than an hour is a stop.
 const DRAIN_MAX: Duration = Duration::from_hours(1);
+/// How long the health log may be kept: an hour is of use to somebody who looks at once.
+const RETENTION_RANGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(366 * 24);
+/// How large the health log may be: in less than 16 MiB there is no room to make room in.
+const SIZE_RANGE: RangeInclusive<u64> = 16 << 20..=1 << 40;
+/// How long a row of it may be: a file covers a day.
+const FOLD_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 /// Workers at the most; more threads than this share cores on any machine poise runs on.
 pub const WORKERS_MAX: u16 = 256;
 
@@ -49,6 +58,16 @@ pub struct Options {
     /// How long open connections may go on after SIGTERM, at most 1h; a second signal ends at once
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = drain_time)]
     pub drain_time: Duration,
+    /// How long the health log is kept, in whole days of UTC after they have ended, 1h to 366d
+    #[arg(long, value_name = "TIME", default_value = "72h", value_parser = log_retention)]
+    pub health_log_retention: Duration,
+    /// Bytes that the health log may take on disk, 16MiB to 1024GiB; the oldest rows make room
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = log_size)]
+    pub health_log_size: u64,
+    /// Longest time that a row of the health log covers while a backend repeats a verdict, 1s to 1d:
+    /// longer is smaller, shorter tells latencies more finely
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = log_fold)]
+    pub health_log_fold: Duration,
 }
 
 /// How log lines are written.
@@ -73,6 +92,10 @@ pub struct Settings {
     pub workers: NonZero<u16>,
     /// How long open connections may go on after a stop.
     pub drain: Duration,
+    /// How much of the health log is kept.
+    pub health_log: Limits,
+    /// Longest time that a row of it covers, in milliseconds.
+    pub health_log_fold_ms: u64,
 }
 
 /// What the defaults depend on.
@@ -141,8 +164,38 @@ impl Options {
             socket: self.socket.clone().unwrap_or_else(default_socket),
             workers: NonZero::new(workers).unwrap_or(NonZero::<u16>::MIN),
             drain: self.drain_time,
+            health_log: Limits { retention_ms: millis(self.health_log_retention), bytes_max: self.health_log_size },
+            health_log_fold_ms: millis(self.health_log_fold),
         })
     }
+}
+
+fn log_retention(text: &str) -> Result<Duration, String> {
+    within(text, RETENTION_RANGE, "1h to 366d")
+}
+
+fn log_fold(text: &str) -> Result<Duration, String> {
+    within(text, FOLD_RANGE, "1s to 1d")
+}
+
+fn within(text: &str, range: RangeInclusive<Duration>, words: &str) -> Result<Duration, String> {
+    match poise_ipc::text::duration(text) {
+        Ok(time) if range.contains(&time) => Ok(time),
+        Ok(_) => Err(words.to_owned()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+fn log_size(text: &str) -> Result<u64, String> {
+    match poise_ipc::text::size(text) {
+        Ok(bytes) if SIZE_RANGE.contains(&bytes) => Ok(bytes),
+        Ok(_) => Err("16MiB to 1024GiB".to_owned()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn drain_time(text: &str) -> Result<Duration, String> {

@@ -76,6 +76,20 @@ pub fn listens_elsewhere(backend: &BackendPath, dialled: SocketAddr, found: &[Ip
     finding.says(message).remedy("let the server listen on the address that is dialled, or on all addresses (S-07)")
 }
 
+/// The finding on a health log that is not written, or that has lost rows: whether it fails now, and
+/// how many were lost since the start.
+pub fn unrecorded(failure: Option<&str>, lost_total: u64) -> Option<Finding> {
+    let says = match (failure, lost_total) {
+        (None, 0) => return None,
+        (None, lost) => format!("{lost} rows of the health log are lost: the disk was slower than the probes, or full"),
+        (Some(why), 0) => format!("the health log is not written: {why}"),
+        (Some(why), lost) => format!("the health log is not written: {why}; {lost} rows are lost"),
+    };
+    let severity = if failure.is_some() { Severity::Warning } else { Severity::Note };
+    let finding = Finding::new(severity, "health-log-unwritten", "daemon.health_log").says(says);
+    Some(finding.remedy("look at the disk of the state directory; writing goes on by itself"))
+}
+
 /// Advice on a configuration that is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

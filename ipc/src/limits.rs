@@ -248,7 +248,7 @@ pub const FRAME_LEN_MAX: usize = 1 << 20;
 pub const REPLY_LEN_MAX: usize = 16 << 20;
 /// Edits of one commit.
 pub const EDITS_MAX: usize = 10_000;
-/// Rows of the health log kept in memory.
+/// Rows of the health log that `poise logs` shows at the most.
 pub const CHECK_ROWS_MAX: usize = 100_000;
 /// Rows of one answer to a query of the health log.
 pub const CHECK_ROWS_REPLY_MAX: u32 = 1_000;

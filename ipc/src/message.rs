@@ -4,6 +4,7 @@
 //! only ever appended; fields that JSON may leave out have a default.
 
 mod event;
+mod filter;
 mod reply;
 mod request;
 

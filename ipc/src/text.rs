@@ -29,6 +29,7 @@ mod words;
 
 pub use duration::{duration, duration_text};
 pub use nearest::nearest;
+pub use numbers::size;
 pub use print::print;
 pub use read::parse;
 pub use reference::reference;

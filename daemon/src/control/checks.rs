@@ -1,20 +1,31 @@
 //! The health log in memory: the newest verdicts, equal ones in a row folded into one row.
 //!
-//! A row grows while its backend repeats the verdict, for a minute at the most, so that the order
-//! of the rows stays close to the order of time. It counts nothing towards health; reconcile says
-//! what each verdict brought about.
+//! A row grows while its backend repeats the verdict at its cadence, for a bounded time and within one
+//! UTC day, so that every moment can be told from the rows: a probe that is missing ends a row. Rows
+//! that are new, over, or have grown for a while are due to the recorder, under the same number. It
+//! counts nothing towards health; reconcile says what each verdict brought about.
+
+mod question;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use poise_core::plan::BackendId;
 use poise_ipc::BackendPath;
-use poise_ipc::limits::CHECK_ROWS_REPLY_MAX;
-use poise_ipc::message::{LogFilter, LogLevel, LogQuery};
-use poise_ipc::model::{Address, CheckProtocol};
+use poise_ipc::health::Exchange;
+use poise_ipc::message::{LogFilter, LogLevel};
+use poise_ipc::model::{Address, CheckProtocol, HealthLog};
 use poise_ipc::status::{CheckRow, Health, Verdict};
 
-/// Longest time that a row covers, in milliseconds.
-pub const RUN_MS_MAX: u64 = 60_000;
+use crate::recorder::{Kept, Reader, day_of};
+
+pub use question::Question;
+
+/// Rows kept in memory: the newest of what the recorder has, and two for each of thousands of backends.
+pub const ROWS_MAX: usize = 20_000;
+/// Time after which a row that grows is due to the recorder again: what a kill may cost, in
+/// milliseconds.
+const DUE_MS: u64 = 10_000;
 
 /// One verdict with what it brought about.
 #[derive(Clone, Debug)]
@@ -39,15 +50,36 @@ pub struct Sample {
     pub threshold: u16,
     /// The health that it brought about.
     pub transition: Option<Health>,
+    /// The health after it.
+    pub health: Health,
+    /// What went over the wire, where the probe kept it.
+    pub exchange: Option<Box<Exchange>>,
+    /// Longest time between two probes of an undisturbed cadence, in milliseconds.
+    pub gap_ms_max: u64,
+    /// Which rows the recorder is to have.
+    pub keep: HealthLog,
 }
 
 /// The log.
 #[derive(Debug)]
 pub struct CheckLog {
-    rows: VecDeque<CheckRow>,
+    rows: VecDeque<Held>,
     rows_max: usize,
+    run_ms_max: u64,
     first_seq: u64,
     open: HashMap<BackendId, OpenRun>,
+    /// The bytes of each backend's newest probe that brought any.
+    bytes: HashMap<BackendId, Arc<Exchange>>,
+    /// Those of its newest transition, by the number of the row.
+    turned: HashMap<BackendId, (u64, Arc<Exchange>)>,
+    due: Vec<Kept>,
+}
+
+/// A row with the backend that it is about.
+#[derive(Debug)]
+struct Held {
+    backend: BackendId,
+    row: Arc<CheckRow>,
 }
 
 /// A row that may still grow.
@@ -55,93 +87,131 @@ pub struct CheckLog {
 struct OpenRun {
     seq: u64,
     latency_us_sum: u64,
+    keep: LogLevel,
+    /// How it stood when it was due to the recorder last.
+    told_count: u32,
+    told_ms: u64,
 }
 
 impl CheckLog {
-    /// An empty log of at most so many rows.
-    pub fn new(rows_max: usize) -> Self {
-        Self { rows: VecDeque::new(), rows_max: rows_max.max(1), first_seq: 1, open: HashMap::new() }
-    }
-
-    /// Rows that were dropped because the log was full.
-    pub fn lost_total(&self) -> u64 {
-        self.first_seq - 1
+    /// An empty log of at most so many rows, each over at most so many milliseconds; the first has the
+    /// number `first_seq`.
+    pub fn new(rows_max: usize, run_ms_max: u64, first_seq: u64) -> Self {
+        Self {
+            rows: VecDeque::new(),
+            rows_max: rows_max.max(1),
+            run_ms_max: run_ms_max.max(1),
+            first_seq,
+            open: HashMap::new(),
+            bytes: HashMap::new(),
+            turned: HashMap::new(),
+            due: Vec::new(),
+        }
     }
 
     /// Takes a verdict: a new row, or an open one that grows.
-    pub fn record(&mut self, sample: Sample) -> CheckRow {
-        let (backend, ends) = (sample.backend, sample.transition.is_some());
-        let (row, run) = match self.open.get(&backend).copied().and_then(|run| self.extend(run, &sample)) {
-            Some(grown) => grown,
-            None => self.append(sample),
-        };
-        if ends {
-            // The transition stays the last verdict of its row.
-            self.open.remove(&backend);
-        } else {
-            self.open.insert(backend, run);
+    pub fn record(&mut self, mut sample: Sample) -> CheckRow {
+        let (backend, transition) = (sample.backend, sample.transition);
+        if let Some(exchange) = sample.exchange.take() {
+            self.bytes.insert(backend, Arc::from(exchange));
         }
-        row
+        let grown = self.open.get(&backend).copied().and_then(|run| self.extend(run, &sample));
+        let (run, row) = grown.unwrap_or_else(|| self.append(sample));
+        self.open.insert(backend, run);
+        if transition.is_some() {
+            // The transition stays the last verdict of its row.
+            self.turn(backend, &row);
+            self.open.remove(&backend);
+        } else if run.told_count == 0 || row.last_ms.saturating_sub(run.told_ms) >= DUE_MS {
+            self.tell(backend, None);
+        }
+        CheckRow::clone(&row)
     }
 
-    /// Forgets the open row of a backend that is gone.
+    /// Ends the open row of a backend that is gone, and forgets its bytes.
     pub fn close(&mut self, backend: BackendId) {
-        self.open.remove(&backend);
+        self.end(backend);
+        self.bytes.remove(&backend);
+        self.turned.remove(&backend);
     }
 
-    /// The newest rows that match, oldest first.
-    pub fn query(&self, query: &LogQuery) -> Vec<CheckRow> {
-        let limit = query.limit.clamp(1, CHECK_ROWS_REPLY_MAX) as usize;
-        let before = query.before_seq.unwrap_or(u64::MAX).saturating_sub(self.first_seq);
-        let older = self.rows.len().min(usize::try_from(before).unwrap_or(usize::MAX));
-        let mut found: Vec<CheckRow> = self
-            .rows
-            .range(..older)
-            .rev()
-            // No row before one that began so long ago can reach into the time asked for.
-            .take_while(|row| row.first_ms.saturating_add(RUN_MS_MAX + RUN_MS_MAX) >= query.filter.since_ms)
-            .filter(|row| matches(row, &query.filter))
-            .take(limit)
-            .cloned()
-            .collect();
-        found.reverse();
-        found
+    /// Ends all rows, as before a stop.
+    pub fn close_all(&mut self) {
+        for backend in self.open.keys().copied().collect::<Vec<_>>() {
+            self.end(backend);
+        }
     }
 
-    fn extend(&mut self, run: OpenRun, sample: &Sample) -> Option<(CheckRow, OpenRun)> {
+    /// The rows that are due to the recorder, in the order of their numbers as far as possible.
+    pub fn take_due(&mut self) -> Vec<Kept> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// What a question about a filter needs of the log; of the newest rows, if those are all it needs,
+    /// so many that match.
+    pub fn question(&self, filter: &LogFilter, newest: Option<(u64, usize)>, reader: Reader) -> Question {
+        let (before_seq, count) = newest.unwrap_or((u64::MAX, usize::MAX));
+        let older = usize::try_from(before_seq.saturating_sub(self.first_seq)).unwrap_or(usize::MAX);
+        // Looking for a text in every line is not for the caller's thread.
+        let exact = filter.text.is_none();
+        let rows = self.rows.range(..older.min(self.rows.len())).rev().map(|held| &held.row);
+        // No row before one that began so long ago can reach into the time asked for.
+        let reaches = |row: &&Arc<CheckRow>| row.first_ms.saturating_add(2 * self.run_ms_max) >= filter.since_ms;
+        let wanted = |row: &&Arc<CheckRow>| {
+            if exact { filter.takes(row) } else { filter.takes_time(row) && filter.takes_backend(row) }
+        };
+        let rows = rows.take_while(reaches).filter(wanted).take(if exact { count } else { usize::MAX });
+        Question { rows: rows.cloned().collect(), first_seq: self.first_seq, reader }
+    }
+
+    /// The bytes of a backend's newest transition, with the number of its row.
+    pub fn turned(&self, backend: BackendId) -> Option<(u64, Arc<Exchange>)> {
+        self.turned.get(&backend).cloned()
+    }
+
+    fn held(&self, seq: u64) -> Option<&Held> {
+        self.rows.get(usize::try_from(seq.checked_sub(self.first_seq)?).ok()?)
+    }
+
+    fn extend(&mut self, run: OpenRun, sample: &Sample) -> Option<(OpenRun, Arc<CheckRow>)> {
         let at = usize::try_from(run.seq.checked_sub(self.first_seq)?).ok()?;
-        let row = self.rows.get_mut(at)?;
-        let same = row.verdict == sample.verdict
-            && row.address == sample.address
-            && row.protocol == sample.protocol
-            && row.group == sample.path.group
-            && row.backend == sample.path.backend;
-        if !same || sample.at_ms.saturating_sub(row.first_ms) >= RUN_MS_MAX {
+        let held = &mut self.rows.get_mut(at)?.row;
+        if !continues(held, sample, self.run_ms_max) {
             return None;
         }
+        // Nobody else holds it unless a question is being answered.
+        let row = Arc::make_mut(held);
         let latency_us_sum = run.latency_us_sum.saturating_add(sample.latency_us);
         row.count = row.count.saturating_add(1);
-        row.last_ms = row.last_ms.max(sample.at_ms);
+        row.last_ms = sample.at_ms;
         row.latency_us_min = row.latency_us_min.min(sample.latency_us);
         row.latency_us_max = row.latency_us_max.max(sample.latency_us);
         row.latency_us_mean = latency_us_sum / u64::from(row.count);
         row.streak = sample.streak;
         row.threshold = sample.threshold;
         row.transition = sample.transition;
-        Some((row.clone(), OpenRun { latency_us_sum, ..run }))
+        row.health = sample.health;
+        Some((OpenRun { latency_us_sum, keep: sample.keep.into(), ..run }, Arc::clone(held)))
     }
 
-    fn append(&mut self, sample: Sample) -> (CheckRow, OpenRun) {
+    fn append(&mut self, sample: Sample) -> (OpenRun, Arc<CheckRow>) {
+        self.end(sample.backend);
         if self.rows.len() == self.rows_max {
-            self.rows.pop_front();
-            self.first_seq += 1;
+            self.evict();
         }
         let seq = self.first_seq + self.rows.len() as u64;
+        let run = OpenRun {
+            seq,
+            latency_us_sum: sample.latency_us,
+            keep: sample.keep.into(),
+            told_count: 0,
+            told_ms: sample.at_ms,
+        };
         let row = CheckRow {
             seq,
             group: sample.path.group,
             backend: sample.path.backend,
-            address: sample.address.clone(),
+            address: sample.address,
             protocol: sample.protocol,
             verdict: sample.verdict,
             count: 1,
@@ -153,23 +223,68 @@ impl CheckLog {
             streak: sample.streak,
             threshold: sample.threshold,
             transition: sample.transition,
+            health: sample.health,
         };
-        self.rows.push_back(row.clone());
-        (row, OpenRun { seq, latency_us_sum: sample.latency_us })
+        let row = Arc::new(row);
+        self.rows.push_back(Held { backend: sample.backend, row: Arc::clone(&row) });
+        (run, row)
+    }
+
+    /// Drops the oldest row; the recorder has it.
+    fn evict(&mut self) {
+        let Some(oldest) = self.rows.front() else { return };
+        let (backend, seq) = (oldest.backend, oldest.row.seq);
+        if self.open.get(&backend).is_some_and(|run| run.seq == seq) {
+            self.end(backend);
+        }
+        self.rows.pop_front();
+        self.first_seq += 1;
+    }
+
+    /// Ends the open row of a backend.
+    fn end(&mut self, backend: BackendId) {
+        let grown = self.open.get(&backend).and_then(|run| Some(self.held(run.seq)?.row.count > run.told_count));
+        if grown == Some(true) {
+            self.tell(backend, None);
+        }
+        self.open.remove(&backend);
+    }
+
+    /// Takes the bytes of a row that ends with a transition.
+    fn turn(&mut self, backend: BackendId, row: &CheckRow) {
+        let exchange = self.bytes.remove(&backend);
+        match &exchange {
+            Some(exchange) => self.turned.insert(backend, (row.seq, Arc::clone(exchange))),
+            None => self.turned.remove(&backend),
+        };
+        self.tell(backend, exchange);
+    }
+
+    /// The open row of a backend is due to the recorder, unless its group keeps no such rows.
+    fn tell(&mut self, backend: BackendId, exchange: Option<Arc<Exchange>>) {
+        let Some(mut run) = self.open.get(&backend).copied() else { return };
+        let Some(row) = self.held(run.seq).map(|held| Arc::clone(&held.row)) else { return };
+        (run.told_count, run.told_ms) = (row.count, row.last_ms);
+        self.open.insert(backend, run);
+        if run.keep.takes(&row) {
+            self.due.push(Kept { row, exchange });
+        }
     }
 }
 
-/// Whether a row is among those that a filter asks for.
-pub fn matches(row: &CheckRow, filter: &LogFilter) -> bool {
-    let level = match filter.only {
-        LogLevel::All => true,
-        LogLevel::Failures => row.verdict.failed() || row.transition.is_some(),
-        LogLevel::Transitions => row.transition.is_some(),
-    };
-    level
-        && row.last_ms >= filter.since_ms
-        && filter.group.as_ref().is_none_or(|group| *group == row.group)
-        && filter.backend.as_ref().is_none_or(|backend| *backend == row.backend)
+/// Whether a verdict goes on with a row: what it found is the same, no probe is missing between them,
+/// and the row is not yet as long as rows may be.
+fn continues(row: &CheckRow, sample: &Sample, run_ms_max: u64) -> bool {
+    let same = row.verdict == sample.verdict
+        && row.address == sample.address
+        && row.protocol == sample.protocol
+        && row.group == sample.path.group
+        && row.backend == sample.path.backend
+        && (row.health == sample.health || sample.transition.is_some());
+    same && sample.at_ms >= row.last_ms
+        && sample.at_ms - row.last_ms <= sample.gap_ms_max
+        && sample.at_ms - row.first_ms < run_ms_max
+        && day_of(sample.at_ms) == day_of(row.first_ms)
 }
 
 #[cfg(test)]

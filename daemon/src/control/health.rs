@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use poise_core::health::Machine;
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::message::Transition;
-use poise_ipc::model::{Address, AdminState, Backend, CheckProtocol, HealthCheck};
+use poise_ipc::model::{Address, AdminState, Backend, CheckProtocol, HealthCheck, HealthLog};
 use poise_ipc::status::{Health, HealthStatus, LastVerdict, Reason, Verdict};
 use poise_ipc::{BackendPath, Config};
 
@@ -34,6 +34,9 @@ struct Tracked {
     fall: u16,
     machine: Machine,
     restored_since_ms: u64,
+    /// Longest time between two probes of an undisturbed cadence.
+    gap_ms_max: u64,
+    keep: HealthLog,
     last: Option<LastVerdict>,
 }
 
@@ -108,6 +111,10 @@ impl Trackers {
             streak: tracked.machine.streak(),
             threshold: if passed { tracked.rise } else { tracked.fall },
             transition: change.as_ref().map(|change| change.to),
+            health: tracked.machine.health(),
+            exchange: report.exchange,
+            gap_ms_max: tracked.gap_ms_max,
+            keep: tracked.keep,
         };
         let transition = change.map(|change| Transition {
             group: tracked.path.group.clone(),
@@ -167,6 +174,8 @@ impl Tracked {
             fall: check.fall,
             machine,
             restored_since_ms,
+            gap_ms_max: gap_ms_max(check),
+            keep: check.log,
             last,
         }
     }
@@ -178,6 +187,14 @@ impl Tracked {
             since_ms => since_ms,
         }
     }
+}
+
+/// Longest time between the ends of two probes of an undisturbed cadence, in milliseconds: three of the
+/// longest intervals, and the time that a probe may take.
+fn gap_ms_max(check: &HealthCheck) -> u64 {
+    let others = [check.fast_interval_ms, check.down_interval_ms].into_iter().flatten();
+    let longest = others.fold(check.interval_ms, u32::max);
+    3 * u64::from(longest) + u64::from(check.timeout_ms)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod commit;
 mod cookies;
 mod drains;
 mod entries;
+mod logs;
 mod ramps;
 mod refusals;
 mod reload;
@@ -34,7 +35,7 @@ use poise_ipc::advice::Finding;
 use poise_ipc::message::{ErrorCode, ErrorReply};
 use poise_ipc::status::Status;
 use poise_ipc::{Config, Name};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -50,6 +51,7 @@ use super::records::Records;
 use super::sources::Sources;
 use super::tallies::Tallies;
 use crate::published::Publisher;
+use crate::recorder::Recorder;
 use crate::report::{ProbeAsked, ProbeReport};
 use crate::resolve::Resolver;
 use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError};
@@ -86,6 +88,8 @@ const RAMP_TICKS: u64 = 5;
 const LOOK_TICKS: u64 = 100;
 /// Rounds between two looks at the days that certificates have left (60 s).
 const EXPIRY_TICKS: u64 = 600;
+/// Rounds between two looks at how the recorder is doing (1 s).
+const RECORDER_TICKS: u64 = 10;
 /// Rounds between two snapshots of persistence entries (60 s): what a crash may cost.
 const ENTRIES_TICKS: u64 = 600;
 
@@ -116,6 +120,10 @@ pub struct Parts<P> {
     pub ports: P,
     /// The store.
     pub store: Store,
+    /// The health log on disk.
+    pub recorder: Recorder,
+    /// Longest time that a row of the health log covers, in milliseconds.
+    pub run_ms_max: u64,
     /// Where plans are published.
     pub publisher: Publisher,
     /// Where events are published.
@@ -168,6 +176,10 @@ pub struct Reconcile<P: Ports> {
     file: OperatorFile,
     trackers: Trackers,
     log: CheckLog,
+    /// What was last said about the recorder.
+    unrecorded: Option<Finding>,
+    /// How many more may ask the disk about the log.
+    questions: Arc<Semaphore>,
     latencies: Latencies,
     /// What groups have counted.
     tallies: Tallies,
@@ -307,6 +319,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks % EXPIRY_TICKS == 1 {
             self.watch_expiry();
         }
+        if self.ticks.is_multiple_of(RECORDER_TICKS) {
+            self.watch_recorder();
+        }
         if self.ticks.is_multiple_of(LOOK_TICKS) && self.under_way.is_none() {
             self.begin_reading(FileTask::Look);
         }
@@ -357,7 +372,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.store_health();
         self.store_names();
         self.store_entries();
-        let Parts { store, ports, .. } = self.parts;
+        self.hand_over_all();
+        let Parts { store, recorder, ports, .. } = self.parts;
+        drop(recorder);
         drop(store);
         ports
     }

@@ -178,4 +178,8 @@ pub struct CheckRow {
     pub threshold: u16,
     /// The health that this row's last verdict brought about.
     pub transition: Option<Health>,
+    /// The health after this row's last verdict; before it, where that was a transition, the row before
+    /// says.
+    #[serde(default)]
+    pub health: Health,
 }

@@ -67,9 +67,17 @@ pub(super) fn read_size(found: &DeValue<'_>) -> Result<ByteSize, Fault> {
     let DeValue::String(text) = found else {
         return Err(wrong_type(found, "a size").hint(SIZE_HINT));
     };
+    size(text).map(ByteSize)
+}
+
+/// Reads a size in bytes as operators write it, as in `64MiB`.
+///
+/// # Errors
+/// A fault without path when the text is no size of whole bytes.
+pub fn size(text: &str) -> Result<u64, Fault> {
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let known = ByteSize::UNITS.iter().find_map(|(name, unit)| scaled(compact.strip_suffix(name)?, *unit));
-    known.map(ByteSize).ok_or_else(|| Fault::new("", format!("{} is no size", quoted(text))).hint(SIZE_HINT))
+    known.ok_or_else(|| Fault::new("", format!("{} is no size", quoted(text))).hint(SIZE_HINT))
 }
 
 /// Whether a size lies within its range.

@@ -279,6 +279,7 @@ pub(super) fn check_row(seq: u64, backend: &str, passed: bool, count: u32) -> Ch
         streak: if passed { 41 } else { 2 },
         threshold: 3,
         transition: None,
+        health: Health::Up,
     }
 }
 

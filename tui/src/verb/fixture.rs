@@ -166,5 +166,6 @@ pub(super) fn check_row(seq: u64, count: u32) -> CheckRow {
         streak: 3,
         threshold: 3,
         transition: Some(Health::Down),
+        health: Health::Down,
     }
 }

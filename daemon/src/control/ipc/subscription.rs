@@ -18,7 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::control::bus::{Feed, Happening, What};
-use crate::control::checks::matches;
 use crate::wall::now_ms;
 
 /// Numbers of the events of a connection. They go on when a subscription is replaced.
@@ -119,7 +118,7 @@ impl Subscription {
             What::FailOpen { group, active } if self.wants(Topic::Health) => {
                 Some(EventBody::FailOpen { group: group.clone(), active: *active })
             }
-            What::Checked(row) if self.wants(Topic::Checks) && matches(row, &self.wanted.filter) => {
+            What::Checked(row) if self.wants(Topic::Checks) && self.wanted.filter.takes(row) => {
                 Some(EventBody::Checked(row.clone()))
             }
             What::Drained(drained) if self.wants(Topic::Health) => Some(EventBody::Drained(drained.clone())),

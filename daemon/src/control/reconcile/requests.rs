@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::BackendQuery;
-use poise_ipc::message::{Author, ErrorCode, ErrorReply, LogQuery, Reply, Role, Verb, Welcome};
+use poise_ipc::message::{Author, ErrorCode, ErrorReply, Reply, Role, Verb, Welcome};
 use poise_ipc::text;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -63,6 +63,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::CertificatesReload { name } => self.submit(Job::Certificates(name, asker)),
             Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
             Verb::History { limit } => self.history(limit, asker),
+            Verb::Logs(query) => self.logs(query, asker),
+            Verb::Why(query) => self.why(query, asker),
             Verb::Entries(query) => self.entries(query, asker),
             Verb::EntriesRemove(removal) => self.remove_entries(removal, &author, asker),
             Verb::Probe(query) => self.probe(query, asker),
@@ -77,7 +79,6 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Status => Reply::Status(Box::new(self.fresh_status().as_ref().clone())),
             Verb::Config => Reply::Config { revision, config: self.state.config.clone() },
             Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
-            Verb::Logs(query) => self.logs(&query),
             Verb::Errors(query) => {
                 let plan = self.parts.publisher.published().load_full();
                 self.parts.errors.drain(&plan);
@@ -117,10 +118,6 @@ impl<P: Ports + 'static> Reconcile<P> {
             daemon_id: self.parts.facts.daemon_id.clone(),
             revision: self.state.revision,
         }
-    }
-
-    fn logs(&self, query: &LogQuery) -> Reply {
-        Reply::Logs { rows: self.log.query(query), lost_total: self.log.lost_total() }
     }
 
     fn history(&self, limit: u32, asker: oneshot::Sender<Answer>) {

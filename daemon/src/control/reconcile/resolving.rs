@@ -135,6 +135,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let mut findings = advice::findings_at(&self.state.config, &site);
         findings.extend(self.names.findings(&self.state.config));
         findings.extend(self.refusal_findings());
+        findings.extend(self.unrecorded.clone());
         findings.extend(transparent::findings(&self.state.config));
         findings.extend(self.parts.tls.findings(&self.state.config, now_ms()));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

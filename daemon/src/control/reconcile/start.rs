@@ -10,7 +10,6 @@ use std::path::PathBuf;
 
 use poise_core::ramp::Ramps;
 use poise_ipc::fault::Fault;
-use poise_ipc::limits::CHECK_ROWS_MAX;
 use poise_ipc::message::{Author, ErrorReply};
 use poise_ipc::{Config, text};
 use tokio::sync::oneshot;
@@ -18,6 +17,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::commit::wanted;
+use super::logs;
 use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
@@ -25,6 +25,7 @@ use super::{
     Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State,
     Trackers, VecDeque, slow_work,
 };
+use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
 use crate::control::identities;
 use crate::control::ports::{PortError, Ports};
@@ -83,12 +84,15 @@ impl<P: Ports + 'static> Reconcile<P> {
         let (state, taken) = restored(running)?;
         let read = file.as_ref().map(|path| file::read(path));
         let names = Names::new(&parts.facts.daemon_id, std::mem::take(&mut parts.names));
+        let log = CheckLog::new(ROWS_MAX, parts.run_ms_max, parts.recorder.first_seq());
         let mut this = Self {
             parts,
             state,
             file: OperatorFile { path: file, taken, drift: false },
             trackers: Trackers::default(),
-            log: CheckLog::new(CHECK_ROWS_MAX),
+            log,
+            unrecorded: None,
+            questions: logs::leave(),
             latencies: Latencies::default(),
             tallies: Tallies::default(),
             under_way: None,

@@ -12,9 +12,7 @@ use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
 use poise_core::route::RoutePlan;
 use poise_ipc::Name;
 use poise_ipc::model::{AdminState, CheckProtocol, Group, Listener};
-use poise_ipc::status::{
-    BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RecorderStatus, RouteStatus, RuleHits, Status,
-};
+use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RouteStatus, RuleHits, Status};
 
 use super::Reconcile;
 use crate::control::latency::Latencies;
@@ -51,7 +49,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             groups: self.state.config.groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
             findings: self.state.findings.clone(),
             certificates: self.parts.tls.statuses(&self.state.config, at_ms),
-            recorder: RecorderStatus::default(),
+            recorder: self.parts.recorder.status(),
         });
         self.snapshot = Some((at_ms, Arc::clone(&status)));
         status

@@ -26,6 +26,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             let (backend, at_ms) = (report.backend, report.at_ms);
             let Some(observed) = self.trackers.observe(report) else { continue };
             let row = self.log.record(observed.sample);
+            self.hand_over();
             self.parts.bus.publish(at_ms, What::Checked(row));
             if let Some(transition) = observed.transition {
                 self.unstored.extend(self.trackers.row(backend).map(|row| (backend, row)));
@@ -48,6 +49,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     pub(super) fn follow(&mut self, restored: &HashMap<BackendId, HealthRow>) {
         for gone in self.trackers.follow(&self.state.config, &self.state.identities, restored) {
             self.log.close(gone);
+            self.hand_over();
             self.latencies.forget(gone);
             self.unstored.remove(&gone);
             self.refusals.forget(gone);

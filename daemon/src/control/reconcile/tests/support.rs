@@ -20,6 +20,7 @@ use super::super::*;
 use crate::control::bus::{Feed, Happening};
 use crate::control::ports::{PortError, Wanted};
 use crate::published::Published;
+use crate::recorder::Limits;
 use crate::store::StateDir;
 use crate::tls::Keeper;
 
@@ -34,6 +35,9 @@ group = \"app\"
 a = { address = \"10.0.0.1:80\" }
 b = { address = \"10.0.0.2:80\", weight = 50 }
 ";
+
+/// What the recorder may keep.
+const LIMITS: Limits = Limits { retention_ms: 259_200_000, bytes_max: 64 << 20 };
 
 /// Sockets in memory: which addresses are taken by others, and which are in use here.
 #[derive(Clone, Default)]
@@ -131,6 +135,8 @@ impl Writer {
         let made_of = Parts {
             ports: ports.clone(),
             store,
+            recorder: Recorder::open(&dir.join("state"), LIMITS).expect("starts"),
+            run_ms_max: 60_000,
             tls: Keeper::new().expect("randomness"),
             publisher,
             bus,
