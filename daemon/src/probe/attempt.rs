@@ -18,7 +18,7 @@ use tracing::debug;
 
 use super::prepared::{Prepared, Question, Secured};
 use super::target::Target;
-use super::track::{Track, Trail};
+use super::track::{Detail, Track, Trail};
 use super::wanted::Wanted;
 use super::{grpc, http, http2, tcp, udp};
 use crate::connect::Manner;
@@ -38,8 +38,8 @@ pub(super) struct Answer {
 }
 
 /// Probes a target once.
-pub(super) async fn probe(target: &Target, prepared: &Prepared) -> (Verdict, Trail) {
-    let mut track = Track::new(target.timeout());
+pub(super) async fn probe(target: &Target, prepared: &Prepared, detail: Detail) -> (Verdict, Trail) {
+    let mut track = Track::new(target.timeout(), detail);
     let verdict = if target.check.protocol == CheckProtocol::Udp {
         udp::probe(target, prepared, &mut track).await
     } else {
@@ -68,8 +68,7 @@ async fn ask(target: &Target, prepared: &Prepared, track: &mut Track) -> Result<
     let connected = track.within(Phase::Connect, connect(&target.leads, prepared.is_said())).await;
     let mut stream = connected?;
     track.connected();
-    track.peer = Some(peer(target));
-    track.source = stream.local_addr().ok().map(Address::Ip);
+    track.ends(|| (peer(target), stream.local_addr().ok().map(Address::Ip)));
     if !prepared.is_said() {
         // The backend's kernel has answered; its application is not bothered (S-22).
         let _ = stream.set_zero_linger();

@@ -3,6 +3,8 @@
 //! They are as the ones of the cadence and count for nothing. So many at once and no more: whoever
 //! asks for another is told.
 
+use std::sync::Arc;
+
 use poise_core::plan::Plan;
 use poise_ipc::BackendPath;
 use poise_ipc::health::ProbeAnswer;
@@ -12,6 +14,7 @@ use tokio::task::JoinSet;
 use super::prepared::Prepared;
 use super::replay::replay;
 use super::target::{Target, target};
+use super::track::Detail;
 use super::{attempt, tls};
 use crate::report::{ASKED_MAX, ProbeAsked, Unasked};
 
@@ -47,11 +50,11 @@ fn find(plan: &Plan, path: &BackendPath, tls: &tls::Published) -> Result<Target,
     if group.settings.health_check.protocol == CheckProtocol::Off {
         return Err(Unasked::Off);
     }
-    Ok(target(group, backend, tls))
+    Ok(target(group, &Arc::new(group.settings.health_check.clone()), backend, tls))
 }
 
 async fn answer(target: &Target) -> ProbeAnswer {
-    let (verdict, trail) = attempt::probe(target, &Prepared::new(target)).await;
+    let (verdict, trail) = attempt::probe(target, &Prepared::new(target), Detail::Ends).await;
     ProbeAnswer {
         address: target.address.clone(),
         peer: trail.peer,

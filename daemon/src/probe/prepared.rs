@@ -162,7 +162,7 @@ fn request(target: &Target, has_body: bool) -> Option<Request<()>> {
 }
 
 /// The method of a check.
-pub(super) const fn method_of(target: &Target) -> Method {
+pub(super) fn method_of(target: &Target) -> Method {
     match target.check.method {
         CheckMethod::Head => Method::HEAD,
         CheckMethod::Get => Method::GET,

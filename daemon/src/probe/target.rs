@@ -23,8 +23,8 @@ pub(super) struct Target {
     pub(super) address: Address,
     /// Where the probe goes.
     pub(super) leads: plan::Target,
-    /// What is asked, how often and how long.
-    pub(super) check: HealthCheck,
+    /// What is asked, how often and how long; shared by the backends of a group.
+    pub(super) check: Arc<HealthCheck>,
     /// How TLS is spoken to it by traffic, if it is.
     pub(super) tls: Option<Secured>,
     /// What HTTP is spoken to it.
@@ -121,10 +121,13 @@ impl Target {
 
     /// Whether one probe, at one time, can speak for both.
     fn is_shared_with(&self, other: &Self) -> bool {
-        let tls = |target: &Self| target.tls.as_ref().map(|tls| (tls.group.clone(), tls.address.clone()));
+        let tls = match (&self.tls, &other.tls) {
+            (Some(a), Some(b)) => (&a.group, &a.address) == (&b.group, &b.address),
+            (a, b) => a.is_none() && b.is_none(),
+        };
         let cadence =
             |check: &HealthCheck| (check.interval_ms, check.fast_interval_ms, check.down_interval_ms, check.timeout_ms);
-        self.asks_alike(other) && tls(self) == tls(other) && cadence(&self.check) == cadence(&other.check)
+        tls && self.asks_alike(other) && cadence(&self.check) == cadence(&other.check)
     }
 
     /// Whether both ask alike, TLS and the name of the asker aside.
@@ -151,8 +154,9 @@ fn ms(ms: u32) -> Duration {
 pub(super) fn targets(plan: &Plan, tls: &Published) -> Vec<Target> {
     let mut found: HashMap<plan::Target, Vec<Target>> = HashMap::new();
     for group in plan.groups.iter().filter(|group| group.settings.health_check.protocol != CheckProtocol::Off) {
+        let check = Arc::new(group.settings.health_check.clone());
         for backend in group.backends.iter().filter(|backend| backend.state() != AdminState::Disabled) {
-            let target = target(group, backend, tls);
+            let target = target(group, &check, backend, tls);
             let there = found.entry(target.leads.clone()).or_default();
             match there.iter_mut().find(|other| other.is_shared_with(&target)) {
                 Some(shared) => shared.members.extend(target.members),
@@ -168,8 +172,7 @@ pub(super) fn targets(plan: &Plan, tls: &Published) -> Vec<Target> {
 }
 
 /// A backend as a target of its own.
-pub(super) fn target(group: &GroupPlan, backend: &BackendPlan, tls: &Published) -> Target {
-    let check = &group.settings.health_check;
+pub(super) fn target(group: &GroupPlan, check: &Arc<HealthCheck>, backend: &BackendPlan, tls: &Published) -> Target {
     let (address, leads) = (&backend.settings.address, &backend.target);
     let secured = |stamp| Secured {
         stamp,
@@ -187,7 +190,7 @@ pub(super) fn target(group: &GroupPlan, backend: &BackendPlan, tls: &Published) 
         members: vec![member],
         address: check.port.map_or_else(|| address.clone(), |port| address.at_port(port)),
         leads: check.port.map_or_else(|| leads.clone(), |port| leads.at_port(port)),
-        check: check.clone(),
+        check: Arc::clone(check),
         speaks: group.settings.backend_protocol,
         tls: backend.tls.map(secured),
     }

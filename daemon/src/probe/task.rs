@@ -15,7 +15,7 @@ use super::attempt;
 use super::cadence::Cadence;
 use super::prepared::Prepared;
 use super::target::Target;
-use super::track::Trail;
+use super::track::{Detail, Trail};
 use crate::report::ProbeReport;
 use crate::wall;
 
@@ -96,7 +96,7 @@ impl Probe {
     async fn turn(&mut self) -> Option<()> {
         let turn = self.turns.acquire().await.ok()?;
         let began = Instant::now();
-        let (verdict, trail) = attempt::probe(&self.target, &self.prepared).await;
+        let (verdict, trail) = attempt::probe(&self.target, &self.prepared, Detail::Usual).await;
         drop(turn);
         self.began = Some(began);
         if !matches!(verdict, Verdict::Fail { reason: Reason::Local, .. }) {

@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use poise_ipc::health::{EXCERPT_BYTES_MAX, Exchange};
 use poise_ipc::model::Address;
@@ -26,11 +27,21 @@ pub(super) struct Track {
     began: Instant,
     mark: Instant,
     phases: Phases,
+    detail: Detail,
     /// Where it went.
-    pub(super) peer: Option<Address>,
+    peer: Option<Address>,
     /// Where it came from.
-    pub(super) source: Option<Address>,
+    source: Option<Address>,
     wire: Wire,
+}
+
+/// How much is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Times and bytes.
+    Usual,
+    /// The ends of the connection too, which costs a call of the system.
+    Ends,
 }
 
 /// What went over the wire.
@@ -55,13 +66,14 @@ pub(super) struct Trail {
 
 impl Track {
     /// One that begins now and may take so long.
-    pub(super) fn new(timeout: std::time::Duration) -> Self {
+    pub(super) fn new(timeout: Duration, detail: Detail) -> Self {
         let now = Instant::now();
         Self {
             deadline: now + timeout,
             began: now,
             mark: now,
             phases: Phases::default(),
+            detail,
             peer: None,
             source: None,
             wire: Wire::default(),
@@ -71,6 +83,14 @@ impl Track {
     /// The connection is there.
     pub(super) fn connected(&mut self) {
         self.phases.connect_us = Some(self.lap());
+    }
+
+    /// Notes where the connection goes and where it comes from, if that is wanted.
+    pub(super) fn ends(&mut self, ends: impl FnOnce() -> (Address, Option<Address>)) {
+        if self.detail == Detail::Ends {
+            let (peer, source) = ends();
+            (self.peer, self.source) = (Some(peer), source);
+        }
     }
 
     /// TLS is spoken.

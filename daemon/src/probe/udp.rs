@@ -38,8 +38,7 @@ pub(super) async fn probe(target: &Target, prepared: &Prepared, track: &mut Trac
         Err(error) => return fail(Phase::Connect, &error),
     };
     track.connected();
-    track.peer = Some(peer(target));
-    track.source = socket.local_addr().ok().map(Address::Ip);
+    track.ends(|| (peer(target), socket.local_addr().ok().map(Address::Ip)));
     let payload = if let Question::Payload(payload) = &prepared.question { &payload[..] } else { &[] };
     let question = [&prepared.header[..], payload].concat();
     track.wire().sent(&question);

@@ -18,7 +18,7 @@ fn command(protocol: CheckProtocol, edit: impl FnOnce(&mut HealthCheck)) -> Stri
     let path = "app/app-1".parse().expect("a path");
     let members = vec![Member { backend: BackendId(1), path, health: Health::Up, live }];
     let (address, leads) = (Address::Ip(address), plan::Target::Ip(address));
-    replay(&Target { members, address, leads, check, tls: None, speaks: BackendProtocol::Http1 })
+    replay(&Target { members, address, leads, check: Arc::new(check), tls: None, speaks: BackendProtocol::Http1 })
 }
 
 #[test]
