@@ -61,14 +61,14 @@ pub(super) const HEALTH_CHECK: Section<Group> = Section {
             group.health_check.interval_ms,
             Kind::Duration(limits::CHECK_INTERVAL_MS),
             limits::CHECK_INTERVAL_MS_DEFAULT,
-            "Time between the starts of two probes of a backend."
+            "Time between the starts of two probes of a backend, less or more by up to 5 %. Groups that ask the same of an address, as often, share its probes."
         ),
         field!(
             "timeout",
             group.health_check.timeout_ms,
             Kind::Duration(limits::CHECK_TIMEOUT_MS),
             limits::CHECK_TIMEOUT_MS_DEFAULT,
-            "Time that a probe may take."
+            "Time that a probe may take. Probes of a backend never overlap: one that takes longer than the interval puts off the next until it has ended."
         ),
         field!(
             "rise",
