@@ -16,15 +16,19 @@ fn alike(health: Health) -> Target {
         members: vec![member(health)],
         address: Address::Ip(address),
         leads: plan::Target::Ip(address),
-        check: HealthCheck {
+        check: Arc::new(HealthCheck {
             interval_ms: 2_000,
             fast_interval_ms: Some(500),
             down_interval_ms: Some(10_000),
             ..HealthCheck::default()
-        },
+        }),
         tls: None,
         speaks: BackendProtocol::Http1,
     }
+}
+
+fn check(target: &mut Target) -> &mut HealthCheck {
+    Arc::make_mut(&mut target.check)
 }
 
 const PASS: Verdict = Verdict::Pass { code: None };
@@ -59,18 +63,18 @@ fn only_those_that_ask_alike_and_as_often_share_a_probe() {
         one.is_shared_with(&other)
     };
     assert!(with(|_| {}));
-    assert!(with(|t| (t.check.rise, t.check.fall) = (9, 9)), "what a verdict leads to is each group's own");
+    assert!(with(|t| (check(t).rise, check(t).fall) = (9, 9)), "what a verdict leads to is each group's own");
     let differing: [fn(&mut Target); 12] = [
-        |t| t.check.interval_ms = 1_000,
-        |t| t.check.fast_interval_ms = None,
-        |t| t.check.timeout_ms = 1_000,
-        |t| t.check.path = "/up".to_owned(),
-        |t| t.check.headers = serde_json::from_str(r#"["X-Key: 1"]"#).expect("fields"),
-        |t| t.check.receive_regex = Some("ok".to_owned()),
-        |t| t.check.service = Some("shop".to_owned()),
-        |t| t.check.version = poise_ipc::model::CheckVersion::Http10,
-        |t| t.check.server_name = Some("a.example".to_owned()),
-        |t| t.check.receive_max = poise_ipc::model::ByteSize(1),
+        |t| check(t).interval_ms = 1_000,
+        |t| check(t).fast_interval_ms = None,
+        |t| check(t).timeout_ms = 1_000,
+        |t| check(t).path = "/up".to_owned(),
+        |t| check(t).headers = serde_json::from_str(r#"["X-Key: 1"]"#).expect("fields"),
+        |t| check(t).receive_regex = Some("ok".to_owned()),
+        |t| check(t).service = Some("shop".to_owned()),
+        |t| check(t).version = poise_ipc::model::CheckVersion::Http10,
+        |t| check(t).server_name = Some("a.example".to_owned()),
+        |t| check(t).receive_max = poise_ipc::model::ByteSize(1),
         |t| t.speaks = BackendProtocol::Http2,
         |t| t.leads = plan::Target::Unresolved,
     ];
