@@ -23,7 +23,7 @@ pub(crate) fn after(config: &Config, identities: &mut Identities, previous: Opti
     let input = Compile {
         config,
         identities,
-        health: &HashMap::new(),
+        standings: &HashMap::new(),
         resolved: &HashMap::new(),
         ramps: &HashMap::new(),
         tls: &BTreeMap::new(),

@@ -86,6 +86,12 @@ pub struct HealthRow {
     pub health: Health,
     /// When it changed, in milliseconds since the epoch.
     pub since_ms: u64,
+    /// The score of damping.
+    pub score: u32,
+    /// When it had that score, in milliseconds since the epoch.
+    pub score_ms: u64,
+    /// Whether damping kept it out.
+    pub is_out: bool,
 }
 
 /// Why the state cannot be used or written.

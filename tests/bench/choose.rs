@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
+use poise_core::health::Standing;
 use poise_core::live::Inflight;
 use poise_core::plan::{BackendId, Choice, Compile, GroupPlan, Identities, Plan, compile};
 use poise_core::token::TokenKey;
@@ -25,7 +26,7 @@ const ROUNDS: usize = 5;
 struct World {
     config: Config,
     identities: Identities,
-    health: HashMap<BackendId, Health>,
+    standings: HashMap<BackendId, Standing>,
 }
 
 impl World {
@@ -38,14 +39,14 @@ impl World {
         });
         let group = Group { scheduler, backends: backends.collect(), ..Group::default() };
         let config = Config { groups: [(name("app"), group)].into(), ..Config::default() };
-        Self { identities: Identities::default().follow(&config), config, health: HashMap::new() }
+        Self { identities: Identities::default().follow(&config), config, standings: HashMap::new() }
     }
 
     fn compile(&self, previous: Option<&Plan>) -> Plan {
         let input = Compile {
             config: &self.config,
             identities: &self.identities,
-            health: &self.health,
+            standings: &self.standings,
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
             tls: &std::collections::BTreeMap::new(),
@@ -99,7 +100,8 @@ fn flip(world: &mut World, plan: &Plan) -> f64 {
     let mut plan = world.compile(Some(plan));
     nanoseconds(FLIPS, || {
         for n in 0..FLIPS {
-            world.health.insert(id, if n % 2 == 0 { Health::Down } else { Health::Up });
+            let health = if n % 2 == 0 { Health::Down } else { Health::Up };
+            world.standings.insert(id, health.into());
             plan = world.compile(Some(&plan));
         }
     }) / 1_000.0

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use poise_core::health::Standing;
 use poise_core::live::Leaving;
 use poise_core::plan::{BackendId, BackendPlan, Compile, Identities, ListenerId, ListenerPlan, compile};
 use poise_core::token::TokenKey;
@@ -32,7 +33,7 @@ pub struct Plans {
     pub config: Config,
     publisher: Publisher,
     identities: Identities,
-    health: HashMap<BackendId, Health>,
+    standings: HashMap<BackendId, Standing>,
     workers_count: usize,
     key: TokenKey,
 }
@@ -74,7 +75,7 @@ impl Plans {
             config: Config::default(),
             publisher: Publisher::new(),
             identities: Identities::default(),
-            health: HashMap::new(),
+            standings: HashMap::new(),
             workers_count,
             key: TokenKey::new(u128::from(MADE.fetch_add(1, Ordering::Relaxed)).to_le_bytes()),
         }
@@ -117,7 +118,7 @@ impl Plans {
         let input = Compile {
             config: &self.config,
             identities: &self.identities,
-            health: &self.health,
+            standings: &self.standings,
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
             tls: &BTreeMap::new(),
@@ -140,7 +141,7 @@ impl Plans {
 
     /// Lets the probes have said this of a backend of the group `app`.
     pub fn set_health(&mut self, backend: &str, health: Health) {
-        self.health.insert(self.backend_id(backend), health);
+        self.standings.insert(self.backend_id(backend), health.into());
         self.publish();
     }
 

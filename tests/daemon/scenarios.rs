@@ -19,4 +19,5 @@ mod real_client;
 mod routes;
 mod source;
 mod standby;
+mod standing;
 mod transparent;

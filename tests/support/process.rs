@@ -182,6 +182,11 @@ impl Events {
         serde_json::from_str(&line).expect("a message")
     }
 
+    /// Waits for an event, and drops those before it.
+    pub fn until(&mut self, is: impl Fn(&EventBody) -> bool) {
+        while !matches!(self.next(), ServerMessage::Event(event) if is(&event.body)) {}
+    }
+
     /// The next change of health.
     pub fn transition(&mut self) -> Transition {
         loop {

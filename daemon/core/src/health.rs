@@ -4,7 +4,14 @@
 //! only after `rise` or `fall` of them in a row. It probes nothing and reads no clock; control
 //! feeds it and owns it, so an edit of the check (`retune`) never forgets what is known.
 
+mod damping;
+pub mod policy;
+mod standing;
+
 use poise_ipc::status::Health;
+
+pub use damping::Score;
+pub use standing::Standing;
 
 /// The span over which transitions are counted, in milliseconds.
 pub const TRANSITIONS_SPAN_MS: u64 = 600_000;

@@ -18,13 +18,14 @@ use poise_ipc::cause::Cause;
 use poise_ipc::model::{
     Address, AdminState, Backend, BackendProtocol, ClientAddress, Group, Listener, Protocol, Scheduler,
 };
-use poise_ipc::status::Health;
 
 pub use compile::{Compile, compile};
-pub(crate) use group::{health_of, takes_new};
+pub(crate) use group::{standing_of, takes_new};
 pub use identity::{BackendId, Identities, ListenerId, TlsStamp};
 
 use crate::access::AccessPlan;
+use crate::health::Standing;
+use crate::health::policy::Use;
 use crate::http::bounds::Bounds;
 use crate::http::forwarded::Forwarding;
 use crate::limit::Limiter;
@@ -103,10 +104,12 @@ pub struct GroupPlan {
     pub name: Name,
     /// Its settings, as configured, without its backends.
     pub settings: Group,
-    /// Whether backends are used although all are down.
+    /// Whether too few are usable, and it does what it was told to do then.
     pub failing_open: bool,
     /// Whether the backups serve, because nobody else can.
     pub on_backups: bool,
+    /// Those that were usable when there were last enough, sorted.
+    pub(crate) good: Arc<[BackendId]>,
     /// Its backends, sorted by name.
     pub backends: Vec<Arc<BackendPlan>>,
     /// Positions of the backends by identity, sorted.
@@ -148,8 +151,10 @@ pub struct BackendPlan {
     pub ramp_permille: Option<u16>,
     /// Whether clients that persistence binds to it may still come.
     pub accepts_pinned: bool,
-    /// What the probes say.
-    pub health: Health,
+    /// What is known of it.
+    pub standing: Standing,
+    /// Why it is used, or that it is not.
+    pub used: Use,
     /// What it speaks.
     pub protocol: BackendProtocol,
     /// What connections to it go by, where they are TLS.

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use poise_ipc::Config;
 use poise_ipc::model::{Group, Scheduler};
-use poise_ipc::status::Health;
 
-use crate::plan::{BackendId, Identities, health_of, takes_new};
+use crate::health::Standing;
+use crate::plan::{BackendId, Identities, standing_of, takes_new};
 
 /// The least share of the weight, in thousandths.
 pub const RAMP_PERMILLE_MIN: u16 = 10;
@@ -48,14 +48,14 @@ impl Ramps {
         &mut self,
         config: &Config,
         identities: &Identities,
-        health: &HashMap<BackendId, Health>,
+        standings: &HashMap<BackendId, Standing>,
         now_ms: u64,
     ) -> bool {
         let mut groups: HashMap<&str, Vec<Serving>> = HashMap::new();
         for (path, &id) in &identities.backends {
             let Some(group) = config.groups.get(&path.group) else { continue };
             let Some(backend) = group.backends.get(&path.backend) else { continue };
-            if takes_new(backend) && health_of(group, id, health) != Health::Down {
+            if takes_new(backend) && standing_of(group, id, standings).is_fit() {
                 let since_ms = self.serving.get(&id).copied().unwrap_or(Some(now_ms));
                 let since_ms = since_ms.filter(|&since_ms| is_ramping(group, since_ms, now_ms));
                 groups.entry(path.group.as_str()).or_default().push(Serving { id, backup: backend.backup, since_ms });

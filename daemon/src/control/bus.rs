@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{CertificateNews, Commit, Drained, Transition};
+use poise_ipc::message::{CertificateNews, Commit, Drained, Flapping, Transition};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -43,6 +43,8 @@ pub enum What {
     Drained(Drained),
     /// A certificate was read or comes to its end. A new snapshot is due.
     Certificate(CertificateNews),
+    /// A backend began or ceased to come and go.
+    Flapping(Flapping),
 }
 
 /// The publisher's end.

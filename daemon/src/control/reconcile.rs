@@ -82,7 +82,7 @@ const TICK_MS: u64 = 100;
 const STOP_WAIT: Duration = Duration::from_millis(500);
 /// Rounds between two counts of latency.
 const LATENCY_TICKS: u64 = poise_core::live::STEP_MS / TICK_MS;
-/// Rounds between two steps of slow start (500 ms).
+/// Rounds between two steps of slow start and of damping (500 ms).
 const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).
 const LOOK_TICKS: u64 = 100;
@@ -308,6 +308,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
         }
+        if self.ticks.is_multiple_of(RAMP_TICKS) {
+            self.step_health();
+        }
         self.step_drains();
         self.store_health();
         self.look_up();
@@ -348,7 +351,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let input = poise_core::plan::Compile {
             config: &self.state.config,
             identities: &self.state.identities,
-            health: self.trackers.health(),
+            standings: self.trackers.standings(),
             resolved: &self.resolved,
             ramps: self.ramps.permilles(),
             tls: self.parts.tls.stamps(),

@@ -183,7 +183,7 @@ pub(super) fn target(group: &GroupPlan, check: &Arc<HealthCheck>, backend: &Back
     let member = Member {
         backend: backend.id,
         path: BackendPath::new(group.name.clone(), backend.name.clone()),
-        health: backend.health,
+        health: backend.standing.health,
         live: Arc::clone(&backend.live),
     };
     Target {

@@ -24,9 +24,16 @@ use super::{
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
 /// Version of the schema, at byte 60 of the header: of a new database and after all additions.
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 /// What each version added to the one before, from version 2 on. Only ever appended to.
-const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES];
+const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES, SCORES];
+
+/// What damping holds against backends.
+const SCORES: &str = "
+ALTER TABLE health ADD COLUMN score INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE health ADD COLUMN score_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE health ADD COLUMN is_out INTEGER NOT NULL DEFAULT 0;
+";
 /// Bytes of the header of an SQLite file.
 const HEADER_LEN: usize = 100;
 /// Bytes of the write-ahead log that stay on the disk after a checkpoint.
@@ -141,7 +148,8 @@ impl Database {
                 .connection
                 .query_row("SELECT revision, config, identities, file_taken FROM running", [], running_row)
                 .optional()?;
-            let mut rows = self.connection.prepare("SELECT backend, health, since_ms FROM health")?;
+            let mut rows =
+                self.connection.prepare("SELECT backend, health, since_ms, score, score_ms, is_out FROM health")?;
             let health = rows.query_map([], health_row)?.collect::<rusqlite::Result<_>>()?;
             let names = names::read(&self.connection)?;
             let entries = entries::read(&self.connection)?;
@@ -197,8 +205,15 @@ impl Database {
             let transaction = self.connection.transaction()?;
             for row in rows {
                 transaction.execute(
-                    "INSERT OR REPLACE INTO health VALUES (?1, ?2, ?3)",
-                    params![integer(row.backend.0), row.health.word(), integer(row.since_ms)],
+                    "INSERT OR REPLACE INTO health VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![
+                        integer(row.backend.0),
+                        row.health.word(),
+                        integer(row.since_ms),
+                        row.score,
+                        integer(row.score_ms),
+                        row.is_out
+                    ],
                 )?;
             }
             transaction.commit()
@@ -331,7 +346,14 @@ fn health_row(row: &Row<'_>) -> rusqlite::Result<HealthRow> {
         "down" => Health::Down,
         _ => Health::Unknown,
     };
-    Ok(HealthRow { backend: BackendId(natural(row, 0)?), health, since_ms: natural(row, 2)? })
+    Ok(HealthRow {
+        backend: BackendId(natural(row, 0)?),
+        health,
+        since_ms: natural(row, 2)?,
+        score: row.get(3)?,
+        score_ms: natural(row, 4)?,
+        is_out: row.get(5)?,
+    })
 }
 
 /// A commit and the bytes of its edits.

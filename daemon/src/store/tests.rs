@@ -132,7 +132,8 @@ fn a_history_of_large_commits_is_cut_to_what_a_reply_may_hold() {
 fn health_is_kept_until_its_backend_is_removed() {
     let dir = tempfile::tempdir().expect("dir");
     let (first, _) = open(dir.path());
-    let row = |id, health| HealthRow { backend: BackendId(id), health, since_ms: 7 };
+    let row =
+        |id, health| HealthRow { backend: BackendId(id), health, since_ms: 7, score: 8, score_ms: 9, is_out: true };
     first.health(vec![row(1, Health::Up), row(2, Health::Up)]).expect("queued");
     first.health(vec![row(1, Health::Down)]).expect("queued");
     drop(first);
@@ -168,7 +169,9 @@ fn a_database_of_the_first_version_is_brought_up_to_this_one() {
     store(&first, change(1));
     drop(first);
     let other = rusqlite::Connection::open(database_path(dir.path())).expect("opens");
-    let later = "DROP TABLE names; DROP TABLE entries; DROP TABLE entries_in_force; PRAGMA user_version = 1";
+    let later = "DROP TABLE names; DROP TABLE entries; DROP TABLE entries_in_force; \
+        ALTER TABLE health DROP COLUMN score; ALTER TABLE health DROP COLUMN score_ms; \
+        ALTER TABLE health DROP COLUMN is_out; PRAGMA user_version = 1";
     other.execute_batch(later).expect("written");
     drop(other);
     let (second, stored) = open(dir.path());

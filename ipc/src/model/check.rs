@@ -173,6 +173,22 @@ pub struct FailOpen {
     pub using: FailOpenUse,
 }
 
+impl FailOpen {
+    /// What is so while it does, in few words: why, and who is used.
+    pub fn words(&self) -> String {
+        let why = match self.when {
+            FailOpenWhen::Below => format!("fewer than {} usable", self.below),
+            FailOpenWhen::AllDown | FailOpenWhen::Never => "none usable".to_owned(),
+        };
+        let who = match self.using {
+            FailOpenUse::All => "every enabled one is used",
+            FailOpenUse::LastKnownGood => "those of before are used",
+            FailOpenUse::Reject => "everything is refused",
+        };
+        format!("{why}, {who}")
+    }
+}
+
 /// Whether backends that come and go are kept out for longer (route flap damping, RFC 2439).
 ///
 /// Each transition to down adds [`limits::FLAP_PENALTY`] to a score that halves every `half_life_ms`.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{HealthStatus, LatencyWindows};
 use crate::cause::Cause;
-use crate::model::{Address, AdminState, Backend, FailOpenWhen, HealthCheck, Scheduler};
+use crate::model::{Address, AdminState, Backend, FailOpen, HealthCheck, Scheduler};
 use crate::name::Name;
 
 /// A group and its backends.
@@ -22,9 +22,9 @@ pub struct GroupStatus {
     pub scheduler: Scheduler,
     /// How backends are probed.
     pub health_check: HealthCheck,
-    /// What happens when no backend is up.
-    pub fail_open: FailOpenWhen,
-    /// Whether backends are used although all are down.
+    /// What happens when too few backends are usable.
+    pub fail_open: FailOpen,
+    /// Whether that is so.
     pub failing_open: bool,
     /// Backends by name.
     pub backends: Vec<BackendStatus>,

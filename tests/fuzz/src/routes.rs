@@ -89,7 +89,7 @@ fn listener() -> &'static ListenerPlan {
         let input = Compile {
             config: &config,
             identities: &Identities::default().follow(&config),
-            health: &HashMap::new(),
+            standings: &HashMap::new(),
             resolved: &HashMap::new(),
             ramps: &HashMap::new(),
             tls: &BTreeMap::new(),

@@ -12,7 +12,7 @@ use poise_ipc::message::{
     Applied, BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, Reply, Role, RouteMoved,
     ServerMessage, Welcome,
 };
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpenWhen, HealthCheck, Listener, Protocol, Scheduler};
+use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
     BackendCounters, BackendStatus, CertificateFacts, CertificateStatus, CheckRow, DaemonStatus, DrainStatus,
@@ -112,7 +112,7 @@ fn group(text: &str, scheduler: Scheduler, specs: &[Spec], seconds: u64) -> Grou
             path: "/healthz".to_owned(),
             ..HealthCheck::default()
         },
-        fail_open: FailOpenWhen::AllDown,
+        fail_open: FailOpen::default(),
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,

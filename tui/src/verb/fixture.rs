@@ -57,7 +57,7 @@ pub(super) fn status() -> Status {
         name: name.clone(),
         scheduler: group.scheduler,
         health_check: group.health_check.clone(),
-        fail_open: group.fail_open.when,
+        fail_open: group.fail_open,
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,

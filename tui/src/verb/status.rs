@@ -47,7 +47,12 @@ fn reasons(status: &Status) -> Vec<String> {
         reasons.push(format!("{} of {} down: {}", down.len(), count(backends.len(), "backend"), down.join(", ")));
     }
     let open = status.groups.iter().filter(|group| group.failing_open);
-    reasons.extend(open.map(|group| format!("group {} fails open: all its backends are down", group.name)));
+    reasons.extend(open.map(|group| format!("group {} fails open: {}", group.name, group.fail_open.words())));
+    let damped = |backend: &&&BackendStatus| backend.health.damping.is_some_and(|damping| damping.until_ms.is_some());
+    let out: Vec<_> = backends.iter().filter(damped).map(|b| format!("{}/{}", b.group, b.name)).collect();
+    if !out.is_empty() {
+        reasons.push(format!("{} kept out for coming and going: {}", count(out.len(), "backend"), out.join(", ")));
+    }
     let severe = status.findings.iter().filter(|finding| finding.severity == Severity::Severe);
     reasons.extend(severe.map(|finding| format!("{}: {}", finding.subject, finding.message)));
     reasons

@@ -149,10 +149,10 @@ fn sentences(body: &EventBody) -> Vec<String> {
             vec![format!("{}/{} {} -> {}: {}, {} in a row", t.group, t.backend, t.from, t.to, t.verdict, t.streak)]
         }
         EventBody::FailOpen { group, active: true } => {
-            vec![format!("group {group}: all its backends are down, all are used")]
+            vec![format!("group {group} fails open: too few of its backends are usable")]
         }
         EventBody::FailOpen { group, active: false } => {
-            vec![format!("group {group}: only backends that are up are used")]
+            vec![format!("group {group} no longer fails open")]
         }
         EventBody::Checked(row) => {
             vec![format!("{}/{} {}: {} x{}", row.group, row.backend, row.address, row.verdict, row.count)]

@@ -10,13 +10,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use poise_ipc::model::{Access, Listener, Persistence, PersistenceKind, Protocol};
-use poise_ipc::status::Health;
 use poise_ipc::{Config, Name};
 
 use super::group::Groups;
 use super::routes::RouteCompiler;
 use super::{BackendId, GroupPlan, Identities, ListenerId, ListenerPlan, Plan, TlsStamp};
 use crate::access::AccessPlan;
+use crate::health::Standing;
 use crate::http::bounds::Bounds;
 use crate::http::forwarded::Forwarding;
 use crate::limit::Limiter;
@@ -32,7 +32,7 @@ pub struct Compile<'a> {
     /// The identities of that configuration ([`Identities::follow`]).
     pub identities: &'a Identities,
     /// What is known of backends; those that are absent are unknown.
-    pub health: &'a HashMap<BackendId, Health>,
+    pub standings: &'a HashMap<BackendId, Standing>,
     /// The last answers to the names of backends.
     pub resolved: &'a HashMap<BackendId, SocketAddr>,
     /// Thousandths of their weight that backends have in slow start; those that are absent have all.

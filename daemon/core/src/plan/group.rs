@@ -1,6 +1,6 @@
 //! Compiling groups: who is eligible, with which weight, and what stays shared.
 //!
-//! The policy of effective weight and fail-open lives here. A backend or a group of which nothing
+//! Effective weight lives here; who is used is decided by `health::policy`. A backend or a group of which nothing
 //! changed is the very one of the plan before; [`compile`](super::compile()) calls this.
 
 use std::collections::HashMap;
@@ -9,11 +9,13 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Backend, BackendProtocol, CheckProtocol, FailOpenWhen, Group, Scheduler};
+use poise_ipc::model::{AdminState, Backend, BackendProtocol, CheckProtocol, Group, Scheduler};
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Name};
 
 use super::{BackendId, BackendPlan, Compile, GroupPlan, Plan, Target, TlsStamp};
+use crate::health::Standing;
+use crate::health::policy::{self, Member, Outlook, Policy, Use};
 use crate::live::{BackendLive, GroupLive};
 use crate::queue::Queue;
 use crate::ramp::RAMP_PERMILLE_FULL;
@@ -35,20 +37,11 @@ struct Known<'a> {
     backend: &'a Backend,
     target: Target,
     ramp_permille: Option<u16>,
-    health: Health,
+    standing: Standing,
+    /// Why it is used, by the policy of its group.
+    used: Use,
     protocol: BackendProtocol,
     tls: Option<TlsStamp>,
-}
-
-/// What the backends of a group have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Outlook {
-    /// Backends are used although all are down.
-    failing_open: bool,
-    /// The backups serve, and nobody else.
-    on_backups: bool,
-    /// What to say when nobody is eligible.
-    none: Cause,
 }
 
 impl<'a> Groups<'a> {
@@ -65,11 +58,12 @@ impl<'a> Groups<'a> {
             let wanted = (group_name, name);
             while self.ids.next_if(|(path, _)| (&path.group, &path.backend) < wanted).is_some() {}
             let Some((_, &id)) = self.ids.next_if(|(path, _)| (&path.group, &path.backend) == wanted) else { continue };
-            let health = health_of(group, id, self.input.health);
+            let standing = standing_of(group, id, self.input.standings);
             let target = Target::of(&backend.address, self.input.resolved.get(&id).copied());
             let ramp_permille = self.input.ramps.get(&id).copied();
             let protocol = group.backend_protocol;
-            known.push(Known { id, name, backend, target, ramp_permille, health, protocol, tls });
+            let used = Use::Not;
+            known.push(Known { id, name, backend, target, ramp_permille, standing, used, protocol, tls });
         }
         known
     }
@@ -80,12 +74,12 @@ impl Iterator for Groups<'_> {
 
     fn next(&mut self) -> Option<Arc<GroupPlan>> {
         let (name, group) = self.rest.next()?;
-        let known = self.known(name, group);
+        let mut known = self.known(name, group);
         let before = self.previous.and_then(|plan| plan.group(name).or_else(|| plan.group_of(known.first()?.id)));
-        let outlook = Outlook::of(group.fail_open.when, &known);
+        let outlook = judge(group, &mut known, before.map_or(&[], |before| &before.good));
         match before {
-            Some(before) if before.name == *name && before.is(group, outlook, &known) => Some(Arc::clone(before)),
-            _ => Some(Arc::new(GroupPlan::new((name, group), outlook, &known, (before, self.input.workers)))),
+            Some(before) if before.name == *name && before.is(group, &outlook, &known) => Some(Arc::clone(before)),
+            _ => Some(Arc::new(GroupPlan::new((name, group), &outlook, &known, (before, self.input.workers)))),
         }
     }
 }
@@ -95,24 +89,42 @@ pub(crate) fn takes_new(backend: &Backend) -> bool {
     backend.state == AdminState::Enabled && backend.weight > 0
 }
 
-/// What is known of a backend's health: without probes it counts as up.
-pub(crate) fn health_of(group: &Group, id: BackendId, health: &HashMap<BackendId, Health>) -> Health {
+/// What is known of a backend: without probes it counts as up.
+pub(crate) fn standing_of(group: &Group, id: BackendId, standings: &HashMap<BackendId, Standing>) -> Standing {
+    let known = standings.get(&id).copied().unwrap_or_default();
     match group.health_check.protocol {
-        CheckProtocol::Off => Health::Up,
-        _ => health.get(&id).copied().unwrap_or_default(),
+        CheckProtocol::Off => Standing { health: Health::Up, ..known },
+        _ => known,
     }
 }
 
-impl Outlook {
-    /// Backups serve when nobody else is alive and one of them is. When nobody at all is alive, the
-    /// group fails open over the others, or over the backups if there are no others.
-    fn of(policy: FailOpenWhen, known: &[Known<'_>]) -> Self {
-        let takers = |backup| known.iter().filter(move |known| known.takes_new() && known.backend.backup == backup);
-        let alive = |backup| takers(backup).any(Known::is_alive);
-        let none = if known.iter().any(Known::takes_new) { Cause::AllDown } else { Cause::NoBackend };
-        let dead = none == Cause::AllDown && !alive(false) && !alive(true);
-        let on_backups = !alive(false) && (alive(true) || takers(false).next().is_none() && dead);
-        Self { failing_open: dead && policy == FailOpenWhen::AllDown, on_backups, none }
+/// What comes of the policy of a group; says of each backend why it is used.
+fn judge(group: &Group, known: &mut [Known<'_>], good: &[BackendId]) -> Outlook {
+    let member = |known: &Known<'_>| Member {
+        takes_new: known.takes_new(),
+        backup: known.backend.backup,
+        reachable: known.target != Target::Unresolved,
+        standing: known.standing,
+        was_good: good.binary_search(&known.id).is_ok(),
+    };
+    let members: Vec<_> = known.iter().map(member).collect();
+    let policy = Policy { fail_open: group.fail_open, min_usable: group.min_usable };
+    let outlook = policy::decide(policy, &members);
+    known.iter_mut().zip(&outlook.uses).for_each(|(known, used)| known.used = *used);
+    outlook
+}
+
+/// Those that are usable while there are enough of them; otherwise those of before.
+fn good(outlook: &Outlook, known: &[Known<'_>], before: Option<&Arc<GroupPlan>>) -> Arc<[BackendId]> {
+    if !outlook.enough {
+        return before.map_or_else(Arc::default, |before| Arc::clone(&before.good));
+    }
+    let usable = known.iter().filter(|known| known.takes_new() && !known.backend.backup && known.used != Use::Not);
+    let mut good: Vec<_> = usable.map(|known| known.id).collect();
+    good.sort_unstable();
+    match before {
+        Some(before) if *before.good == *good => Arc::clone(&before.good),
+        _ => good.into(),
     }
 }
 
@@ -121,34 +133,29 @@ impl Known<'_> {
         takes_new(self.backend)
     }
 
-    fn is_alive(&self) -> bool {
-        self.health != Health::Down && self.target != Target::Unresolved
-    }
-
     /// Whether work may go to it at all, whatever the operator wants of it.
-    fn usable(&self, outlook: Outlook) -> bool {
-        let alive = self.health != Health::Down || outlook.failing_open;
-        alive && self.target != Target::Unresolved && (!self.backend.backup || outlook.on_backups)
+    fn usable(&self, on_backups: bool) -> bool {
+        self.used != Use::Not && (!self.backend.backup || on_backups)
     }
 
     /// What it weighs now, in thousandths.
-    fn weight_permille(&self, outlook: Outlook) -> u32 {
-        let serves = self.usable(outlook) && self.takes_new() && self.backend.backup == outlook.on_backups;
+    fn weight_permille(&self, on_backups: bool) -> u32 {
+        let serves = self.usable(on_backups) && self.takes_new() && self.backend.backup == on_backups;
         let permille = self.ramp_permille.unwrap_or(RAMP_PERMILLE_FULL);
         if serves { u32::from(self.backend.weight) * u32::from(permille) } else { 0 }
     }
 
-    fn accepts_pinned(&self, outlook: Outlook) -> bool {
-        self.usable(outlook) && matches!(self.backend.state, AdminState::Enabled | AdminState::Draining)
+    fn accepts_pinned(&self, on_backups: bool) -> bool {
+        self.usable(on_backups) && matches!(self.backend.state, AdminState::Enabled | AdminState::Draining)
     }
 
     fn compile(
         &self,
-        outlook: Outlook,
+        on_backups: bool,
         before: Option<&Arc<BackendPlan>>,
         (workers, queue): (usize, &Arc<Queue>),
     ) -> Arc<BackendPlan> {
-        if let Some(before) = before.filter(|before| before.is(self, outlook)) {
+        if let Some(before) = before.filter(|before| before.is(self, on_backups)) {
             return Arc::clone(before);
         }
         Arc::new(BackendPlan {
@@ -156,11 +163,12 @@ impl Known<'_> {
             name: self.name.clone(),
             settings: self.backend.clone(),
             target: self.target.clone(),
-            effective_weight: self.weight_permille(outlook).div_ceil(RAMP_PERMILLE_FULL.into()),
-            weight_permille: self.weight_permille(outlook),
+            effective_weight: self.weight_permille(on_backups).div_ceil(RAMP_PERMILLE_FULL.into()),
+            weight_permille: self.weight_permille(on_backups),
             ramp_permille: self.ramp_permille,
-            accepts_pinned: self.accepts_pinned(outlook),
-            health: self.health,
+            accepts_pinned: self.accepts_pinned(on_backups),
+            standing: self.standing,
+            used: self.used,
             protocol: self.protocol,
             tls: self.tls,
             live: before.map_or_else(|| Arc::new(BackendLive::new(workers, queue)), |before| Arc::clone(&before.live)),
@@ -171,13 +179,13 @@ impl Known<'_> {
 impl GroupPlan {
     fn new(
         (name, group): (&Name, &Group),
-        outlook: Outlook,
+        outlook: &Outlook,
         known: &[Known<'_>],
         (before, workers): (Option<&Arc<Self>>, usize),
     ) -> Self {
         let before_of = |known: &Known<'_>| before.and_then(|group| group.backend(known.id));
         let queue = before.map_or_else(Arc::default, |before| Arc::clone(&before.queue));
-        let compile = |known: &Known<'_>| known.compile(outlook, before_of(known), (workers, &queue));
+        let compile = |known: &Known<'_>| known.compile(outlook.on_backups, before_of(known), (workers, &queue));
         let backends: Vec<_> = known.iter().map(compile).collect();
         let weights = backends.iter().map(|backend| weight(group.scheduler, backend));
         let shares = Shares::new(weights.clone());
@@ -196,6 +204,7 @@ impl GroupPlan {
             settings: group.bare(),
             failing_open: outlook.failing_open,
             on_backups: outlook.on_backups,
+            good: good(outlook, known, before),
             rendezvous: rendezvous(group.scheduler, &backends, before.and_then(|before| before.rendezvous.as_ref())),
             loads: Loads::new(&backends),
             backends,
@@ -211,18 +220,18 @@ impl GroupPlan {
 
     /// The group of a listener that has none: it has no backend, and what comes to it has no route.
     pub(super) fn nobody(listener: &Name) -> Self {
-        let outlook = Outlook { failing_open: false, on_backups: false, none: Cause::NoRoute };
-        Self::new((listener, &Group::default()), outlook, &[], (None, 0))
+        let outlook = Outlook { none: Cause::NoRoute, ..policy::decide(Policy::default(), &[]) };
+        Self::new((listener, &Group::default()), &outlook, &[], (None, 0))
     }
 
     /// Whether compiling would give the same again.
-    fn is(&self, group: &Group, outlook: Outlook, known: &[Known<'_>]) -> bool {
+    fn is(&self, group: &Group, outlook: &Outlook, known: &[Known<'_>]) -> bool {
         self.settings == group.bare()
             && self.failing_open == outlook.failing_open
             && self.on_backups == outlook.on_backups
             && self.none == outlook.none
             && self.backends.len() == known.len()
-            && self.backends.iter().zip(known).all(|(backend, known)| backend.is(known, outlook))
+            && self.backends.iter().zip(known).all(|(backend, known)| backend.is(known, outlook.on_backups))
     }
 }
 
@@ -254,15 +263,16 @@ fn rendezvous(
 
 impl BackendPlan {
     /// Whether compiling would give the same again.
-    fn is(&self, known: &Known<'_>, outlook: Outlook) -> bool {
+    fn is(&self, known: &Known<'_>, on_backups: bool) -> bool {
         self.id == known.id
             && self.name == *known.name
             && self.settings == *known.backend
             && self.target == known.target
-            && self.weight_permille == known.weight_permille(outlook)
+            && self.weight_permille == known.weight_permille(on_backups)
             && self.ramp_permille == known.ramp_permille
-            && self.accepts_pinned == known.accepts_pinned(outlook)
-            && self.health == known.health
+            && self.accepts_pinned == known.accepts_pinned(on_backups)
+            && self.standing == known.standing
+            && self.used == known.used
             && self.protocol == known.protocol
             && self.tls == known.tls
     }

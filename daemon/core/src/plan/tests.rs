@@ -45,7 +45,7 @@ fn an_edit_of_the_health_check_keeps_health_counters_and_turn() {
     world.backend("b1").live.worker(0).picks.add(9);
     assert_eq!(world.chosen(1), ["b1"]);
     world.edit(|group| group.health_check.interval_ms = 9_000);
-    assert_eq!(world.backend("b0").health, Health::Down);
+    assert_eq!(world.backend("b0").standing.health, Health::Down);
     assert_eq!(world.backend("b1").live.totals().picks_total, 9);
     assert_eq!(world.chosen(2), ["b2", "b1"]);
 }
@@ -55,7 +55,7 @@ fn a_weight_edit_does_not_revive_a_dead_backend() {
     let mut world = World::new(Scheduler::Wrr, &[100, 100]);
     world.flip("b0", Health::Down);
     world.edit_backend("b0", |backend| backend.weight = 1_000);
-    assert_eq!((world.backend("b0").health, world.backend("b0").effective_weight), (Health::Down, 0));
+    assert_eq!((world.backend("b0").standing.health, world.backend("b0").effective_weight), (Health::Down, 0));
     assert_eq!(world.chosen(3), ["b1"; 3]);
 }
 
@@ -70,10 +70,10 @@ fn a_weight_edit_counts_from_the_very_next_pick() {
 #[test]
 fn unknown_health_is_eligible_and_unchecked_backends_are_up() {
     let mut world = World::new(Scheduler::Wrr, &[100, 100]);
-    assert_eq!((world.backend("b0").health, world.backend("b0").effective_weight), (Health::Unknown, 100));
+    assert_eq!((world.backend("b0").standing.health, world.backend("b0").effective_weight), (Health::Unknown, 100));
     world.flip("b0", Health::Down);
     world.edit(|group| group.health_check.protocol = CheckProtocol::Off);
-    assert_eq!((world.backend("b0").health, world.backend("b0").effective_weight), (Health::Up, 100));
+    assert_eq!((world.backend("b0").standing.health, world.backend("b0").effective_weight), (Health::Up, 100));
 }
 
 #[test]
@@ -169,7 +169,7 @@ proptest! {
         let mut world = World::new(Scheduler::Wrr, &[100; 5]);
         for (at, weight, state, health) in touches {
             let touched = format!("b{at}");
-            world.health.insert(world.id(&touched), [Health::Up, Health::Down, Health::Unknown][health]);
+            world.standings.insert(world.id(&touched), [Health::Up, Health::Down, Health::Unknown][health].into());
             let before = world.edit_backend(&touched, |backend| {
                 backend.weight = weight;
                 backend.state = AdminState::WORDS[state].1;
@@ -177,11 +177,11 @@ proptest! {
             for (old, new) in app(&before).backends.iter().zip(&world.app().backends) {
                 prop_assert!(old.id == new.id && Arc::ptr_eq(&old.live, &new.live));
                 if new.name.as_str() != touched {
-                    prop_assert_eq!((&old.settings, old.health), (&new.settings, new.health));
+                    prop_assert_eq!((&old.settings, old.standing), (&new.settings, new.standing));
                     let same = app(&before).failing_open == world.app().failing_open;
                     prop_assert!(!same || Arc::ptr_eq(old, new));
                 }
-                let usable = new.health != Health::Down || world.app().failing_open;
+                let usable = new.standing.health != Health::Down || world.app().failing_open;
                 let takes = usable && new.state() == AdminState::Enabled;
                 prop_assert_eq!(new.effective_weight, if takes { u32::from(new.settings.weight) } else { 0 });
                 prop_assert_eq!(new.accepts_pinned, usable && !matches!(new.state(), AdminState::Disabled | AdminState::DrainingHard));

@@ -1,6 +1,7 @@
 //! Who ramps, from where to where, and who does not.
 
 use poise_ipc::model::{AdminState, Scheduler};
+use poise_ipc::status::Health;
 use proptest::prelude::*;
 
 use super::*;
@@ -18,7 +19,7 @@ fn world() -> (World, Ramps) {
 }
 
 fn follow(world: &World, ramps: &mut Ramps, now_ms: u64) -> bool {
-    ramps.follow(&world.config, &world.identities, &world.health, now_ms)
+    ramps.follow(&world.config, &world.identities, &world.standings, now_ms)
 }
 
 /// The share of a backend at a time, in thousandths.
@@ -156,7 +157,7 @@ proptest! {
             follow(&world, &mut ramps, now_ms);
             let serves = |id: BackendId| {
                 let backend = world.app().backend(id).expect("nobody is removed");
-                backend.health != Health::Down && backend.state() == AdminState::Enabled
+                backend.standing.health != Health::Down && backend.state() == AdminState::Enabled
             };
             let serving: Vec<_> = world.app().backends.iter().map(|b| b.id).filter(|&id| serves(id)).collect();
             for (&id, &permille) in ramps.permilles() {

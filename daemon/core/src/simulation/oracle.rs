@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use poise_ipc::cause::Cause;
-use poise_ipc::model::{AdminState, Config, FailOpenWhen, Scheduler};
+use poise_ipc::model::{AdminState, Config, FailOpen, FailOpenUse, FailOpenWhen, Scheduler};
 use poise_ipc::status::Health;
 
 use crate::plan::{BackendId, BackendPlan, GroupPlan};
@@ -63,15 +63,42 @@ pub(super) fn eligible(config: &Config, group: &GroupPlan) -> Result<Vec<Backend
     });
     let (backups, others): (Vec<_>, Vec<_>) = wanted.partition(|b| settings.backends[&b.name].backup);
     let all = |backends: &[&Arc<BackendPlan>]| backends.iter().map(|backend| backend.id).collect::<Vec<_>>();
-    let alive = |backends: &[&Arc<BackendPlan>]| {
-        backends.iter().filter(|backend| backend.health != Health::Down).map(|backend| backend.id).collect::<Vec<_>>()
+    let fit = |backends: &[&Arc<BackendPlan>]| {
+        let fit = |backend: &&&Arc<BackendPlan>| backend.standing.health != Health::Down && !backend.standing.is_out;
+        backends.iter().filter(fit).map(|backend| backend.id).collect::<Vec<_>>()
     };
-    // The first of these that has anybody.
-    let open = settings.fail_open.when == FailOpenWhen::AllDown;
-    let dead = if open { [all(&others), all(&backups)] } else { [vec![], vec![]] };
-    let choices = [alive(&others), alive(&backups)].into_iter().chain(dead);
     let nobody = if others.is_empty() && backups.is_empty() { Cause::NoBackend } else { Cause::AllDown };
-    choices.into_iter().find(|choice| !choice.is_empty()).ok_or(nobody)
+    let mut usable = fit(&others);
+    // One by one the freshest failure comes back, until there are enough.
+    let mut rest: Vec<_> = others.iter().filter(|backend| !usable.contains(&backend.id)).collect();
+    rest.sort_by_key(|backend| backend.standing.unfit_since_ms);
+    while usable.len() < settings.min_usable.of(others.len())
+        && let Some(at) = freshest(&rest)
+    {
+        usable.push(rest.remove(at).id);
+    }
+    usable.sort_by_key(|id| others.iter().position(|backend| backend.id == *id));
+    let FailOpen { when, below, using } = settings.fail_open;
+    let spare = if usable.is_empty() { fit(&backups) } else { Vec::new() };
+    let short = match when {
+        FailOpenWhen::Never => false,
+        FailOpenWhen::AllDown => usable.is_empty() && spare.is_empty(),
+        FailOpenWhen::Below => spare.is_empty() && (usable.is_empty() || usable.len() < below.of(others.len())),
+    };
+    let used = match (short, using) {
+        (true, FailOpenUse::Reject) => Vec::new(),
+        (true, _) if others.is_empty() => all(&backups),
+        (true, _) => all(&others),
+        (false, _) if usable.is_empty() => spare,
+        (false, _) => usable,
+    };
+    if used.is_empty() { Err(nobody) } else { Ok(used) }
+}
+
+/// The one that failed last; of several the first by name.
+fn freshest(backends: &[&&Arc<BackendPlan>]) -> Option<usize> {
+    let since = |at: usize| backends[at].standing.unfit_since_ms;
+    (0..backends.len()).max_by(|&a, &b| since(a).cmp(&since(b)).then(backends[b].name.cmp(&backends[a].name)))
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

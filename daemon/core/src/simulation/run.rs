@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use poise_ipc::Name;
-use poise_ipc::model::{AdminState, Backend, CheckProtocol, FailOpenWhen, Scheduler};
+use poise_ipc::model::{AdminState, Amount, Backend, CheckProtocol, FailOpenUse, FailOpenWhen, Scheduler};
 use poise_ipc::status::Health;
 
 use super::oracle::{self, Shares};
 use super::random::Random;
 use super::world::{CLIENT, World, loopback, name};
-use crate::health::Machine;
+use crate::health::{Machine, Standing};
 use crate::live::Inflight;
 use crate::plan::{BackendId, Choice, Plan};
 use crate::ramp::Ramps;
@@ -88,7 +88,11 @@ impl Run {
             71..78 => group.backends.extend([(target, fresh)]),
             78..86 => group.backends.retain(|name, _| *name != target),
             86..90 => group.scheduler = Scheduler::WORDS[usize::from(weight) % Scheduler::WORDS.len()].1,
-            90..94 => group.fail_open.when = [FailOpenWhen::AllDown, FailOpenWhen::Never][usize::from(weight % 2)],
+            90..92 => group.fail_open.when = random.of(FailOpenWhen::WORDS).1,
+            92..93 => group.fail_open.using = [FailOpenUse::All, FailOpenUse::Reject][usize::from(weight % 2)],
+            93..94 => {
+                (group.fail_open.below, group.min_usable) = (Amount::Number(weight % 4), Amount::Number(weight % 3));
+            }
             94..97 => (group.health_check.rise, group.health_check.fall) = (1 + weight % 4, 1 + weight % 3),
             _ => group.health_check.protocol = [CheckProtocol::Off, CheckProtocol::Tcp][usize::from(weight % 2)],
         });
@@ -105,14 +109,19 @@ impl Run {
             assert_eq!(*known, backend.name, "an identity was given twice");
             if let Some(old) = old.backend(backend.id) {
                 assert!(Arc::ptr_eq(&old.live, &backend.live), "counters were lost");
-                let same = (&old.settings, old.weight_permille, old.ramp_permille, old.health, old.accepts_pinned)
-                    == (
-                        &backend.settings,
-                        backend.weight_permille,
-                        backend.ramp_permille,
-                        backend.health,
-                        backend.accepts_pinned,
-                    );
+                let same = (
+                    &old.settings,
+                    old.weight_permille,
+                    old.ramp_permille,
+                    (old.standing, old.used),
+                    old.accepts_pinned,
+                ) == (
+                    &backend.settings,
+                    backend.weight_permille,
+                    backend.ramp_permille,
+                    (backend.standing, backend.used),
+                    backend.accepts_pinned,
+                );
                 assert!(
                     !same || old.target != backend.target || Arc::ptr_eq(old, backend),
                     "an untouched backend changed"
@@ -137,7 +146,9 @@ impl Run {
         verdicts.push((passed, rise, fall));
         assert_eq!(machine.health(), oracle::health(verdicts));
         if let Some(change) = change {
-            let before = self.world.flip(name.as_str(), change.to);
+            let is_out = change.to == Health::Down && self.random.percent(20);
+            let unfit_since_ms = if change.to == Health::Down { self.now_ms } else { 0 };
+            let before = self.world.stand(name.as_str(), Standing { health: change.to, is_out, unfit_since_ms });
             self.hold(&before);
         }
     }
@@ -145,7 +156,7 @@ impl Run {
     /// Lets slow start go on, as control does all the time.
     fn ramp(&mut self) {
         let world = &mut self.world;
-        self.ramps.follow(&world.config, &world.identities, &world.health, self.now_ms);
+        self.ramps.follow(&world.config, &world.identities, &world.standings, self.now_ms);
         world.ramps.clone_from(self.ramps.permilles());
         let before = world.compile();
         self.hold(&before);

@@ -10,6 +10,7 @@ use poise_ipc::model::{Backend, Group, Listener, Protocol, Scheduler};
 use poise_ipc::status::Health;
 use poise_ipc::{BackendPath, Config, Name};
 
+use crate::health::Standing;
 use crate::plan::{BackendId, BackendPlan, Choice, Compile, GroupPlan, Identities, Plan, compile};
 use crate::token::TokenKey;
 
@@ -17,7 +18,7 @@ use crate::token::TokenKey;
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) identities: Identities,
-    pub(crate) health: HashMap<BackendId, Health>,
+    pub(crate) standings: HashMap<BackendId, Standing>,
     pub(crate) ramps: HashMap<BackendId, u16>,
     pub(crate) plan: Plan,
 }
@@ -48,8 +49,8 @@ impl World {
             groups: [(name("app"), group)].into(),
             ..Config::default()
         };
-        let (identities, health, ramps) = (Identities::default(), HashMap::new(), HashMap::new());
-        let mut world = Self { config, identities, health, ramps, plan: Plan::default() };
+        let (identities, standings, ramps) = (Identities::default(), HashMap::new(), HashMap::new());
+        let mut world = Self { config, identities, standings, ramps, plan: Plan::default() };
         world.compile();
         world
     }
@@ -61,7 +62,7 @@ impl World {
         let input = Compile {
             config: &self.config,
             identities: &self.identities,
-            health: &self.health,
+            standings: &self.standings,
             resolved: &HashMap::new(),
             ramps: &self.ramps,
             tls: &std::collections::BTreeMap::new(),
@@ -89,7 +90,12 @@ impl World {
 
     /// Gives a backend of `app` another health and compiles; returns the plan before.
     pub(crate) fn flip(&mut self, backend: &str, health: Health) -> Plan {
-        self.health.insert(self.id(backend), health);
+        self.stand(backend, health.into())
+    }
+
+    /// Lets something else be known of a backend of `app` and compiles; returns the plan before.
+    pub(crate) fn stand(&mut self, backend: &str, standing: Standing) -> Plan {
+        self.standings.insert(self.id(backend), standing);
         self.compile()
     }
 

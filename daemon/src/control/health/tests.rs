@@ -1,7 +1,8 @@
 //! What must hold of the machines over edits: untouched backends keep their health, a new address
 //! begins anew, and verdicts that do not concern what is configured now do not count.
 
-use poise_ipc::status::{Phase, Phases};
+use poise_ipc::model::Address;
+use poise_ipc::status::{Health, Phase, Phases, Reason, Verdict};
 use poise_ipc::text;
 
 use super::*;
@@ -44,13 +45,13 @@ fn report(address: &str, reason: Option<Reason>) -> ProbeReport {
 }
 
 fn health_of(trackers: &Trackers) -> Health {
-    trackers.health()[&ID]
+    trackers.standings()[&ID].health
 }
 
 /// Brings `a` down.
 fn down(trackers: &mut Trackers) {
     let observed = trackers.observe(report("10.0.0.1:80", Some(Reason::Refused))).expect("counts");
-    assert_eq!(observed.transition.map(|t| (t.from, t.to)), Some((Health::Unknown, Health::Down)));
+    assert_eq!(observed.transition.map(|(t, _)| (t.from, t.to)), Some((Health::Unknown, Health::Down)));
 }
 
 fn edit(trackers: &mut Trackers, identities: &Identities, to: &Config) -> Vec<BackendId> {
@@ -124,12 +125,12 @@ fn what_poised_could_not_send_is_logged_but_says_nothing_about_the_backend() {
 fn health_is_carried_over_a_restart_and_a_single_verdict_does_not_turn_it() {
     let config = usual();
     let (_, identities) = trackers(&config);
-    let row = HealthRow { backend: ID, health: Health::Down, since_ms: 77 };
+    let row = HealthRow { backend: ID, health: Health::Down, since_ms: 77, score: 0, score_ms: 5_000, is_out: false };
     let mut trackers = Trackers::default();
     trackers.follow(&config, &identities, &HashMap::from([(ID, row)]));
     assert_eq!((health_of(&trackers), trackers.status(ID, 5_000).since_ms), (Health::Down, 77));
     assert!(trackers.observe(report("10.0.0.1:80", None)).expect("counts").transition.is_none());
-    assert_eq!(trackers.row(ID), Some(row));
+    assert_eq!(trackers.row(ID, 5_000), Some(row));
 }
 
 #[test]

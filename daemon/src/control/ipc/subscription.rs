@@ -122,6 +122,7 @@ impl Subscription {
                 Some(EventBody::Checked(row.clone()))
             }
             What::Drained(drained) if self.wants(Topic::Health) => Some(EventBody::Drained(drained.clone())),
+            What::Flapping(news) if self.wants(Topic::Health) => Some(EventBody::Flapping(news.clone())),
             What::Certificate(news) if self.wants(Topic::Health) => {
                 self.owed = true;
                 Some(EventBody::Certificate(news.clone()))

@@ -15,8 +15,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// share than before.
     pub(super) fn follow_ramps(&mut self) -> bool {
         let now_ms = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (state, health) = (&self.state, self.trackers.health());
-        self.ramps.follow(&state.config, &state.identities, health, now_ms)
+        let (state, standings) = (&self.state, self.trackers.standings());
+        self.ramps.follow(&state.config, &state.identities, standings, now_ms)
     }
 
     /// Lets those in slow start grow by a step.

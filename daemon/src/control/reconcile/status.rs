@@ -6,13 +6,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use poise_core::health::policy::Use;
 use poise_core::live::RouteLive;
 use poise_core::persistence::SourceTable;
 use poise_core::plan::{BackendPlan, GroupPlan, ListenerPlan, Plan};
 use poise_core::route::RoutePlan;
 use poise_ipc::Name;
 use poise_ipc::model::{AdminState, CheckProtocol, Group, Listener};
-use poise_ipc::status::{BackendStatus, DaemonStatus, GroupStatus, ListenerStatus, RouteStatus, RuleHits, Status};
+use poise_ipc::status::{
+    BackendStatus, DaemonStatus, GroupStatus, HealthStatus, ListenerStatus, RouteStatus, RuleHits, Status,
+};
 
 use super::Reconcile;
 use crate::control::latency::Latencies;
@@ -92,7 +95,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             name: name.clone(),
             scheduler: group.scheduler,
             health_check: group.health_check.clone(),
-            fail_open: group.fail_open.when,
+            fail_open: group.fail_open,
             failing_open: planned.is_some_and(|planned| planned.failing_open),
             backends: planned.map_or_else(Vec::new, |planned| self.backends(planned, at_ms)),
             on_backups: planned.is_some_and(|planned| planned.on_backups),
@@ -126,7 +129,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         BackendStatus {
             id: backend.id.0,
             effective_weight: backend.effective_weight,
-            health: self.trackers.status(backend.id, at_ms),
+            health: HealthStatus { kept: backend.used == Use::Kept, ..self.trackers.status(backend.id, at_ms) },
             counters,
             ramp_permille: backend.ramp_permille,
             source: backend.target.ip().and_then(|to| self.source(to.ip(), at_ms)),

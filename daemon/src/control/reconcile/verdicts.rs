@@ -7,12 +7,13 @@ use std::collections::HashMap;
 
 use poise_core::plan::BackendId;
 use poise_ipc::Name;
-use poise_ipc::message::Transition;
+use poise_ipc::message::{Flapping, Transition};
 use poise_ipc::status::Health;
 use tracing::{info, warn};
 
 use super::Reconcile;
 use crate::control::bus::What;
+use crate::control::health::{Stepped, Told};
 use crate::control::ports::Ports;
 use crate::report::ProbeReport;
 use crate::store::HealthRow;
@@ -29,7 +30,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.hand_over();
             self.parts.bus.publish(at_ms, What::Checked(row));
             if let Some(transition) = observed.transition {
-                self.unstored.extend(self.trackers.row(backend).map(|row| (backend, row)));
+                self.unstored.extend(self.trackers.row(backend, at_ms).map(|row| (backend, row)));
                 transitions.push((at_ms, backend, transition));
             }
         }
@@ -37,12 +38,44 @@ impl<P: Ports + 'static> Reconcile<P> {
             return;
         }
         let failed_open = self.publish();
-        for (at_ms, backend, transition) in transitions {
-            log_transition(&transition, self.generation());
+        for (at_ms, backend, (transition, told)) in transitions {
             self.look_into(backend, &transition);
-            self.parts.bus.publish(at_ms, What::Transition(transition));
+            match told {
+                Told::Transition => {
+                    log_transition(&transition, self.generation());
+                    self.parts.bus.publish(at_ms, What::Transition(transition));
+                }
+                Told::Began(flapping) => self.tell_flapping(at_ms, flapping),
+                Told::Within => {}
+            }
         }
         self.tell_fail_open(&failed_open, now_ms());
+    }
+
+    /// Lets those in again whose time is over.
+    pub(super) fn step_health(&mut self) {
+        let now_ms = now_ms();
+        let Stepped { released, settled } = self.trackers.step(now_ms);
+        let rows = released.iter().filter_map(|&id| Some((id, self.trackers.row(id, now_ms)?)));
+        self.unstored.extend(rows);
+        if !released.is_empty() {
+            let failed_open = self.publish();
+            self.tell_fail_open(&failed_open, now_ms);
+        }
+        for flapping in settled {
+            self.tell_flapping(now_ms, flapping);
+        }
+    }
+
+    fn tell_flapping(&self, at_ms: u64, flapping: Flapping) {
+        let Flapping { group, backend, transitions, .. } = &flapping;
+        if flapping.active {
+            let out_for_s = flapping.until_ms.map(|until_ms| until_ms.saturating_sub(at_ms) / 1_000);
+            warn!(%group, %backend, transitions, out_for_s, "backend comes and goes: its transitions are told no more");
+        } else {
+            info!(%group, %backend, transitions, "backend has settled");
+        }
+        self.parts.bus.publish(at_ms, What::Flapping(flapping));
     }
 
     /// Makes the machines follow the configuration.

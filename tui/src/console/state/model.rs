@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use poise_ipc::advice::Finding;
 use poise_ipc::message::Counters;
-use poise_ipc::model::{AdminState, FailOpenWhen, Scheduler};
+use poise_ipc::model::{AdminState, FailOpenUse, FailOpenWhen, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{BackendStatus, CertificateStatus, GroupStatus, Health, ListenerStatus, Status};
 
@@ -40,6 +40,8 @@ pub struct Model {
 pub enum Condition {
     /// It failed its checks.
     Down,
+    /// It passes, and damping keeps it out because it comes and goes.
+    Damped,
     /// It is up but has changed often.
     Flap,
     /// No verdict yet.
@@ -57,6 +59,7 @@ impl Condition {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Down => "DOWN",
+            Self::Damped => "DAMPED",
             Self::Flap => "FLAP",
             Self::Unknown => "UNKNOWN",
             Self::Drain => "DRAIN",
@@ -69,6 +72,7 @@ impl Condition {
     pub const fn lower(self) -> &'static str {
         match self {
             Self::Down => "down",
+            Self::Damped => "damped",
             Self::Flap => "flap",
             Self::Unknown => "unknown",
             Self::Drain => "drain",
@@ -79,10 +83,12 @@ impl Condition {
 
     /// The condition of a backend; what the operator wants comes before what the probes say.
     pub fn of(backend: &BackendStatus) -> Self {
+        let damped = backend.health.damping.is_some_and(|damping| damping.until_ms.is_some());
         match (backend.state, backend.health.health) {
             (AdminState::Disabled, _) => Self::Maintenance,
             (AdminState::Draining | AdminState::DrainingHard, _) => Self::Drain,
             (AdminState::Enabled, Health::Down) => Self::Down,
+            (AdminState::Enabled, Health::Up | Health::Unknown) if damped => Self::Damped,
             (AdminState::Enabled, Health::Unknown) => Self::Unknown,
             (AdminState::Enabled, Health::Up) if backend.health.transitions_10min >= FLAPS_MIN => Self::Flap,
             (AdminState::Enabled, Health::Up) => Self::Up,
@@ -276,7 +282,8 @@ impl Model {
 /// While every effective weight is 0 and the group fails open, its enabled backends share by weight.
 pub fn wants(group: &GroupStatus, of: impl Fn(&BackendStatus) -> (u16, AdminState, u32)) -> Vec<f64> {
     let mut weights: Vec<u32> = group.backends.iter().map(|b| of(b).2).collect();
-    if weights.iter().all(|w| *w == 0) && group.fail_open == FailOpenWhen::AllDown {
+    let opens = group.fail_open.when != FailOpenWhen::Never && group.fail_open.using != FailOpenUse::Reject;
+    if weights.iter().all(|w| *w == 0) && opens {
         let enabled = |b| match of(b) {
             (weight, AdminState::Enabled, _) => u32::from(weight),
             _ => 0,

@@ -116,13 +116,17 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
     for group in &status.groups {
         let down = group.backends.iter().filter(|b| Condition::of(b) == Condition::Down).count();
         if group.failing_open {
-            let text = format!("{}: all down, failing open to every enabled backend", group.name);
+            let text = format!("{} fails open: {}", group.name, group.fail_open.words());
             concerns.push((Severity::Severe, text));
         } else if down > 0 {
             concerns.push((Severity::Warning, format!("{}: {down} of {} down", group.name, group.backends.len())));
         }
         if group.on_backups {
             concerns.push((Severity::Warning, format!("{}: its backups serve, nobody else can", group.name)));
+        }
+        for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Damped) {
+            let text = format!("{}/{}: kept out, it comes and goes", group.name, backend.name);
+            concerns.push((Severity::Warning, text));
         }
         for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Flap) {
             let changes = backend.health.transitions_10min;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use poise_ipc::Name;
-use poise_ipc::model::{AdminState, Backend, FailOpenWhen, HealthCheck, Scheduler};
+use poise_ipc::model::{AdminState, Backend, FailOpen, HealthCheck, Scheduler};
 use poise_ipc::status::{
     BackendCounters, BackendStatus, DaemonStatus, GroupStatus, Health, HealthStatus, RecorderStatus, Status,
 };
@@ -30,7 +30,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         name: name("app"),
         scheduler: Scheduler::Wrr,
         health_check: HealthCheck::default(),
-        fail_open: FailOpenWhen::AllDown,
+        fail_open: FailOpen::default(),
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,

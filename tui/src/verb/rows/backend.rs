@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use poise_ipc::model::{Address, AdminState};
 use poise_ipc::name::Name;
-use poise_ipc::status::{BackendCounters, BackendStatus, DrainStatus, Health, LatencyWindows};
+use poise_ipc::status::{
+    BackendCounters, BackendStatus, DampingStatus, DrainStatus, Health, HealthStatus, LatencyWindows,
+};
 use serde::Serialize;
 
 use super::super::format::Column;
@@ -22,7 +24,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::text("BACKEND", |b| format!("{}/{}", b.group, b.name)),
     Cell::text("ADDRESS", place).raw(|b| b.address.to_string()),
     Cell::text("STATE", |b| b.state.to_string()),
-    Cell::text("HEALTH", |b| b.health.health.to_string()),
+    Cell::text("HEALTH", health).raw(|b| b.health.health.to_string()),
     Cell::number("WEIGHT", |b| b.weight.to_string()),
     Cell::number("EFFECTIVE", |b| b.effective_weight.to_string()),
     Cell::number("INFLIGHT", |b| b.counters.inflight.to_string()),
@@ -48,6 +50,15 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
         .wide(),
     Cell::text("CAUSES", |b| causes(&b.counters.causes)).wide(),
 ];
+
+/// Up, down or unknown, and why traffic goes by something else.
+fn health(backend: &BackendStatus) -> String {
+    let HealthStatus { health, kept, carried, damping, .. } = &backend.health;
+    let damped = damping.is_some_and(|damping| damping.until_ms.is_some());
+    let words = [(damped, "damped"), (*kept, "kept"), (*carried, "carried over")];
+    let words: Vec<_> = words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect();
+    if words.is_empty() { health.to_string() } else { format!("{health} ({})", words.join(", ")) }
+}
 
 /// The address as configured, and where its name leads.
 fn place(backend: &BackendStatus) -> String {
@@ -77,7 +88,13 @@ pub(in crate::verb) struct BackendRow<'a> {
     health: Health,
     health_since_ms: u64,
     health_streak: u32,
+    health_threshold: u16,
     transitions_10min: u32,
+    /// It is usable only because `min_usable` wants so many.
+    kept: bool,
+    /// Its health is that of before a restart.
+    carried: bool,
+    damping: Option<DampingStatus>,
     last_check: Option<LastCheck>,
     id: u64,
     backup: bool,
@@ -141,7 +158,11 @@ pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
         health: backend.health.health,
         health_since_ms: backend.health.since_ms,
         health_streak: backend.health.streak,
+        health_threshold: backend.health.threshold,
         transitions_10min: backend.health.transitions_10min,
+        kept: backend.health.kept,
+        carried: backend.health.carried,
+        damping: backend.health.damping,
         last_check: backend.health.last.as_ref().map(last_check),
         id: backend.id,
         backup: backend.backup,

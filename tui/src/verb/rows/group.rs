@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use poise_ipc::model::{FailOpenWhen, HealthCheck, Scheduler};
+use poise_ipc::model::{Amount, FailOpenUse, FailOpenWhen, HealthCheck, Scheduler};
 use poise_ipc::name::Name;
 use poise_ipc::status::{GroupCounters, GroupStatus, Health, LatencyWindows};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
     Cell::number("BACKENDS", |g| g.backends.len().to_string()),
     Cell::number("UP", |g| count(g, Health::Up).to_string()),
     Cell::number("DOWN", |g| count(g, Health::Down).to_string()),
-    Cell::text("FAIL-OPEN", |g| if g.failing_open { "active".to_owned() } else { g.fail_open.to_string() }),
+    Cell::text("FAIL-OPEN", |g| if g.failing_open { "active".to_owned() } else { g.fail_open.when.to_string() }),
     Cell::number("INTERVAL", |g| span(g.health_check.interval_ms.into()))
         .raw(|g| g.health_check.interval_ms.to_string())
         .wide(),
@@ -53,6 +53,8 @@ pub(in crate::verb) struct GroupRow<'a> {
     scheduler: Scheduler,
     health_check: &'a HealthCheck,
     fail_open: FailOpenWhen,
+    fail_open_below: Amount,
+    fail_open_use: FailOpenUse,
     failing_open: bool,
     on_backups: bool,
     backends: usize,
@@ -98,7 +100,9 @@ pub(in crate::verb) fn row(group: &GroupStatus) -> GroupRow<'_> {
         name: &group.name,
         scheduler: group.scheduler,
         health_check: &group.health_check,
-        fail_open: group.fail_open,
+        fail_open: group.fail_open.when,
+        fail_open_below: group.fail_open.below,
+        fail_open_use: group.fail_open.using,
         failing_open: group.failing_open,
         on_backups: group.on_backups,
         backends: group.backends.len(),

@@ -84,7 +84,7 @@ fn a_backend_in_maintenance_is_down_on_purpose() {
 fn fail_open_is_degraded() {
     let mut status = healthy();
     status.groups[1].failing_open = true;
-    assert_eq!(reasons(&status), ["group data fails open: all its backends are down"]);
+    assert_eq!(reasons(&status), ["group data fails open: none usable, every enabled one is used"]);
 }
 
 #[test]

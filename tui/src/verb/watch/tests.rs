@@ -78,12 +78,9 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
         (transition(), "transition  app/app-2 up -> down: fail connect refused, 3 in a row"),
         (
             EventBody::FailOpen { group: group(), active: true },
-            "fail-open   group app: all its backends are down, all are used",
+            "fail-open   group app fails open: too few of its backends are usable",
         ),
-        (
-            EventBody::FailOpen { group: group(), active: false },
-            "fail-open   group app: only backends that are up are used",
-        ),
+        (EventBody::FailOpen { group: group(), active: false }, "fail-open   group app no longer fails open"),
         (EventBody::Checked(check_row(7, 2)), "checked     app/app-2 10.0.0.2:8080: fail connect refused x2"),
         (
             EventBody::Counters(counters),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use poise_ipc::message::LogFilter;
-use poise_ipc::model::{Backend, FailOpenWhen, HealthCheck, Listener, Protocol, Scheduler};
+use poise_ipc::model::{Backend, FailOpen, HealthCheck, Listener, Protocol, Scheduler};
 use poise_ipc::status::{
     BackendCounters, DaemonStatus, GroupStatus, HealthStatus, LastVerdict, ListenerCounters, Phase, Phases, Reason,
     RecorderStatus, Verdict,
@@ -30,7 +30,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         name: "app".parse().unwrap(),
         scheduler: Scheduler::Wrr,
         health_check: HealthCheck::default(),
-        fail_open: FailOpenWhen::AllDown,
+        fail_open: FailOpen::default(),
         failing_open: false,
         queued: 0,
         queue_wait_ms: 0,

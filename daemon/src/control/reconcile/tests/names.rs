@@ -73,7 +73,7 @@ fn a_name_that_moves_moves_its_backend_which_stays_the_same() {
         let writer = start(dir.path(), ports).await;
         writer.apply(vec![set(DB.0, DB.1)]).await.expect("it has an address");
         writer.verdict("db", Verdict::Pass { code: None }).await;
-        writer.until(|| planned(&writer).health == Health::Up).await;
+        writer.until(|| planned(&writer).standing.health == Health::Up).await;
         let before = database(&writer).await;
         assert_eq!((before.resolved, before.health.health), (Some(([10, 0, 0, 7], 5_432).into()), Health::Up));
         let ports = writer.ports.clone();

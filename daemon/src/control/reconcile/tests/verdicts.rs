@@ -29,7 +29,10 @@ fn a_flip_is_published_before_it_is_told() {
         let What::Transition(transition) = next(&mut events).await else { panic!("another event") };
         assert_eq!((transition.from, transition.to, transition.streak), (Health::Unknown, Health::Down, 1));
         let plan = writer.published.load();
-        assert_eq!((plan.groups[0].backends[0].health, plan.groups[0].backends[0].effective_weight), (Health::Down, 0));
+        assert_eq!(
+            (plan.groups[0].backends[0].standing.health, plan.groups[0].backends[0].effective_weight),
+            (Health::Down, 0)
+        );
         let status = writer.status().await;
         assert_eq!((status.revision, status.generation), (1, plan.generation));
         let Ok(Reply::Logs { rows, .. }) =
