@@ -11,6 +11,7 @@ mod elsewhere;
 pub mod errors;
 pub mod file;
 pub mod health;
+pub mod hook;
 mod identities;
 pub mod ipc;
 pub mod latency;

@@ -54,6 +54,7 @@ use access_log::Writer;
 use control::bus::Bus;
 use control::command::{Command, INBOX_MAX};
 use control::errors::Errors;
+use control::hook::{self, Board};
 use control::ipc::{Link, Server};
 use control::ports::{PortError, Ports, Want, Wanted};
 use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
@@ -120,6 +121,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let server = Server::bind(&settings.socket)?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
         let bus = Bus::new();
+        let board = Board::new(settings.hook.as_ref());
+        let news = bus.feed().subscribe();
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
         let (asking, asked) = mpsc::channel(ASKED_MAX);
@@ -130,6 +133,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             ports: Sockets(Binder::new(workers.senders()), Files::new(workers.pages())),
             store,
             recorder,
+            hook: board.clone(),
             run_ms_max: settings.health_log_fold_ms,
             key: TokenKey::new(stored.cookie_key),
             facts: Facts::new(stored.daemon_id, settings.workers.get()),
@@ -165,6 +169,8 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             reconcile.run(Inputs { inbox: commands, reports }),
             // They end with control, which takes their reports.
             probe::run(Sources { plans, tls: secured, generation, asked }, verdicts, seed),
+            // It ends with the bus, which control owns.
+            hook::run(settings.hook.clone(), board, news),
         );
         info!("poised has stopped");
         Ok(())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use poise_ipc::transport::default_socket;
 
+use crate::control::hook::Hook;
 use crate::recorder::Limits;
 
 /// Longest drain: a restart that takes longer than an hour is a stop.
@@ -21,6 +22,8 @@ const RETENTION_RANGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Dura
 const SIZE_RANGE: RangeInclusive<u64> = 16 << 20..=1 << 40;
 /// How long a row of it may be: a file covers a day.
 const FOLD_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+/// How long a run of the hook may take: less is nothing for a program, more is a queue that stands.
+const HOOK_TIMEOUT_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
 /// Workers at the most; more threads than this share cores on any machine poise runs on.
 pub const WORKERS_MAX: u16 = 256;
 
@@ -68,6 +71,17 @@ pub struct Options {
     /// longer is smaller, shorter tells latencies more finely
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = log_fold)]
     pub health_log_fold: Duration,
+    /// Program to run, without a shell and as the daemon's user, for every transition of health, flapping,
+    /// ejection, fail-open, drain that ends and certificate that expires: an absolute path. It is told in
+    /// `POISE_TEXT` and other variables, and in a line of JSON on standard input
+    #[arg(long, value_name = "PROGRAM", value_parser = hook_program)]
+    pub hook: Option<PathBuf>,
+    /// An argument for the hook; may be given again
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true, requires = "hook")]
+    pub hook_arg: Vec<String>,
+    /// How long one run of the hook may take before it is killed, 1s to 5m
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = hook_timeout, requires = "hook")]
+    pub hook_timeout: Duration,
 }
 
 /// How log lines are written.
@@ -96,6 +110,8 @@ pub struct Settings {
     pub health_log: Limits,
     /// Longest time that a row of it covers, in milliseconds.
     pub health_log_fold_ms: u64,
+    /// The command that is run for news of health.
+    pub hook: Option<Hook>,
 }
 
 /// What the defaults depend on.
@@ -166,6 +182,11 @@ impl Options {
             drain: self.drain_time,
             health_log: Limits { retention_ms: millis(self.health_log_retention), bytes_max: self.health_log_size },
             health_log_fold_ms: millis(self.health_log_fold),
+            hook: self.hook.clone().map(|program| Hook {
+                program,
+                args: self.hook_arg.clone(),
+                timeout: self.hook_timeout,
+            }),
         })
     }
 }
@@ -176,6 +197,16 @@ fn log_retention(text: &str) -> Result<Duration, String> {
 
 fn log_fold(text: &str) -> Result<Duration, String> {
     within(text, FOLD_RANGE, "1s to 1d")
+}
+
+fn hook_timeout(text: &str) -> Result<Duration, String> {
+    within(text, HOOK_TIMEOUT_RANGE, "1s to 5m")
+}
+
+fn hook_program(text: &str) -> Result<PathBuf, String> {
+    let program = PathBuf::from(text);
+    // Which program runs must not depend on where poised was started, or on its PATH.
+    if program.is_absolute() { Ok(program) } else { Err("an absolute path, as in /usr/local/bin/page".to_owned()) }
 }
 
 fn within(text: &str, range: RangeInclusive<Duration>, words: &str) -> Result<Duration, String> {

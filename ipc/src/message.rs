@@ -5,6 +5,7 @@
 
 mod event;
 mod filter;
+mod news;
 mod reply;
 mod request;
 

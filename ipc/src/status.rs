@@ -7,6 +7,7 @@
 
 mod group;
 mod health;
+mod hook;
 mod latency;
 mod listener;
 mod recorder;
@@ -19,6 +20,7 @@ use crate::advice::Finding;
 
 pub use group::{BackendCounters, BackendStatus, DrainOutcome, DrainStatus, GroupCounters, GroupStatus};
 pub use health::{CheckRow, DampingStatus, EjectionStatus, Health, HealthStatus, LastVerdict, PassiveCause};
+pub use hook::HookStatus;
 pub use latency::{LatencyWindows, Quantiles};
 pub use listener::{ListenerCounters, ListenerStatus, RouteCounters, RouteStatus, RuleHits, SourceCounters};
 pub use recorder::RecorderStatus;
@@ -48,6 +50,9 @@ pub struct Status {
     /// The recorder of probes.
     #[serde(default)]
     pub recorder: RecorderStatus,
+    /// The hook command, where poised was given one.
+    #[serde(default)]
+    pub hook: Option<HookStatus>,
 }
 
 /// The process that answers.

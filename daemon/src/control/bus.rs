@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{CertificateNews, Commit, Drained, Flapping, Transition};
+use poise_ipc::message::{CertificateNews, Commit, Drained, EventBody, Flapping, Transition};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -45,6 +45,20 @@ pub enum What {
     Certificate(CertificateNews),
     /// A backend began or ceased to come and go.
     Flapping(Flapping),
+}
+
+impl What {
+    /// The news of health in it, as the protocol tells them; none when it is something else.
+    pub fn health_news(&self) -> Option<EventBody> {
+        Some(match self {
+            Self::Transition(news) => EventBody::Transition(news.clone()),
+            Self::FailOpen { group, active } => EventBody::FailOpen { group: group.clone(), active: *active },
+            Self::Drained(news) => EventBody::Drained(news.clone()),
+            Self::Certificate(news) => EventBody::Certificate(news.clone()),
+            Self::Flapping(news) => EventBody::Flapping(news.clone()),
+            Self::Committed(_) | Self::Checked(_) => return None,
+        })
+    }
 }
 
 /// The publisher's end.

@@ -44,6 +44,7 @@ use super::checks::CheckLog;
 use super::command::{Answer, Command};
 use super::errors::Errors;
 use super::health::Trackers;
+use super::hook::Board;
 use super::latency::Latencies;
 use super::names::Names;
 use super::ports::Ports;
@@ -122,6 +123,8 @@ pub struct Parts<P> {
     pub store: Store,
     /// The health log on disk.
     pub recorder: Recorder,
+    /// How the hook command is doing.
+    pub hook: Board,
     /// Longest time that a row of the health log covers, in milliseconds.
     pub run_ms_max: u64,
     /// Where plans are published.

@@ -62,4 +62,11 @@ fn ranges_and_units_are_held() {
         assert_eq!(typed(&bad).expect_err("refused").exit_code(), 2, "{bad:?}");
     }
     assert_eq!(settled(&["--drain-time", "1m"], &person()).drain, Duration::from_mins(1));
+    for bad in ["--hook=page", "--hook-timeout=2s", "--hook-arg=a", "--hook=/page --hook-timeout=6m"] {
+        let typed = typed(&bad.split(' ').collect::<Vec<_>>());
+        assert_eq!(typed.expect_err("refused").exit_code(), 2, "{bad:?}");
+    }
+    let hook = settled(&["--hook", "/page", "--hook-arg", "--team", "--hook-arg", "a b"], &person()).hook;
+    let (args, timeout) = (vec!["--team".to_owned(), "a b".to_owned()], Duration::from_secs(10));
+    assert_eq!(hook, Some(Hook { program: "/page".into(), args, timeout }));
 }

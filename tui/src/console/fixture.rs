@@ -214,6 +214,7 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
             certificate("old", 1, Some("read /etc/old.pem: Permission denied")),
         ],
         recorder: RecorderStatus::default(),
+        hook: None,
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn status() -> Status {
         findings: vec![finding()],
         certificates: Vec::new(),
         recorder: RecorderStatus::default(),
+        hook: None,
     }
 }
 

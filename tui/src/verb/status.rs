@@ -5,7 +5,7 @@
 use clap::Args as ClapArgs;
 use poise_ipc::advice::{Finding, Severity};
 use poise_ipc::model::AdminState;
-use poise_ipc::status::{BackendStatus, DaemonStatus, Health, Status};
+use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, Status};
 use serde::Serialize;
 
 use super::Context;
@@ -53,6 +53,8 @@ fn reasons(status: &Status) -> Vec<String> {
     if !out.is_empty() {
         reasons.push(format!("{} kept out for coming and going: {}", count(out.len(), "backend"), out.join(", ")));
     }
+    let hook = status.hook.as_ref().and_then(|hook| Some((hook, hook.failure.as_ref()?)));
+    reasons.extend(hook.map(|(hook, failure)| format!("hook {} went wrong: {failure}", hook.program)));
     let severe = status.findings.iter().filter(|finding| finding.severity == Severity::Severe);
     reasons.extend(severe.map(|finding| format!("{}: {}", finding.subject, finding.message)));
     reasons
@@ -70,7 +72,7 @@ fn screen(format: Format, status: &Status) -> String {
 
 fn plain(status: &Status, wide: bool) -> String {
     let reasons = reasons(status).into_iter().map(|reason| format!("degraded: {reason}"));
-    let mut text = lines(std::iter::once(head(status)).chain(reasons));
+    let mut text = lines(std::iter::once(head(status)).chain(status.hook.as_ref().map(hook)).chain(reasons));
     let backends: Vec<_> = status.groups.iter().flat_map(|group| group.backends.iter().cloned()).collect();
     let mut sections = Vec::new();
     if !status.listeners.is_empty() {
@@ -104,6 +106,14 @@ fn head(status: &Status) -> String {
     let drift = if daemon.drift { " (changed since it was taken: poise config diff)" } else { "" };
     let DaemonStatus { version, host, .. } = daemon;
     format!("poised {version} on {host}, up {up}, {workers}, revision {revision}{file}{drift}")
+}
+
+/// How the hook is doing.
+fn hook(hook: &HookStatus) -> String {
+    let HookStatus { program, running, waiting, passed_total, failed_total, timed_out_total, lost_total, .. } = hook;
+    let runs = count(usize::try_from(passed_total + failed_total + timed_out_total).unwrap_or(usize::MAX), "run");
+    let ends = format!("{failed_total} failed, {timed_out_total} timed out, {lost_total} news lost");
+    format!("hook {program}: {runs}, {ends}; {running} under way, {waiting} waiting")
 }
 
 /// Rows of all kinds, each headed by its kind.

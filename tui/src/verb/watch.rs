@@ -6,11 +6,9 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
-    GroupMoved, ListenerMoved, LogFilter, RouteMoved, Subscribe, Topic, Verb,
+    BackendMoved, Counters, Event, EventBody, GroupMoved, ListenerMoved, LogFilter, RouteMoved, Subscribe, Topic, Verb,
 };
-use poise_ipc::model::DrainEnd;
-use poise_ipc::status::{DrainOutcome, Health, Status};
+use poise_ipc::status::{Health, Status};
 use poise_ipc::{BackendPath, Name};
 use serde::Serialize;
 
@@ -98,14 +96,14 @@ struct Row<'a> {
     seq: u64,
     at: String,
     at_ms: u64,
-    kind: String,
+    kind: &'static str,
     #[serde(flatten)]
     body: &'a EventBody,
 }
 
 fn line(format: Format, event: &Event) -> String {
     let at = moment(event.at_ms);
-    let kind = kind(&event.body);
+    let kind = event.body.word();
     match format {
         Format::Table | Format::Wide => {
             lines(sentences(&event.body).iter().map(|sentence| format!("{at}  {kind:<10}  {sentence}")))
@@ -118,24 +116,6 @@ fn line(format: Format, event: &Event) -> String {
     }
 }
 
-/// The word of an event, the same as on the wire.
-fn kind(body: &EventBody) -> String {
-    let word = match body {
-        EventBody::Snapshot(_) => "snapshot",
-        EventBody::Committed(_) => "committed",
-        EventBody::Transition(_) => "transition",
-        EventBody::FailOpen { .. } => "fail-open",
-        EventBody::Checked(_) => "checked",
-        EventBody::Counters(_) => "counters",
-        EventBody::Lost { .. } => "lost",
-        EventBody::Drained(_) => "drained",
-        EventBody::Certificate(_) => "certificate",
-        EventBody::Flapping(_) => "flapping",
-        EventBody::Ejected(_) => "ejected",
-    };
-    word.to_owned()
-}
-
 /// What people read of an event, a line each.
 fn sentences(body: &EventBody) -> Vec<String> {
     match body {
@@ -145,40 +125,13 @@ fn sentences(body: &EventBody) -> Vec<String> {
             let reason = commit.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
             vec![format!("revision {} by {}{reason}: {}", commit.revision, commit.author.user, edits.join("; "))]
         }
-        EventBody::Transition(t) => {
-            vec![format!("{}/{} {} -> {}: {}, {} in a row", t.group, t.backend, t.from, t.to, t.verdict, t.streak)]
-        }
-        EventBody::FailOpen { group, active: true } => {
-            vec![format!("group {group} fails open: too few of its backends are usable")]
-        }
-        EventBody::FailOpen { group, active: false } => {
-            vec![format!("group {group} no longer fails open")]
-        }
         EventBody::Checked(row) => {
             vec![format!("{}/{} {}: {} x{}", row.group, row.backend, row.address, row.verdict, row.count)]
         }
         EventBody::Counters(counters) => moved_sentences(counters),
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
-        EventBody::Drained(drained) => vec![drained_sentence(drained)],
-        EventBody::Certificate(news) => vec![certificate_sentence(news)],
-        EventBody::Flapping(news) => vec![flapping_sentence(news)],
-        EventBody::Ejected(news) => vec![ejected_sentence(news)],
+        news => news.health_news().into_iter().collect(),
     }
-}
-
-fn flapping_sentence(news: &Flapping) -> String {
-    let Flapping { group, backend, transitions, .. } = news;
-    let out = news.until_ms.map_or_else(String::new, |until| format!(", kept out until {}", moment(until)));
-    let what = if news.active { "comes and goes" } else { "has settled" };
-    format!("{group}/{backend} {what}: {transitions} transitions since {}{out}", moment(news.since_ms))
-}
-
-fn ejected_sentence(news: &Ejected) -> String {
-    let (path, ejection) = (format!("{}/{}", news.group, news.backend), &news.ejection);
-    if !ejection.active {
-        return format!("{path} is used again after its ejection");
-    }
-    format!("{path} ejected until {}: {}, {} in a row", moment(ejection.until_ms), ejection.why, ejection.streak)
 }
 
 fn moved_sentences(counters: &Counters) -> Vec<String> {
@@ -201,35 +154,6 @@ fn moved_sentences(counters: &Counters) -> Vec<String> {
     };
     let above = counters.listeners.iter().map(listener).chain(counters.routes.iter().map(route));
     above.chain(counters.groups.iter().map(group)).chain(counters.backends.iter().map(backend)).collect()
-}
-
-fn drained_sentence(drained: &Drained) -> String {
-    let Drained { group, backend, outcome, then, open } = drained;
-    match (outcome, then) {
-        (DrainOutcome::Empty, _) => format!("{group}/{backend} is empty"),
-        (DrainOutcome::Deadline, DrainEnd::Leave) => {
-            format!("{group}/{backend} has had its time: {open} open, they stay")
-        }
-        (DrainOutcome::Deadline, DrainEnd::Close) => {
-            format!("{group}/{backend} has had its time: {open} open, they are closed")
-        }
-        (DrainOutcome::Deadline, DrainEnd::Reset) => {
-            format!("{group}/{backend} has had its time: {open} open, they are reset")
-        }
-    }
-}
-
-fn certificate_sentence(news: &CertificateNews) -> String {
-    let CertificateNews { certificate, what, days_left, reason } = news;
-    let days = count(usize::try_from(days_left.unwrap_or(0)).unwrap_or(0), "day");
-    match what {
-        CertificateEvent::Loaded => format!("{certificate} is loaded, {days} left"),
-        CertificateEvent::Refused => {
-            format!("{certificate} is not loaded: {}", reason.as_deref().unwrap_or("its files cannot be used"))
-        }
-        CertificateEvent::Expiring => format!("{certificate} expires, {days} left"),
-        CertificateEvent::Expired => format!("{certificate} has expired"),
-    }
 }
 
 fn snapshot(status: &Status) -> String {

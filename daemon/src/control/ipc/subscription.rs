@@ -112,20 +112,12 @@ impl Subscription {
                 self.owed = true;
                 Some(EventBody::Committed(commit.clone()))
             }
-            What::Transition(transition) if self.wants(Topic::Health) => {
-                Some(EventBody::Transition(transition.clone()))
-            }
-            What::FailOpen { group, active } if self.wants(Topic::Health) => {
-                Some(EventBody::FailOpen { group: group.clone(), active: *active })
-            }
             What::Checked(row) if self.wants(Topic::Checks) && self.wanted.filter.takes(row) => {
                 Some(EventBody::Checked(row.clone()))
             }
-            What::Drained(drained) if self.wants(Topic::Health) => Some(EventBody::Drained(drained.clone())),
-            What::Flapping(news) if self.wants(Topic::Health) => Some(EventBody::Flapping(news.clone())),
-            What::Certificate(news) if self.wants(Topic::Health) => {
-                self.owed = true;
-                Some(EventBody::Certificate(news.clone()))
+            news if self.wants(Topic::Health) => {
+                self.owed |= matches!(news, What::Certificate(_));
+                news.health_news()
             }
             _ => None,
         }
@@ -153,10 +145,17 @@ impl Subscription {
                 difference(&Status { listeners: Vec::new(), groups: Vec::new(), ..Status::clone(&status) }, &status)
             }
         };
+        // What goes wrong beside the traffic is in snapshots alone, and is to be seen at once.
+        self.owed |= self.known.as_ref().is_some_and(|known| troubles(known) != troubles(&status));
         let at_ms = status.at_ms;
         self.known = Some(status);
         (!moved.is_empty()).then(|| numbers.event(at_ms, EventBody::Counters(moved)))
     }
+}
+
+/// Whether the recorder and the hook are in trouble.
+fn troubles(status: &Status) -> (bool, bool) {
+    (status.recorder.failure.is_some(), status.hook.as_ref().is_some_and(|hook| hook.failure.is_some()))
 }
 
 /// The rows of `now` that are not as they were.

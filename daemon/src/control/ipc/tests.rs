@@ -139,6 +139,7 @@ fn status(revision: u64) -> Status {
         findings: vec![],
         certificates: vec![],
         recorder: RecorderStatus::default(),
+        hook: None,
     }
 }
 

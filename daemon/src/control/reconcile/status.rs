@@ -53,6 +53,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             findings: self.state.findings.clone(),
             certificates: self.parts.tls.statuses(&self.state.config, at_ms),
             recorder: self.parts.recorder.status(),
+            hook: self.parts.hook.status(),
         });
         self.snapshot = Some((at_ms, Arc::clone(&status)));
         status

@@ -110,7 +110,8 @@ fn a_file() -> impl Strategy<Value = String> {
 }
 
 fn a_host() -> impl Strategy<Value = String> {
-    "[a-z][a-z0-9]{0,5}(\\.[a-z]{2,5}){0,2}"
+    // The word that takes a setting away names no host.
+    "[a-z][a-z0-9]{0,5}(\\.[a-z]{2,5}){0,2}".prop_filter("a name", |host| host != "off")
 }
 
 fn a_path() -> impl Strategy<Value = String> {

@@ -137,6 +137,9 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
         let text = "the configuration file has changed: poise config reload --take file|running";
         concerns.push((Severity::Warning, text.to_owned()));
     }
+    if let Some(failure) = status.hook.as_ref().and_then(|hook| hook.failure.as_ref()) {
+        concerns.push((Severity::Warning, format!("the hook went wrong: {failure}")));
+    }
     let findings = status.findings.iter().filter(|f| f.severity > Severity::Note);
     concerns.extend(findings.map(|f| (f.severity, format!("{}: {}", f.subject, f.message))));
     concerns.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));

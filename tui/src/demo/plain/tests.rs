@@ -59,6 +59,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         findings: vec![],
         certificates: vec![],
         recorder: RecorderStatus::default(),
+        hook: None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! One screen says everything; what is degraded stands at the top.
 
 use poise_ipc::model::AdminState;
-use poise_ipc::status::{Health, Status};
+use poise_ipc::status::{Health, HookStatus, Status};
 
 use super::super::fixture::status;
-use super::{Format, reasons, screen};
+use super::{Format, plain, reasons, screen};
 
 fn healthy() -> Status {
     let mut status = status();
@@ -98,4 +98,15 @@ fn an_empty_daemon_says_so_and_drift_is_shown() {
         "poised 0.1.0 on lb01, up 1d 2h, 2 workers, revision 412, config /etc/poise/poise.toml \
          (changed since it was taken: poise config diff)\n\nno listeners, no groups\n"
     );
+}
+
+#[test]
+fn a_hook_that_goes_wrong_is_counted_and_degrades() {
+    let hook = HookStatus { program: "/page".to_owned(), passed_total: 2, failed_total: 1, ..HookStatus::default() };
+    let failing = HookStatus { failure: Some("app/app-1: exit status: 3".to_owned()), ..hook.clone() };
+    let [well, ill] = [hook, failing].map(|hook| Status { hook: Some(hook), ..healthy() });
+    assert!(reasons(&well).is_empty());
+    assert_eq!(reasons(&ill), ["hook /page went wrong: app/app-1: exit status: 3"]);
+    let line = "\nhook /page: 3 runs, 1 failed, 0 timed out, 0 news lost; 0 under way, 0 waiting\n";
+    assert!(plain(&well, false).contains(line));
 }

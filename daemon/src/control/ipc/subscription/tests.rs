@@ -60,6 +60,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         findings,
         certificates: vec![],
         recorder: RecorderStatus::default(),
+        hook: None,
     })
 }
 

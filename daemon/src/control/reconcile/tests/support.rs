@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::super::*;
 use crate::control::bus::{Feed, Happening};
+use crate::control::hook::Board;
 use crate::control::ports::{PortError, Wanted};
 use crate::published::Published;
 use crate::recorder::Limits;
@@ -136,6 +137,7 @@ impl Writer {
             ports: ports.clone(),
             store,
             recorder: Recorder::open(&dir.join("state"), LIMITS).expect("starts"),
+            hook: Board::default(),
             run_ms_max: 60_000,
             tls: Keeper::new().expect("randomness"),
             publisher,

@@ -1,0 +1,106 @@
+//! What people read of an event: its word and, for news of health, a sentence.
+//!
+//! Here because two say it: `poise watch` to whoever looks, and the hook of `poised` to whoever is
+//! paged. It reads no clock; moments are written in UTC.
+
+use std::fmt::Display;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use humantime::format_rfc3339_millis;
+
+use super::{CertificateEvent, CertificateNews, Drained, Ejected, EventBody, Flapping, Transition};
+use crate::model::DrainEnd;
+use crate::status::DrainOutcome;
+
+impl EventBody {
+    /// The word of the event, the same as on the wire.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Snapshot(_) => "snapshot",
+            Self::Committed(_) => "committed",
+            Self::Transition(_) => "transition",
+            Self::FailOpen { .. } => "fail-open",
+            Self::Checked(_) => "checked",
+            Self::Counters(_) => "counters",
+            Self::Lost { .. } => "lost",
+            Self::Drained(_) => "drained",
+            Self::Certificate(_) => "certificate",
+            Self::Flapping(_) => "flapping",
+            Self::Ejected(_) => "ejected",
+        }
+    }
+
+    /// The sentence of an event of the topic `health`; none for others.
+    pub fn health_news(&self) -> Option<String> {
+        Some(match self {
+            Self::Transition(news) => transition(news),
+            Self::FailOpen { group, active: true } => {
+                format!("group {group} fails open: too few of its backends are usable")
+            }
+            Self::FailOpen { group, active: false } => format!("group {group} no longer fails open"),
+            Self::Drained(news) => drained(news),
+            Self::Certificate(news) => certificate(news),
+            Self::Flapping(news) => flapping(news),
+            Self::Ejected(news) => ejected(news),
+            Self::Snapshot(_) | Self::Committed(_) | Self::Checked(_) | Self::Counters(_) | Self::Lost { .. } => {
+                return None;
+            }
+        })
+    }
+}
+
+fn transition(news: &Transition) -> String {
+    let Transition { group, backend, from, to, verdict, streak } = news;
+    format!("{group}/{backend} {from} -> {to}: {verdict}, {streak} in a row")
+}
+
+fn flapping(news: &Flapping) -> String {
+    let Flapping { group, backend, transitions, .. } = news;
+    let out = news.until_ms.map_or_else(String::new, |until_ms| format!(", kept out until {}", moment(until_ms)));
+    let what = if news.active { "comes and goes" } else { "has settled" };
+    format!("{group}/{backend} {what}: {transitions} transitions since {}{out}", moment(news.since_ms))
+}
+
+fn ejected(news: &Ejected) -> String {
+    let Ejected { group, backend, ejection } = news;
+    if !ejection.active {
+        return format!("{group}/{backend} is used again after its ejection");
+    }
+    let until = moment(ejection.until_ms);
+    format!("{group}/{backend} ejected until {until}: {}, {} in a row", ejection.why, ejection.streak)
+}
+
+fn drained(news: &Drained) -> String {
+    let Drained { group, backend, outcome, then, open } = news;
+    let left = match (outcome, then) {
+        (DrainOutcome::Empty, _) => return format!("{group}/{backend} is empty"),
+        (DrainOutcome::Deadline, DrainEnd::Leave) => "they stay",
+        (DrainOutcome::Deadline, DrainEnd::Close) => "they are closed",
+        (DrainOutcome::Deadline, DrainEnd::Reset) => "they are reset",
+    };
+    format!("{group}/{backend} has had its time: {open} open, {left}")
+}
+
+fn certificate(news: &CertificateNews) -> String {
+    let CertificateNews { certificate, what, days_left, reason } = news;
+    let days = match days_left.unwrap_or(0).max(0) {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    match what {
+        CertificateEvent::Loaded => format!("{certificate} is loaded, {days} left"),
+        CertificateEvent::Refused => {
+            format!("{certificate} is not loaded: {}", reason.as_deref().unwrap_or("its files cannot be used"))
+        }
+        CertificateEvent::Expiring => format!("{certificate} expires, {days} left"),
+        CertificateEvent::Expired => format!("{certificate} has expired"),
+    }
+}
+
+/// A moment, as in `2026-11-22T14:02:08.122Z`; a dash when there is none or no calendar has it.
+fn moment(at_ms: u64) -> impl Display {
+    // The last moment that four digits of a year can write.
+    const LAST_MS: u64 = 253_402_300_799_999;
+    let at: Option<SystemTime> = (1..=LAST_MS).contains(&at_ms).then(|| UNIX_EPOCH + Duration::from_millis(at_ms));
+    at.map_or_else(|| "-".to_owned(), |at| format_rfc3339_millis(at).to_string())
+}
