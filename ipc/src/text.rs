@@ -14,6 +14,7 @@ mod fault;
 mod field;
 mod fields;
 mod items;
+mod moment;
 mod nearest;
 pub(crate) mod networks;
 mod numbers;
@@ -28,6 +29,7 @@ mod value;
 mod words;
 
 pub use duration::{duration, duration_text};
+pub use moment::moment;
 pub use nearest::nearest;
 pub use numbers::size;
 pub use print::print;

@@ -10,7 +10,7 @@ mod run;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use poise_ipc::message::EventBody;
 use poise_ipc::status::{Health, HookStatus};
@@ -73,10 +73,6 @@ struct News {
 }
 
 impl News {
-    fn at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.at_ms)
-    }
-
     /// The news in what happened, if it is worth a run.
     fn of(happening: &Happening) -> Option<Self> {
         let body = happening.what.health_news()?;

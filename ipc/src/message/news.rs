@@ -3,14 +3,10 @@
 //! Here because two say it: `poise watch` to whoever looks, and the hook of `poised` to whoever is
 //! paged. It reads no clock; moments are written in UTC.
 
-use std::fmt::Display;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use humantime::format_rfc3339_millis;
-
 use super::{CertificateEvent, CertificateNews, Drained, Ejected, EventBody, Flapping, Transition};
 use crate::model::DrainEnd;
 use crate::status::DrainOutcome;
+use crate::text::moment;
 
 impl EventBody {
     /// The word of the event, the same as on the wire.
@@ -95,12 +91,4 @@ fn certificate(news: &CertificateNews) -> String {
         CertificateEvent::Expiring => format!("{certificate} expires, {days} left"),
         CertificateEvent::Expired => format!("{certificate} has expired"),
     }
-}
-
-/// A moment, as in `2026-11-22T14:02:08.122Z`; a dash when there is none or no calendar has it.
-fn moment(at_ms: u64) -> impl Display {
-    // The last moment that four digits of a year can write.
-    const LAST_MS: u64 = 253_402_300_799_999;
-    let at: Option<SystemTime> = (1..=LAST_MS).contains(&at_ms).then(|| UNIX_EPOCH + Duration::from_millis(at_ms));
-    at.map_or_else(|| "-".to_owned(), |at| format_rfc3339_millis(at).to_string())
 }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+pub(super) use poise_ipc::text::moment;
+
 use crate::safe;
 
 /// Text from outside, safe for a terminal and in one line, without losing any of it: the pieces
@@ -51,13 +53,6 @@ pub(super) fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String
         text.push('\n');
         text
     })
-}
-
-/// A moment, as in `2026-11-22T14:02:08.122Z`; a dash when there is none.
-pub(super) fn moment(at_ms: u64) -> String {
-    let known = i64::try_from(at_ms).ok().filter(|&ms| ms > 0);
-    let at = known.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(|| "-".to_owned(), |at| format!("{at:.3}"))
 }
 
 /// The day of a moment, as in `2026-11-22`.

@@ -8,8 +8,8 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use humantime::{format_duration, format_rfc3339_millis};
 use poise_ipc::message::{Ejected, EventBody};
+use poise_ipc::text::moment;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +36,7 @@ pub(super) enum Mishap {
         said: String,
     },
     /// It was killed.
-    #[error("it was killed after {}", format_duration(*after))]
+    #[error("it was killed after {after:?}")]
     TimedOut {
         /// How long it had.
         after: Duration,
@@ -103,7 +103,7 @@ pub(super) fn start(hook: &Hook, news: &News) -> io::Result<Group> {
 
 /// What scripts are told.
 fn variables(news: &News) -> impl Iterator<Item = (&'static str, String)> {
-    let at = ("POISE_AT", format_rfc3339_millis(news.at()).to_string());
+    let at = ("POISE_AT", moment(news.at_ms));
     let told = [at, ("POISE_EVENT", news.body.word().to_owned()), ("POISE_TEXT", text(news))];
     let (group, backend, state) = match &news.body {
         EventBody::Transition(news) => (Some(&news.group), Some(&news.backend), news.to.word()),
@@ -135,7 +135,7 @@ fn text(news: &News) -> String {
 }
 
 fn line(news: &News) -> String {
-    let (at, kind) = (format_rfc3339_millis(news.at()).to_string(), news.body.word());
+    let (at, kind) = (moment(news.at_ms), news.body.word());
     let line = Line { at, at_ms: news.at_ms, kind, text: text(news), body: &news.body };
     let json = serde_json::to_string(&line).expect("the words of the protocol are JSON");
     json + "\n"
