@@ -159,7 +159,7 @@ fn what_waits_is_bounded_and_the_oldest_goes_first() {
         let status = hook.until(|status| status.lost_total == 1).await;
         assert_eq!((status.running, status.waiting), (1, 256));
         std::fs::write(dir.path().join("go"), "").expect("written");
-        hook.until(|status| status.passed_total == 3).await;
+        hook.until(|status| status.passed_total >= 3).await;
         // A stop waits for no queue.
         drop(hook.news);
         hook.run.await.expect("ends");
