@@ -5,12 +5,15 @@
 //! and reason. It keeps nothing between probes.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use poise_core::plan;
 use poise_ipc::model::{Address, CheckProtocol};
 use poise_ipc::status::{Phase, Reason, Verdict};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout_at;
@@ -65,15 +68,17 @@ async fn ask(target: &Target, prepared: &Prepared, track: &mut Track) -> Result<
     if target.leads == plan::Target::Unresolved {
         return Err((Phase::Resolve, Reason::Unreachable));
     }
-    let connected = track.within(Phase::Connect, connect(&target.leads, prepared.is_said())).await;
-    let mut stream = connected?;
-    track.connected();
-    track.ends(|| (peer(target), stream.local_addr().ok().map(Address::Ip)));
     if !prepared.is_said() {
+        let socket = track.within(Phase::Connect, touch(&target.leads)).await?;
+        track.connected();
+        track.ends(|| (peer(target), socket.local_addr().ok().and_then(|a| a.as_socket()).map(Address::Ip)));
         // The backend's kernel has answered; its application is not bothered (S-22).
-        let _ = stream.set_zero_linger();
+        let _ = socket.set_linger(Some(Duration::ZERO));
         return Ok(Answer { code: None, content: Ok(()) });
     }
+    let mut stream = track.within(Phase::Connect, connect(&target.leads)).await?;
+    track.connected();
+    track.ends(|| (peer(target), stream.local_addr().ok().map(Address::Ip)));
     if !prepared.header.is_empty() {
         track.within(Phase::Send, stream.write_all(&prepared.header)).await?;
     }
@@ -121,22 +126,63 @@ async fn secure(target: &Target, tls: &Secured, track: &Track, stream: TcpStream
     })
 }
 
-/// Connects. The last step of the handshake is put off: data travels with it, or, where nothing is
-/// said, a reset can take its place and the backend's application never sees the connection.
-async fn connect(leads: &plan::Target, is_said: bool) -> io::Result<TcpStream> {
+/// Connects, in order to say something.
+async fn connect(leads: &plan::Target) -> io::Result<TcpStream> {
     let plan::Target::Ip(address) = *leads else {
         return crate::connect::connect(leads, Manner::default()).await;
     };
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if !is_said {
-        socket.set_tcp_quickack(false)?;
-    }
-    let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
-    if address.ip().is_loopback() && stream.local_addr()? == address {
-        // The kernel has let the probe meet itself: nobody listens there.
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
+    let stream = TcpSocket::from_std_stream(socket(address)?.into()).connect(address).await?;
+    not_itself(address, &SockRef::from(&stream))?;
     Ok(stream)
+}
+
+/// Connects, and no more: the last step of the handshake is put off, so that a reset can take its
+/// place and the backend's application never sees the connection.
+async fn touch(leads: &plan::Target) -> io::Result<Socket> {
+    let plan::Target::Ip(address) = *leads else {
+        let stream = crate::connect::connect(leads, Manner::default()).await?;
+        return Ok(Socket::from(stream.into_std()?));
+    };
+    let socket = socket(address)?;
+    socket.set_tcp_quickack(false)?;
+    let socket = match socket.connect(&address.into()) {
+        Ok(()) => socket,
+        // On this host the answer is there at once: waiting for it would cost more than the probe does.
+        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {
+            if address.ip().is_loopback() && is_settled(&socket)? {
+                socket.take_error()?.map_or(Ok(socket), Err)?
+            } else {
+                settled(socket).await?
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    not_itself(address, &SockRef::from(&socket))?;
+    Ok(socket)
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))
+}
+
+/// Whether a connection has been made, or has failed, by now.
+fn is_settled(socket: &Socket) -> io::Result<bool> {
+    let mut fds = [PollFd::new(socket, PollFlags::OUT)];
+    Ok(poll(&mut fds, Some(&Timespec::default()))? > 0)
+}
+
+/// Waits until a connection has been made or has failed.
+async fn settled(socket: Socket) -> io::Result<Socket> {
+    let stream = TcpStream::from_std(socket.into())?;
+    stream.writable().await?;
+    stream.take_error()?.map_or(Ok(()), Err)?;
+    Ok(Socket::from(stream.into_std()?))
+}
+
+/// On one host the kernel may let the probe meet itself, where nobody listens.
+fn not_itself(address: SocketAddr, socket: &SockRef<'_>) -> io::Result<()> {
+    let is_itself = address.ip().is_loopback() && socket.local_addr()?.as_socket() == Some(address);
+    if is_itself { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }
 
 /// Where a probe goes, as far as that is known.
