@@ -91,6 +91,14 @@ fn page(fields: &'static str, body: Vec<u8>) -> Scripted {
     })
 }
 
+/// Says this whatever it is asked, and takes all of that: what is left unread would be a reset.
+fn clear(words: &'static [u8]) -> Scripted {
+    Scripted::new(move |mut stream| {
+        let _ = stream.write_all(words);
+        let _ = read_to_end(&mut stream);
+    })
+}
+
 fn get(edit: impl FnOnce(&mut HealthCheck)) -> HealthCheck {
     let mut check = HealthCheck { method: CheckMethod::Get, ..check(CheckProtocol::Http) };
     edit(&mut check);
@@ -212,7 +220,7 @@ fn an_http2_probe_asks_with_prior_knowledge_and_reads_the_body() {
         (c.send, c.receive) = (Some("ping".to_owned()), Some("ping".to_owned()));
     };
     assert_eq!(http2(echoed), OK);
-    let http1 = Scripted::saying("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let http1 = clear(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let version = HealthCheck { version: CheckVersion::Http2, ..check(CheckProtocol::Http) };
     assert!(matches!(found(version, http1.address), Verdict::Fail { reason: Reason::Garbage, .. }));
 }
@@ -245,7 +253,7 @@ fn https_speaks_tls_where_the_group_does_not_and_asks_for_a_name() {
     assert_eq!(https(|c| c.host = Some("host.test".to_owned())).1.as_deref(), Some("host.test"));
     let both = https(|c| (c.host, c.server_name) = (Some("host.test".to_owned()), Some("sni.test".to_owned())));
     assert_eq!(both.1.as_deref(), Some("sni.test"));
-    let clear = Scripted::saying("HTTP/1.1 200 OK\r\n\r\n");
+    let clear = clear(b"HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(found(check(CheckProtocol::Https), clear.address), fail(Phase::Tls, Reason::Handshake));
     let silent = Scripted::new(|mut stream| drop(read_to_end(&mut stream)));
     assert_eq!(found(brief(CheckProtocol::Https), silent.address), fail(Phase::Tls, Reason::Timeout));
