@@ -92,7 +92,7 @@ fn head(stream: &mut TcpStream) -> String {
 }
 
 #[test]
-fn a_tcp_check_passes_without_bothering_the_application() {
+fn s_22_a_tcp_check_passes_without_bothering_the_application() {
     let listener = TcpListener::bind(ANY_PORT).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let mut checks = Checks::new(check(CheckProtocol::Tcp), &[address]);
@@ -116,7 +116,7 @@ fn a_backend_that_cannot_be_reached_fails_by_how() {
 }
 
 #[test]
-fn an_http_check_passes_by_the_status_code() {
+fn s_27_an_http_check_passes_by_the_status_code() {
     let found_of = |answer| found(check(CheckProtocol::Http), answering(answer).address);
     assert_eq!(found_of(b"HTTP/1.1 204 No Content\r\n\r\n"), Verdict::Pass { code: Some(204) });
     assert_eq!(found_of(b"HTTP/1.0 302 Found\r\nLocation: /\r\n\r\n"), Verdict::Pass { code: Some(302) });
@@ -199,7 +199,7 @@ fn a_body_that_never_ends_does_not_change_the_verdict() {
 }
 
 #[test]
-fn an_http_probe_asks_as_configured_and_says_who_it_is() {
+fn s_23_s_25_s_26_l_12_an_http_probe_asks_as_configured_and_says_who_it_is() {
     let (tell, told) = std::sync::mpsc::channel();
     let backend = Scripted::new(move |mut stream| {
         let _ = tell.send(head(&mut stream));
@@ -227,7 +227,7 @@ fn an_http_probe_asks_as_configured_and_says_who_it_is() {
 }
 
 #[test]
-fn the_port_of_the_check_replaces_that_of_the_backend() {
+fn s_24_the_port_of_the_check_replaces_that_of_the_backend() {
     let (backend, checked) = (Refusing::new(), Scripted::echo());
     let elsewhere = HealthCheck { port: Some(checked.address.port()), ..check(CheckProtocol::Tcp) };
     let report = Checks::new(elsewhere, &[backend.address]).next();
@@ -235,7 +235,7 @@ fn the_port_of_the_check_replaces_that_of_the_backend() {
 }
 
 #[test]
-fn draining_and_weightless_backends_are_probed_and_disabled_ones_are_not() {
+fn s_40_l_14_draining_and_weightless_backends_are_probed_and_disabled_ones_are_not() {
     let backends = [(); 4].map(|()| Scripted::echo());
     let mut checks = Checks::new(check(CheckProtocol::Tcp), &backends.each_ref().map(|b| b.address));
     checks.edit_group(|group| {

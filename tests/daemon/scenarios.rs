@@ -12,6 +12,7 @@ mod datagrams;
 mod drains;
 mod entries;
 mod figures;
+mod health;
 mod limits;
 mod protocols;
 mod proxies;

@@ -39,7 +39,7 @@ fn mute() -> (UdpSocket, SocketAddr) {
 }
 
 #[test]
-fn a_reply_that_begins_as_expected_passes_and_another_does_not() {
+fn l_19_a_reply_that_begins_as_expected_passes_and_another_does_not() {
     let backend = Echo::new(0);
     let ask = |receive: Option<&str>| {
         found(backend.address, |check| {
@@ -53,7 +53,7 @@ fn a_reply_that_begins_as_expected_passes_and_another_does_not() {
 }
 
 #[test]
-fn silence_fails_where_a_reply_is_due_and_proves_nothing_elsewhere() {
+fn l_19_silence_fails_where_a_reply_is_due_and_proves_nothing_elsewhere() {
     let (_mute, address) = mute();
     let due = found(address, |check| check.send = Some("ping".to_owned()));
     assert_eq!(due, fail(Phase::Response, Reason::Timeout));
@@ -61,7 +61,7 @@ fn silence_fails_where_a_reply_is_due_and_proves_nothing_elsewhere() {
 }
 
 #[test]
-fn a_refusal_fails_whatever_is_expected() {
+fn l_19_a_refusal_fails_whatever_is_expected() {
     let (mute, address) = mute();
     drop(mute);
     assert_eq!(found(address, |_| {}), fail(Phase::Response, Reason::Refused));
@@ -70,7 +70,7 @@ fn a_refusal_fails_whatever_is_expected() {
 }
 
 #[test]
-fn a_companion_port_of_tcp_decides_about_a_backend_of_datagrams() {
+fn l_19_a_companion_port_of_tcp_decides_about_a_backend_of_datagrams() {
     let (backend, companion) = (Echo::new(0), Scripted::echo());
     let tcp =
         |port: u16| found(backend.address, |check| (check.protocol, check.port) = (CheckProtocol::Tcp, Some(port)));
@@ -81,7 +81,7 @@ fn a_companion_port_of_tcp_decides_about_a_backend_of_datagrams() {
 }
 
 #[test]
-fn a_backend_of_which_nothing_is_known_is_shown_as_unknown_and_used() {
+fn l_19_a_backend_of_which_nothing_is_known_is_shown_as_unknown_and_used() {
     let backend = Echo::new(5);
     let (mute, quiet) = mute();
     let place = Place::new(&format!(

@@ -100,6 +100,28 @@ impl Refusing {
     }
 }
 
+/// A port that is held whether somebody listens there or not: it refuses until somebody does.
+pub struct Held {
+    /// The address.
+    pub address: SocketAddr,
+    _bound: Socket,
+}
+
+impl Held {
+    /// Binds without listening, so that others of this process can listen there.
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_reuse_address(true).expect("a fresh socket");
+        socket.bind(&ANY_PORT.into()).expect("a free port");
+        Self { address: local(&socket), _bound: socket }
+    }
+
+    /// Listens there. Nobody else may at that time.
+    pub fn listen(&self) -> TcpListener {
+        TcpListener::bind(self.address).expect("only held, and of the same mind")
+    }
+}
+
 /// A backend whose queue is full: the kernel answers no connection request.
 pub struct Deaf {
     /// The address.

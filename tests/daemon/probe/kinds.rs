@@ -156,7 +156,7 @@ fn a_body_that_breaks_off_fails_by_how_unless_it_was_right_already() {
 }
 
 #[test]
-fn s_36_the_probe_of_the_reference_is_sent_as_it_stands_there() {
+fn s_36_s_37_the_probe_of_the_reference_is_sent_as_it_stands_there() {
     let (tell, told) = std::sync::mpsc::channel();
     let backend = Scripted::new(move |mut stream| {
         let asked = head(&mut stream);
@@ -204,7 +204,7 @@ fn l_01_a_post_carries_its_body_and_fields_of_the_operators() {
 }
 
 #[test]
-fn an_http2_probe_asks_with_prior_knowledge_and_reads_the_body() {
+fn l_01_an_http2_probe_asks_with_prior_knowledge_and_reads_the_body() {
     let backend = Backend::new();
     let http2 = |edit: fn(&mut HealthCheck)| {
         let mut check = get(|c| c.version = CheckVersion::Http2);
@@ -226,7 +226,7 @@ fn an_http2_probe_asks_with_prior_knowledge_and_reads_the_body() {
 }
 
 #[test]
-fn https_speaks_tls_where_the_group_does_not_and_asks_for_a_name() {
+fn l_01_https_speaks_tls_where_the_group_does_not_and_asks_for_a_name() {
     let shelf = Shelf::new();
     shelf.put("old", &["old.test"], (2020, 2024));
     let (tell, told) = std::sync::mpsc::channel();

@@ -62,7 +62,7 @@ fn s_06_a_backend_may_be_client_of_the_listener_that_balances_to_it() {
 }
 
 #[test]
-fn s_07_a_backend_must_listen_where_it_is_dialled_or_on_all_addresses() {
+fn s_07_t_05_a_backend_must_listen_where_it_is_dialled_or_on_all_addresses() {
     let serve = |listener: TcpListener| {
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
