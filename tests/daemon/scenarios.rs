@@ -14,6 +14,7 @@ mod entries;
 mod figures;
 mod health;
 mod limits;
+mod passive;
 mod protocols;
 mod proxies;
 mod real_client;

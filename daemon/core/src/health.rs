@@ -5,12 +5,14 @@
 //! feeds it and owns it, so an edit of the check (`retune`) never forgets what is known.
 
 mod damping;
+mod ejection;
 pub mod policy;
 mod standing;
 
 use poise_ipc::status::Health;
 
 pub use damping::Score;
+pub use ejection::Ejection;
 pub use standing::Standing;
 
 /// The span over which transitions are counted, in milliseconds.

@@ -10,6 +10,7 @@ mod latency;
 mod leaving;
 mod persistence;
 mod route;
+mod streaks;
 mod windows;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -25,6 +26,7 @@ pub use latency::{LATENCY_US_MAX, Latency, LatencySnapshot};
 pub use leaving::{Cuts, Leaving};
 pub use persistence::PersistenceCells;
 pub use route::{RouteCells, RouteLive, UnderWay};
+pub use streaks::Streaks;
 pub use windows::{STEP_MS, Windows};
 
 use self::inflight::Gate;
@@ -86,6 +88,8 @@ impl BackendCells {
 pub struct BackendLive {
     /// Connections or requests in flight, over all workers: the load that `wlc` compares.
     pub inflight: CachePadded<AtomicU32>,
+    /// Failures in a row, over all workers.
+    pub streaks: Streaks,
     gate: Gate,
     leaving: Word,
     /// Where it is waited for.
@@ -100,6 +104,7 @@ impl BackendLive {
     pub fn new(workers: usize, queue: &Arc<Queue>) -> Self {
         Self {
             inflight: CachePadded::default(),
+            streaks: Streaks::default(),
             gate: Gate::default(),
             leaving: Word::default(),
             queue: Arc::clone(queue),

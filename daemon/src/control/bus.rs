@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{CertificateNews, Commit, Drained, EventBody, Flapping, Transition};
+use poise_ipc::message::{CertificateNews, Commit, Drained, Ejected, EventBody, Flapping, Transition};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -45,6 +45,8 @@ pub enum What {
     Certificate(CertificateNews),
     /// A backend began or ceased to come and go.
     Flapping(Flapping),
+    /// Traffic ejected a backend, or it is used again.
+    Ejected(Ejected),
 }
 
 impl What {
@@ -56,6 +58,7 @@ impl What {
             Self::Drained(news) => EventBody::Drained(news.clone()),
             Self::Certificate(news) => EventBody::Certificate(news.clone()),
             Self::Flapping(news) => EventBody::Flapping(news.clone()),
+            Self::Ejected(news) => EventBody::Ejected(news.clone()),
             Self::Committed(_) | Self::Checked(_) => return None,
         })
     }

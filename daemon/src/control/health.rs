@@ -8,14 +8,14 @@ mod tracked;
 use std::collections::{BTreeSet, HashMap};
 
 use poise_core::health::Standing;
-use poise_core::plan::{BackendId, Identities};
+use poise_core::plan::{BackendId, Identities, Plan};
 use poise_ipc::Config;
-use poise_ipc::message::{Flapping, Transition};
+use poise_ipc::message::{Ejected, Flapping, Transition};
 use poise_ipc::model::CheckProtocol;
 use poise_ipc::status::HealthStatus;
 
 pub use self::tracked::Told;
-use self::tracked::Tracked;
+use self::tracked::{Step, Tracked};
 use super::checks::Sample;
 use crate::report::ProbeReport;
 use crate::store::HealthRow;
@@ -41,8 +41,10 @@ pub struct Observed {
 /// What time has brought about.
 #[derive(Debug, Default)]
 pub struct Stepped {
-    /// Backends that damping keeps out no longer.
+    /// Backends that are kept out no longer.
     pub released: Vec<BackendId>,
+    /// Ejections that have ended.
+    pub returned: Vec<Ejected>,
     /// Episodes that have ended.
     pub settled: Vec<Flapping>,
 }
@@ -126,17 +128,39 @@ impl Trackers {
         let mut stepped = Stepped::default();
         for id in std::mem::take(&mut self.restless) {
             let Some(tracked) = self.tracked.get_mut(&id) else { continue };
-            let (released, settled) = tracked.step(now_ms);
+            let Step { released, returned, settled } = tracked.step(now_ms);
             if released {
                 self.standings.insert(id, tracked.standing());
                 stepped.released.push(id);
             }
+            stepped.returned.extend(returned);
             stepped.settled.extend(settled);
             if tracked.is_restless() {
                 self.restless.insert(id);
             }
         }
         stepped
+    }
+
+    /// Looks at what traffic has met at the backends of a plan. Returns whom that ejects.
+    pub fn look(&mut self, plan: &Plan, now_ms: u64) -> Vec<Ejected> {
+        let mut ejected = Vec::new();
+        for backend in plan.groups.iter().flat_map(|group| &group.backends) {
+            let Some(tracked) = self.tracked.get_mut(&backend.id) else { continue };
+            let Some(news) = tracked.look(&backend.live.streaks, now_ms) else { continue };
+            self.standings.insert(backend.id, tracked.standing());
+            self.restless.insert(backend.id);
+            ejected.push(news);
+        }
+        ejected
+    }
+
+    /// Lets a backend in again. Returns whether it was kept out, and the ejection that ends by it.
+    pub fn readmit(&mut self, backend: BackendId, now_ms: u64) -> (bool, Option<Ejected>) {
+        let Some(tracked) = self.tracked.get_mut(&backend) else { return (false, None) };
+        let readmitted = tracked.readmit(now_ms);
+        self.standings.insert(backend, tracked.standing());
+        readmitted
     }
 
     /// The health of a backend with its evidence.

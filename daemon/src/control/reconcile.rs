@@ -311,9 +311,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
         }
-        if self.ticks.is_multiple_of(RAMP_TICKS) {
-            self.step_health();
-        }
+        self.step_health(&plan);
         self.step_drains();
         self.store_health();
         self.look_up();

@@ -14,6 +14,7 @@ use poise_core::persistence::Recall;
 use poise_core::plan::{BackendId, BackendPlan, ListenerPlan};
 use poise_core::queue::Start;
 use poise_ipc::cause::Cause;
+use poise_ipc::status::PassiveCause;
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
@@ -73,6 +74,7 @@ pub(super) async fn dial(
         let miss = match watch.bound(reach(ctx, errand, &turn.backend, header.as_deref())).await {
             Ok(Ok(Reached { stream, passing })) => {
                 let Turn { backend, slot: inflight } = turn;
+                backend.live.streaks.succeeded(PassiveCause::ConnectErrors);
                 watch_peer(&stream, &listener.settings);
                 remember(ctx, listener, peer, (pinned, &backend));
                 return Ok(Dialed { backend, stream, inflight, passing });
@@ -88,6 +90,7 @@ pub(super) async fn dial(
         };
         if !miss.own {
             cells.connect_failures.add(1);
+            turn.backend.live.streaks.failed(PassiveCause::ConnectErrors);
         }
         let failure = Failure { cause: miss.cause, backend: Some(turn.backend.id) };
         caller.tried.push(turn.backend.id);

@@ -15,6 +15,7 @@ use poise_core::persistence::CookieRule;
 use poise_core::plan::{BackendId, BackendPlan};
 use poise_ipc::cause::Cause;
 use poise_ipc::model::BackendProtocol;
+use poise_ipc::status::PassiveCause;
 use tracing::{debug, warn};
 
 use super::client::{Relay, Request};
@@ -152,6 +153,7 @@ impl Relay {
             exchange.tell();
             match outcome {
                 Ok(()) => {
+                    exchange.link.live().streaks.answered(exchange.course.is_error);
                     if !exchange.download.is_exact() {
                         outbound::distrust(&self.ctx, &attempt.pick.backend, Distrust::Speaks);
                     } else if exchange.is_reusable() {
@@ -184,6 +186,7 @@ impl Relay {
     fn lost(&mut self, exchange: &mut Exchange<'_>, cause: Cause) -> Failure {
         if is_of_backend(cause) {
             exchange.link.cells().failures.add(1);
+            exchange.link.live().streaks.failed(kind(cause));
         }
         if cause == Cause::ResponseTimeout {
             exchange.link.stream.distrust();
@@ -262,7 +265,9 @@ impl Relay {
         let unsent = upload.sent_bytes == 0;
         let is_safe = upload.is_repeatable() && (course.is_idempotent || unsent || untouched);
         if !reused {
-            attempt.pick.backend.live.worker(self.ctx.index).failures.add(1);
+            let live = &attempt.pick.backend.live;
+            live.worker(self.ctx.index).failures.add(1);
+            live.streaks.failed(PassiveCause::ServerErrors);
         }
         if is_safe && reused {
             // It rested too long for the backend's taste; that says nothing against the backend, unless
@@ -320,6 +325,15 @@ impl Relay {
 /// Whether a cause is the backend's doing.
 fn is_of_backend(cause: Cause) -> bool {
     matches!(cause, Cause::BackendClosed | Cause::BadResponse | Cause::ResponseHeadTooLarge | Cause::ResponseTimeout)
+}
+
+/// What passive checks take a cause for that is the backend's doing.
+const fn kind(cause: Cause) -> PassiveCause {
+    match cause {
+        Cause::ResponseTimeout => PassiveCause::Timeouts,
+        // The client has 502 for it, or less than a response.
+        _ => PassiveCause::ServerErrors,
+    }
 }
 
 impl Attempt {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use poise_core::plan::{BackendPlan, TlsStamp};
 use poise_ipc::cause::Cause;
+use poise_ipc::status::PassiveCause;
 use tokio::net::TcpStream;
 use tracing::warn;
 
@@ -41,7 +42,10 @@ pub(super) async fn dial(
                 Some(stamp) => Box::pin(watch.bound(secure(ctx, backend, stamp, stream))).await,
             };
             match secured {
-                Ok(Ok(stream)) => return Ok(Link::new(stream, passing, backend, ctx.index)),
+                Ok(Ok(stream)) => {
+                    backend.live.streaks.succeeded(PassiveCause::ConnectErrors);
+                    return Ok(Link::new(stream, passing, backend, ctx.index));
+                }
                 Ok(Err(cause)) => cause,
                 Err(Alarm::Due) => Cause::ConnectTimeout,
                 Err(Alarm::Draining | Alarm::Cut) => return Err(Cause::Shutdown),
@@ -53,6 +57,7 @@ pub(super) async fn dial(
         Err(Alarm::Draining | Alarm::Cut) => return Err(Cause::Shutdown),
     };
     backend.live.worker(ctx.index).connect_failures.add(1);
+    backend.live.streaks.failed(PassiveCause::ConnectErrors);
     Err(cause)
 }
 

@@ -11,7 +11,7 @@ use poise_core::http::bounds::Bounds;
 use poise_core::http::framing::Framing;
 use poise_core::http::onward::{Connection, Returned};
 use poise_core::http::response::{Asked, ResponseHead};
-use poise_core::live::{BackendCells, Leaving, PersistenceCells, UnderWay};
+use poise_core::live::{BackendLive, Leaving, PersistenceCells, UnderWay};
 use poise_core::persistence::{Binding, Mark};
 use poise_core::plan::{BackendId, ListenerId, ListenerPlan};
 use poise_core::route::RoutePlan;
@@ -53,6 +53,8 @@ pub(super) struct Course {
     pub(super) closes: bool,
     /// The backend lets its connection live on.
     pub(super) reuses: bool,
+    /// The response has a 5xx status.
+    pub(super) is_error: bool,
     /// The response made the connection a tunnel.
     pub(super) is_tunnel: bool,
     /// Counts it at its route until it has ended, if the route is counted.
@@ -171,11 +173,11 @@ impl<'r> Exchange<'r> {
         let is_final = !self.upload.is_received() || relay.leaves;
         let Relay { ctx, client, listener, appetite, paces, generation, route, .. } = relay;
         let (id, is_final) = (self.link.backend, is_final || self.link.leaving().is_cut());
-        let (backend, cells) = self.link.parts();
+        let (backend, live) = self.link.parts();
         let course = &mut *self.course;
         let generation = *generation;
         let route = listener.routes.at(*route);
-        let mut steering = Steering { course, ctx, listener, route, generation, backend: id, cells, is_final };
+        let mut steering = Steering { course, ctx, listener, route, generation, backend: id, live, is_final };
         let pace = &mut paces.down;
         self.download.advance(cx, &mut download::Sides { ctx, client, backend, appetite, pace }, &mut steering)
     }
@@ -303,7 +305,7 @@ struct Steering<'a> {
     /// Number of the plan that the listener was taken from.
     generation: u64,
     backend: BackendId,
-    cells: &'a BackendCells,
+    live: &'a BackendLive,
     /// The client's connection cannot live on, whatever was agreed.
     is_final: bool,
 }
@@ -350,11 +352,13 @@ fn is_gone(ctx: &WorkerContext, listener: ListenerId, generation: u64) -> bool {
 impl Steering<'_> {
     fn count(&mut self, head: &ResponseHead<'_, '_>) {
         let class = usize::from(head.status / 100) - 1;
-        self.cells.responses[class].add(1);
+        let cells = self.live.worker(self.ctx.index);
+        cells.responses[class].add(1);
+        self.course.is_error = head.status >= 500;
         let listener = self.listener.live.worker(self.ctx.index);
         listener.responses[class].add(1);
         let us = u64::try_from(self.course.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.cells.latency.record(us);
+        cells.latency.record(us);
         listener.latency.record(us);
         if let Some(live) = &self.route.live {
             let cells = live.worker(self.ctx.index);

@@ -94,8 +94,13 @@ impl Link {
     }
 
     /// The socket, and this worker's counters of the backend.
-    pub(super) fn parts(&mut self) -> (&mut Stream, &BackendCells) {
-        (&mut self.stream, self.live.worker(self.worker))
+    pub(super) fn parts(&mut self) -> (&mut Stream, &BackendLive) {
+        (&mut self.stream, &self.live)
+    }
+
+    /// What is counted of its backend.
+    pub(super) fn live(&self) -> &BackendLive {
+        &self.live
     }
 
     /// Whether it leads where the backend is now, in the way that is wanted now.

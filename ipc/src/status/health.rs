@@ -115,6 +115,9 @@ pub enum PassiveCause {
 }
 
 impl PassiveCause {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ConnectErrors, Self::ServerErrors, Self::Timeouts];
+
     /// The word for logs and screens.
     pub const fn word(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! One file per question. What they print is made there; the daemon answers.
 
 mod check;
+mod readmit;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -13,7 +14,8 @@ use crate::exit::Exit;
 /// Ask about the health of a backend.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
-  poise health check app/app-1")]
+  poise health check app/app-1
+  poise health readmit app/app-1")]
 pub(crate) struct Args {
     #[command(subcommand)]
     task: Task,
@@ -22,10 +24,12 @@ pub(crate) struct Args {
 #[derive(Subcommand, Debug)]
 enum Task {
     Check(check::Args),
+    Readmit(readmit::Args),
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     match &args.task {
         Task::Check(args) => check::run(args, context).await,
+        Task::Readmit(args) => readmit::run(args, context).await,
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

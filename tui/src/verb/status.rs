@@ -53,6 +53,12 @@ fn reasons(status: &Status) -> Vec<String> {
     if !out.is_empty() {
         reasons.push(format!("{} kept out for coming and going: {}", count(out.len(), "backend"), out.join(", ")));
     }
+    let ejected = backends.iter().filter_map(|b| {
+        let ejection = b.health.ejection.filter(|ejection| ejection.active)?;
+        let left_s = ejection.until_ms.saturating_sub(status.at_ms).div_ceil(1_000);
+        Some(format!("{}/{} is ejected for {left_s} s: {}", b.group, b.name, ejection.why))
+    });
+    reasons.extend(ejected);
     let hook = status.hook.as_ref().and_then(|hook| Some((hook, hook.failure.as_ref()?)));
     reasons.extend(hook.map(|(hook, failure)| format!("hook {} went wrong: {failure}", hook.program)));
     let severe = status.findings.iter().filter(|finding| finding.severity == Severity::Severe);

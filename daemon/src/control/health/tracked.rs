@@ -1,9 +1,10 @@
 //! One backend as its checks have shown it: machine, damping, and the episode in which it comes and goes.
 
-use poise_core::health::{Machine, Score, Standing};
-use poise_ipc::message::Flapping;
+use poise_core::health::{Ejection, Machine, Score, Standing};
+use poise_core::live::Streaks;
+use poise_ipc::message::{Ejected, Flapping};
 use poise_ipc::model::{
-    Address, AdminState, Backend, CheckProtocol, Damping, Group, HealthCheck, HealthLog, InitialHealth, Switch,
+    Address, AdminState, Backend, CheckProtocol, Damping, Group, HealthCheck, HealthLog, InitialHealth, Passive, Switch,
 };
 use poise_ipc::status::{DampingStatus, Health, HealthStatus, LastVerdict, Reason, Verdict};
 
@@ -31,8 +32,10 @@ pub(super) struct Tracked {
     rise: u16,
     fall: u16,
     damping: Damping,
+    passive: Passive,
     machine: Machine,
     score: Score,
+    ejection: Ejection,
     restored_since_ms: u64,
     /// Since when it is not fit; 0 while it is.
     unfit_since_ms: u64,
@@ -52,6 +55,16 @@ struct Episode {
     since_ms: u64,
     last_ms: u64,
     transitions: u32,
+}
+
+/// What time has brought about for one backend.
+pub(super) struct Step {
+    /// It is kept out no longer, by damping or by an ejection.
+    pub(super) released: bool,
+    /// The ejection that has ended.
+    pub(super) returned: Option<Ejected>,
+    /// The episode that has ended.
+    pub(super) settled: Option<Flapping>,
 }
 
 /// How a change of health is told.
@@ -76,6 +89,8 @@ impl Tracked {
         let check = &group.health_check;
         // Without probes nothing could ever bring a backend up again.
         let checked = check.protocol != CheckProtocol::Off;
+        // Traffic goes on, probed or not.
+        let ejection = kept.as_ref().map(|kept| (kept.ejection, kept.unfit_since_ms));
         let mut this = match kept.filter(|_| checked) {
             Some(kept) => kept,
             None => Self::begin(path, backend, check, restored.filter(|_| checked)),
@@ -87,6 +102,13 @@ impl Tracked {
         this.disabled = backend.state == AdminState::Disabled;
         (this.rise, this.fall, this.damping) = (check.rise, check.fall, group.damping);
         (this.gap_ms_max, this.keep) = (gap_ms_max(check), check.log);
+        this.passive = group.passive;
+        if let Some((ejection, unfit_since_ms)) = ejection {
+            this.ejection = ejection;
+            if ejection.is_out() {
+                this.unfit_since_ms = unfit_since_ms;
+            }
+        }
         this
     }
 
@@ -106,8 +128,10 @@ impl Tracked {
             rise: check.rise,
             fall: check.fall,
             damping: Damping::default(),
+            passive: Passive::default(),
             machine: Machine::new(health, check.rise, check.fall),
             score: restored.map_or_else(Score::default, |row| Score::restore(row.score, row.score_ms, row.is_out)),
+            ejection: Ejection::default(),
             restored_since_ms: since_ms,
             unfit_since_ms: if health == Health::Down { since_ms.max(1) } else { 0 },
             carried: check.initial == InitialHealth::CarryOver && health != Health::Unknown,
@@ -155,20 +179,47 @@ impl Tracked {
         Told::Began(self.flapping(episode, true))
     }
 
-    /// Brings it to a moment. Returns whether it is kept out no longer, and the end of its episode.
-    pub(super) fn step(&mut self, now_ms: u64) -> (bool, Option<Flapping>) {
-        let released = self.score.step(&self.damping, now_ms);
+    /// Takes what traffic has met since the last look. Returns the ejection that begins by it.
+    pub(super) fn look(&mut self, streaks: &Streaks, now_ms: u64) -> Option<Ejected> {
+        if !self.ejection.look(&self.passive, streaks, now_ms) {
+            return None;
+        }
+        self.refresh(now_ms);
+        self.ejected()
+    }
+
+    /// Lets it in again, whatever traffic and damping hold against it. Returns whether it was out.
+    pub(super) fn readmit(&mut self, now_ms: u64) -> (bool, Option<Ejected>) {
+        let (forgiven, readmitted) = (self.score.forgive(), self.ejection.readmit(now_ms));
+        self.refresh(now_ms);
+        (forgiven || readmitted, self.ejected().filter(|_| readmitted))
+    }
+
+    fn ejected(&self) -> Option<Ejected> {
+        let (group, backend) = (self.path.group.clone(), self.path.backend.clone());
+        Some(Ejected { group, backend, ejection: self.ejection.status()? })
+    }
+
+    /// Brings it to a moment.
+    pub(super) fn step(&mut self, now_ms: u64) -> Step {
+        let forgiven = self.score.step(&self.damping, now_ms);
+        let returned = self.ejection.step(&self.passive, now_ms);
+        let released = forgiven || returned;
         if released {
             self.refresh(now_ms);
         }
         let calm = |episode: &mut Episode| now_ms.saturating_sub(episode.last_ms) >= EPISODE_CALM_MS;
         let ended = if self.score.is_out() { None } else { self.episode.take_if(calm) };
-        (released, ended.map(|episode| self.flapping(episode, false)))
+        Step {
+            released,
+            returned: self.ejected().filter(|_| returned),
+            settled: ended.map(|episode| self.flapping(episode, false)),
+        }
     }
 
     /// Whether time alone may change something.
-    pub(super) const fn is_restless(&self) -> bool {
-        self.score.is_out() || self.episode.is_some()
+    pub(super) fn is_restless(&self) -> bool {
+        self.score.is_out() || self.ejection.is_out() || self.episode.is_some()
     }
 
     fn flapping(&self, episode: Episode, active: bool) -> Flapping {
@@ -193,7 +244,11 @@ impl Tracked {
 
     /// What is known of it.
     pub(super) fn standing(&self) -> Standing {
-        Standing { health: self.machine.health(), is_out: self.score.is_out(), unfit_since_ms: self.unfit_since_ms }
+        Standing {
+            health: self.machine.health(),
+            is_out: self.score.is_out() || self.ejection.is_out(),
+            unfit_since_ms: self.unfit_since_ms,
+        }
     }
 
     /// Equal verdicts in a row, and how many of them change the health.
@@ -219,6 +274,7 @@ impl Tracked {
             threshold: if self.protocol == CheckProtocol::Off { 0 } else { threshold },
             carried: self.carried,
             damping: damping.filter(|damping| damping.score > 0 || damping.total > 0),
+            ejection: self.ejection.status(),
             ..HealthStatus::default()
         }
     }

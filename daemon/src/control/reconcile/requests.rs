@@ -68,6 +68,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Entries(query) => self.entries(query, asker),
             Verb::EntriesRemove(removal) => self.remove_entries(removal, &author, asker),
             Verb::Probe(query) => self.probe(query, asker),
+            Verb::Readmit(query) => answer(asker, self.readmit(query)),
             read => answer(asker, self.read(read, author, role)),
         }
     }

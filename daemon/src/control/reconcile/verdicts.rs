@@ -5,14 +5,16 @@
 
 use std::collections::HashMap;
 
-use poise_core::plan::BackendId;
-use poise_ipc::Name;
-use poise_ipc::message::{Flapping, Transition};
+use poise_core::plan::{BackendId, Plan};
+use poise_ipc::health::BackendQuery;
+use poise_ipc::message::{Ejected, ErrorCode, ErrorReply, Flapping, Reply, Transition};
 use poise_ipc::status::Health;
+use poise_ipc::{BackendPath, Name};
 use tracing::{info, warn};
 
 use super::Reconcile;
 use crate::control::bus::What;
+use crate::control::command::Answer;
 use crate::control::health::{Stepped, Told};
 use crate::control::ports::Ports;
 use crate::report::ProbeReport;
@@ -52,19 +54,55 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.tell_fail_open(&failed_open, now_ms());
     }
 
-    /// Lets those in again whose time is over.
-    pub(super) fn step_health(&mut self) {
+    /// Ejects those that traffic met failing, and lets those in again whose time is over.
+    pub(super) fn step_health(&mut self, plan: &Plan) {
         let now_ms = now_ms();
-        let Stepped { released, settled } = self.trackers.step(now_ms);
+        let Stepped { released, mut returned, settled } = self.trackers.step(now_ms);
+        let ejected = self.trackers.look(plan, now_ms);
         let rows = released.iter().filter_map(|&id| Some((id, self.trackers.row(id, now_ms)?)));
         self.unstored.extend(rows);
-        if !released.is_empty() {
+        if !released.is_empty() || !ejected.is_empty() {
             let failed_open = self.publish();
             self.tell_fail_open(&failed_open, now_ms);
+        }
+        returned.extend(ejected);
+        for news in returned {
+            self.tell_ejected(now_ms, news);
         }
         for flapping in settled {
             self.tell_flapping(now_ms, flapping);
         }
+    }
+
+    /// Lets a backend in again that an ejection or damping keeps out.
+    pub(super) fn readmit(&mut self, query: BackendQuery) -> Answer {
+        let (path, now_ms) = (BackendPath::new(query.group, query.backend), now_ms());
+        let Some(&id) = self.state.identities.backends.get(&path) else {
+            return Err(ErrorReply::new(ErrorCode::NotFound, format!("there is no backend {path}")));
+        };
+        let (was_out, returned) = self.trackers.readmit(id, now_ms);
+        self.unstored.extend(self.trackers.row(id, now_ms).map(|row| (id, row)));
+        if was_out {
+            info!(backend = %path, "backend is readmitted by an operator");
+            let failed_open = self.publish();
+            self.tell_fail_open(&failed_open, now_ms);
+        }
+        if let Some(news) = returned {
+            self.tell_ejected(now_ms, news);
+        }
+        Ok(Reply::Readmitted { was_out })
+    }
+
+    fn tell_ejected(&self, at_ms: u64, news: Ejected) {
+        let Ejected { group, backend, ejection } = &news;
+        let (why, streak) = (ejection.why, ejection.streak);
+        if ejection.active {
+            let out_for_ms = ejection.until_ms.saturating_sub(at_ms);
+            warn!(%group, %backend, %why, streak, out_for_ms, "backend is ejected by what traffic meets");
+        } else {
+            info!(%group, %backend, %why, "backend is used again after its ejection");
+        }
+        self.parts.bus.publish(at_ms, What::Ejected(news));
     }
 
     fn tell_flapping(&self, at_ms: u64, flapping: Flapping) {

@@ -65,6 +65,7 @@ impl Relay {
             journal,
             closes: false,
             reuses: false,
+            is_error: false,
             is_tunnel: false,
             _under_way: under_way,
         };

@@ -250,7 +250,7 @@ pub(super) const DAMPING: Section<Group> = Section {
 
 pub(super) const PASSIVE: Section<Group> = Section {
     key: "passive",
-    doc: "Ejects backends by what traffic meets; `\"on\"` alone does so with the defaults.",
+    doc: "Ejects backends by what traffic meets; `\"on\"` alone does so with the defaults. A restart forgets ejections; datagrams of `udp` do not count.",
     fields: &[
         field!(
             "mode",
@@ -271,7 +271,7 @@ pub(super) const PASSIVE: Section<Group> = Section {
             group.passive.server_errors,
             Kind::Integer(limits::PASSIVE_COUNT),
             limits::PASSIVE_COUNT_DEFAULT,
-            "`http`, `https`: responses in a row with a 5xx status; 0: they do not count."
+            "`http`, `https`: responses in a row that were 5xx, broken, or cut off before their end; 0: they do not count."
         ),
         field!(
             "timeouts",
@@ -285,7 +285,7 @@ pub(super) const PASSIVE: Section<Group> = Section {
             group.passive.ejection_ms,
             Kind::Duration(limits::EJECTION_MS),
             limits::EJECTION_MS_DEFAULT,
-            "Length of the first ejection; each that follows closely is longer by as much."
+            "Length of the first ejection. Each is longer by as much, until the backend stays in for as long as it was out."
         ),
         field!(
             "ejection_max",

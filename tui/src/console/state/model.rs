@@ -42,6 +42,8 @@ pub enum Condition {
     Down,
     /// It passes, and damping keeps it out because it comes and goes.
     Damped,
+    /// Traffic met it failing and it is out for a time.
+    Ejected,
     /// It is up but has changed often.
     Flap,
     /// No verdict yet.
@@ -60,6 +62,7 @@ impl Condition {
         match self {
             Self::Down => "DOWN",
             Self::Damped => "DAMPED",
+            Self::Ejected => "EJECTED",
             Self::Flap => "FLAP",
             Self::Unknown => "UNKNOWN",
             Self::Drain => "DRAIN",
@@ -73,6 +76,7 @@ impl Condition {
         match self {
             Self::Down => "down",
             Self::Damped => "damped",
+            Self::Ejected => "ejected",
             Self::Flap => "flap",
             Self::Unknown => "unknown",
             Self::Drain => "drain",
@@ -84,10 +88,12 @@ impl Condition {
     /// The condition of a backend; what the operator wants comes before what the probes say.
     pub fn of(backend: &BackendStatus) -> Self {
         let damped = backend.health.damping.is_some_and(|damping| damping.until_ms.is_some());
+        let ejected = backend.health.ejection.is_some_and(|ejection| ejection.active);
         match (backend.state, backend.health.health) {
             (AdminState::Disabled, _) => Self::Maintenance,
             (AdminState::Draining | AdminState::DrainingHard, _) => Self::Drain,
             (AdminState::Enabled, Health::Down) => Self::Down,
+            (AdminState::Enabled, Health::Up | Health::Unknown) if ejected => Self::Ejected,
             (AdminState::Enabled, Health::Up | Health::Unknown) if damped => Self::Damped,
             (AdminState::Enabled, Health::Unknown) => Self::Unknown,
             (AdminState::Enabled, Health::Up) if backend.health.transitions_10min >= FLAPS_MIN => Self::Flap,

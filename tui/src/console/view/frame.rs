@@ -128,6 +128,12 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
             let text = format!("{}/{}: kept out, it comes and goes", group.name, backend.name);
             concerns.push((Severity::Warning, text));
         }
+        for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Ejected) {
+            let Some(ejection) = backend.health.ejection else { continue };
+            let left_s = ejection.until_ms.saturating_sub(status.at_ms).div_ceil(1_000);
+            let text = format!("{}/{}: ejected for {left_s} s: {}", group.name, backend.name, ejection.why);
+            concerns.push((Severity::Warning, text));
+        }
         for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Flap) {
             let changes = backend.health.transitions_10min;
             concerns.push((Severity::Warning, format!("{}/{}: {changes} changes in 10 min", group.name, backend.name)));

@@ -60,7 +60,7 @@ fn color(role: Role, level: Level) -> Option<Color> {
 pub(super) fn role(condition: Condition) -> Role {
     match condition {
         Condition::Up => Role::Ok,
-        Condition::Down | Condition::Damped => Role::Fail,
+        Condition::Down | Condition::Damped | Condition::Ejected => Role::Fail,
         Condition::Flap | Condition::Unknown => Role::Warn,
         Condition::Drain => Role::Drain,
         Condition::Maintenance => Role::Muted,
@@ -72,8 +72,8 @@ pub(super) fn glyph(condition: Condition, ascii: bool) -> &'static str {
     match (condition, ascii) {
         (Condition::Up, true) => "+",
         (Condition::Up, false) => "●",
-        (Condition::Flap | Condition::Damped, true) => "!",
-        (Condition::Flap | Condition::Damped, false) => "▲",
+        (Condition::Flap | Condition::Damped | Condition::Ejected, true) => "!",
+        (Condition::Flap | Condition::Damped | Condition::Ejected, false) => "▲",
         (Condition::Down, true) => "x",
         (Condition::Down, false) => "✖",
         (Condition::Drain, true) => "~",

@@ -8,11 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use poise_ipc::model::{Address, AdminState};
 use poise_ipc::name::Name;
 use poise_ipc::status::{
-    BackendCounters, BackendStatus, DampingStatus, DrainStatus, Health, HealthStatus, LatencyWindows,
+    BackendCounters, BackendStatus, DampingStatus, DrainStatus, EjectionStatus, Health, HealthStatus, LatencyWindows,
 };
 use serde::Serialize;
 
 use super::super::format::Column;
+use super::super::logs::now_ms;
 use super::super::text::{latency, moment, size};
 use super::check::{LastCheck, last_check};
 use super::figures::{by_word, causes};
@@ -53,10 +54,15 @@ pub(in crate::verb) const COLUMNS: &[Cell] = &[
 
 /// Up, down or unknown, and why traffic goes by something else.
 fn health(backend: &BackendStatus) -> String {
-    let HealthStatus { health, kept, carried, damping, .. } = &backend.health;
+    let HealthStatus { health, kept, carried, damping, ejection, .. } = &backend.health;
     let damped = damping.is_some_and(|damping| damping.until_ms.is_some());
     let words = [(damped, "damped"), (*kept, "kept"), (*carried, "carried over")];
-    let words: Vec<_> = words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect();
+    let ejected = ejection.filter(|ejection| ejection.active).map(|ejection| {
+        let left_ms = ejection.until_ms.saturating_sub(now_ms());
+        format!("ejected {} s", left_ms.div_ceil(1_000))
+    });
+    let words = words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| (*word).to_owned());
+    let words: Vec<_> = ejected.into_iter().chain(words).collect();
     if words.is_empty() { health.to_string() } else { format!("{health} ({})", words.join(", ")) }
 }
 
@@ -95,6 +101,7 @@ pub(in crate::verb) struct BackendRow<'a> {
     /// Its health is that of before a restart.
     carried: bool,
     damping: Option<DampingStatus>,
+    ejection: Option<EjectionStatus>,
     last_check: Option<LastCheck>,
     id: u64,
     backup: bool,
@@ -163,6 +170,7 @@ pub(in crate::verb) fn row(backend: &BackendStatus) -> BackendRow<'_> {
         kept: backend.health.kept,
         carried: backend.health.carried,
         damping: backend.health.damping,
+        ejection: backend.health.ejection,
         last_check: backend.health.last.as_ref().map(last_check),
         id: backend.id,
         backup: backend.backup,
