@@ -76,6 +76,15 @@ pub fn listens_elsewhere(backend: &BackendPath, dialled: SocketAddr, found: &[Ip
     finding.says(message).remedy("let the server listen on the address that is dialled, or on all addresses (S-07)")
 }
 
+/// The finding on a backend that passes checks which only connect, while it fails its clients (S-33).
+pub fn blind_check(backend: &BackendPath) -> Finding {
+    let subject = format!("groups.{}.backends.{}", backend.group, backend.backend);
+    let finding = Finding::new(Severity::Warning, "check-blind", subject);
+    let finding =
+        finding.says("half of its responses or more are 5xx, and its check passes: it sees the port alone (S-33)");
+    finding.remedy("use protocol = \"http\" in the group's health_check, or passive = \"on\"")
+}
+
 /// The finding on a health log that is not written, or that has lost rows: whether it fails now, and
 /// how many were lost since the start.
 pub fn unrecorded(failure: Option<&str>, lost_total: u64) -> Option<Finding> {

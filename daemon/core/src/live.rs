@@ -140,6 +140,11 @@ impl BackendLive {
         &self.workers[worker]
     }
 
+    /// Responses by class, 1xx to 5xx, of all workers.
+    pub fn responses(&self) -> [u64; 5] {
+        std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum())
+    }
+
     /// The sums over all workers; latency is control's to fill in.
     pub fn totals(&self) -> BackendCounters {
         let sum = |cell: fn(&BackendCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();
@@ -149,7 +154,7 @@ impl BackendLive {
             connections_total: sum(|w| &w.connections),
             connections_open: sum(|w| &w.connections_open),
             inflight: u64::from(self.inflight.load(Ordering::Relaxed)),
-            responses_total: std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum()),
+            responses_total: self.responses(),
             connect_failures_total: sum(|w| &w.connect_failures),
             failures_total: sum(|w| &w.failures),
             bytes_out_total: sum(|w| &w.bytes_out),

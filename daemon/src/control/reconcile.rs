@@ -39,6 +39,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::blindness::Blindness;
 use super::bus::Bus;
 use super::checks::CheckLog;
 use super::command::{Answer, Command};
@@ -184,6 +185,7 @@ pub struct Reconcile<P: Ports> {
     /// How many more may ask the disk about the log.
     questions: Arc<Semaphore>,
     latencies: Latencies,
+    blindness: Blindness,
     /// What groups have counted.
     tallies: Tallies,
     under_way: Option<UnderWay<P::Prepared>>,
@@ -307,6 +309,9 @@ impl<P: Ports + 'static> Reconcile<P> {
         if self.ticks.is_multiple_of(LATENCY_TICKS) {
             self.latencies.turn(&plan);
             self.tallies.follow(&plan);
+            if self.blindness.turn(&plan) {
+                self.judge();
+            }
         }
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();

@@ -1,4 +1,5 @@
-//! Backends of this host that refuse: looked into once, so that the finding says why (S-07).
+//! Backends of this host that refuse: looked into once, so that the finding says why (S-07); and
+//! those that checks call well and clients do not (S-33).
 //!
 //! The kernel's lists are read beside the writer. What was found stands until the backend comes up
 //! or goes.
@@ -7,12 +8,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use poise_core::plan::BackendId;
+use poise_ipc::BackendPath;
 use poise_ipc::advice::{self, Finding};
 use poise_ipc::message::Transition;
 use poise_ipc::status::{Health, Phase, Reason, Verdict};
 use tokio::task::{JoinError, JoinSet};
 
 use super::Reconcile;
+use crate::control::blindness::sees_the_port_alone;
 use crate::control::elsewhere::listening_on;
 use crate::control::ports::Ports;
 use crate::wall::now_ms;
@@ -74,5 +77,15 @@ impl<P: Ports + 'static> Reconcile<P> {
             Some(advice::listens_elsewhere(path, *target, found))
         });
         explained.collect()
+    }
+
+    /// Checks that pass where clients are failed.
+    pub(super) fn blind_checks(&self) -> Vec<Finding> {
+        let is_blind = |path: &BackendPath, id| {
+            let group = self.state.config.groups.get(&path.group);
+            group.is_some_and(sees_the_port_alone) && self.blindness.holds(id)
+        };
+        let backends = self.state.identities.backends.iter().filter(|(path, id)| is_blind(path, **id));
+        backends.map(|(path, _)| advice::blind_check(path)).collect()
     }
 }

@@ -136,6 +136,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         findings.extend(self.names.findings(&self.state.config));
         findings.extend(self.refusal_findings());
         findings.extend(self.unrecorded.clone());
+        findings.extend(self.blind_checks());
         findings.extend(transparent::findings(&self.state.config));
         findings.extend(self.parts.tls.findings(&self.state.config, now_ms()));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

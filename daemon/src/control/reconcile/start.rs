@@ -22,8 +22,8 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source, Sources, State,
-    Trackers, VecDeque, slow_work,
+    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source,
+    Sources, State, Trackers, VecDeque, slow_work,
 };
 use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
@@ -94,6 +94,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             unrecorded: None,
             questions: logs::leave(),
             latencies: Latencies::default(),
+            blindness: Blindness::default(),
             tallies: Tallies::default(),
             under_way: None,
             waiting: VecDeque::new(),

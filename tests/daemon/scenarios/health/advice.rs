@@ -78,6 +78,25 @@ fn s_32_without_checks_nothing_fails_over_clients_get_502_and_a_finding_says_so(
 }
 
 #[test]
+fn s_33_a_tcp_check_sees_the_port_alone_and_an_http_check_the_application() {
+    let (steady, broken) = (Clinic::new("well"), broken());
+    let check = FAST.replace("\"http\"", "\"tcp\"");
+    let place = Place::new(&group("app", &check, &[("ill", broken.address), ("well", steady.address)]));
+    let daemon = place.start();
+    until("both are up", || ["ill", "well"].iter().all(|of| health(&daemon, "app", of) == Health::Up));
+    let front = front(&daemon, "app");
+    let failed = (0..20).filter(|_| ask(front).0 == 500).count();
+    assert_eq!((failed, health(&daemon, "app", "ill")), (10, Health::Up));
+    until("it is noticed", || findings(&daemon, "").iter().any(|finding| finding.code == "check-blind"));
+    let (severity, subject, message, remedy) = found(&daemon, "check-blind");
+    assert_eq!((severity, subject.as_str()), (Severity::Warning, "groups.app.backends.ill"));
+    assert!(message.contains("S-33") && remedy.contains("http"), "{message}: {remedy}");
+    change(&daemon, CHECK, FAST);
+    until("it is found out", || health(&daemon, "app", "ill") == Health::Down);
+    assert!(findings(&daemon, "").iter().all(|finding| finding.code != "check-blind"));
+}
+
+#[test]
 fn s_34_a_check_of_another_port_misses_what_serves_and_a_note_says_so() {
     let (steady, broken) = (Clinic::new("well"), broken());
     let check = FAST.replace("protocol", &format!("port = {}, protocol", steady.address.port()));
