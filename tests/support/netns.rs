@@ -76,7 +76,7 @@ fn run(tool: &str, args: &[&str]) -> Result<(), String> {
 }
 
 /// Runs `ip` with words separated by blanks, in the namespace of this thread.
-fn ip(words: &str) {
+pub fn ip(words: &str) {
     let words: Vec<_> = words.split(' ').collect();
     run("ip", &words).unwrap_or_else(|error| panic!("ip {}: {error}", words.join(" ")));
 }

@@ -6,8 +6,11 @@
 
 mod advice;
 mod asked;
+mod cadence;
 mod ills;
 mod kinds;
+mod networks;
+mod unsteady;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -33,9 +33,9 @@ const fn ill(name: &'static str, manner: Manner, verdict: Verdict, says: &'stati
 }
 
 const ILLS: [Ill; 9] = [
-    Ill { timeout: "300ms", ..ill("hangs", |mut s, _| hear_out(&mut s), fail(Phase::Response, Reason::Timeout), "") },
-    Ill { timeout: "300ms", ..ill("late", late, fail(Phase::Response, Reason::Timeout), "") },
-    Ill { timeout: "300ms", ..ill("slow", slow, fail(Phase::Response, Reason::Timeout), "HTTP/1.1 20") },
+    Ill { timeout: "500ms", ..ill("hangs", |mut s, _| hear_out(&mut s), fail(Phase::Response, Reason::Timeout), "") },
+    Ill { timeout: "500ms", ..ill("late", late, fail(Phase::Response, Reason::Timeout), "") },
+    Ill { timeout: "500ms", ..ill("slow", slow, fail(Phase::Response, Reason::Timeout), "HTTP/1.1 20") },
     ill("code", |s, _| says(s, "HTTP/1.1 503 Busy\r\n\r\n"), fail_code(503), "HTTP/1.1 503"),
     ill("path", |s, head| site(s, head, ("/new", "app.example")), fail_code(404), "HTTP/1.1 404"),
     ill("host", |s, head| site(s, head, ("/up", "new.example")), fail_code(404), "HTTP/1.1 404"),
