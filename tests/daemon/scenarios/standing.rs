@@ -1,7 +1,10 @@
 //! What becomes of backends that come and go, of the last ones that are left, and over a restart
 //! (behaviour.md §3.3, §4.4, S-20): real backends that fail their checks when told to.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -182,6 +185,53 @@ fn s_20_a_restart_sends_nothing_to_a_backend_that_was_down_or_kept_out() {
     let (out, down) = (backend(&daemon, 1).health, backend(&daemon, 2).health);
     assert_eq!(down.health, Health::Down);
     assert!(out.damping.is_some_and(|damping| damping.until_ms.is_some()), "{out:?}");
+}
+
+/// Asks over a Unix socket, again and again; says the statuses of all complete heads.
+fn keep_asking(socket: &Path, until: &AtomicBool) -> Vec<String> {
+    let mut statuses = Vec::new();
+    while !until.load(Ordering::SeqCst) {
+        let mut reply = Vec::new();
+        // Nobody listens while it is restarted, and a killed daemon answers half.
+        if let Ok(mut client) = UnixStream::connect(socket)
+            && client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").is_ok()
+            && client.read_to_end(&mut reply).is_ok()
+        {
+            let reply = String::from_utf8(reply).expect("text");
+            statuses.extend(reply.split_once("\r\n").map(|(line, _)| line.to_owned()));
+        }
+    }
+    statuses
+}
+
+#[test]
+fn a_restart_under_load_sends_no_request_to_a_backend_that_was_down_and_none_to_nowhere() {
+    let backends = [Patient::new(), Patient::new(), Patient::new()];
+    let place = place(&backends, "fail_open = \"never\"");
+    let socket = place.state().with_file_name("web.sock");
+    let text = std::fs::read_to_string(place.file()).expect("written");
+    place.write(&text.replace("127.0.0.1:0", &format!("unix:{}", socket.display())));
+    let mut daemon = place.start();
+    backends[2].be(false);
+    until("one is down", || is(&daemon, 2, Health::Down) && is(&daemon, 0, Health::Up) && is(&daemon, 1, Health::Up));
+    let before = backends[2].served();
+    let enough = AtomicBool::new(false);
+    let statuses: Vec<_> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| keep_asking(&socket, &enough))).collect();
+        for signal in [Signal::TERM, Signal::KILL, Signal::TERM, Signal::KILL] {
+            let served = backends[0].served();
+            until("there is load", || backends[0].served() > served + 20);
+            daemon.signal(signal);
+            let _ = daemon.ended();
+            daemon = place.start();
+        }
+        let served = backends[0].served();
+        until("there is load", || backends[0].served() > served + 20);
+        enough.store(true, Ordering::SeqCst);
+        clients.into_iter().flat_map(|client| client.join().expect("asks on")).collect()
+    });
+    assert!(statuses.len() > 100 && statuses.iter().all(|status| status == "HTTP/1.1 200 OK"), "{statuses:?}");
+    assert_eq!(backends[2].served(), before);
 }
 
 #[test]
