@@ -36,6 +36,7 @@ mod trial;
 mod wait;
 mod watch;
 mod weight;
+mod when;
 mod words;
 
 #[cfg(test)]

@@ -115,6 +115,24 @@ impl Phase {
 }
 
 impl Reason {
+    /// Every reason, for helps and completions.
+    pub const ALL: [Self; 14] = [
+        Self::Refused,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Reset,
+        Self::Code,
+        Self::Garbage,
+        Self::Local,
+        Self::Expired,
+        Self::UnknownIssuer,
+        Self::WrongName,
+        Self::BadCertificate,
+        Self::Handshake,
+        Self::Content,
+        Self::NotServing,
+    ];
+
     /// The word for logs and screens.
     pub const fn word(self) -> &'static str {
         match self {

@@ -5,12 +5,12 @@
 //! there, so that nothing falls between the two, and leaves out what it has printed already.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::limits::{CHECK_ROWS_MAX, CHECK_ROWS_REPLY_MAX};
-use poise_ipc::message::{EventBody, LogFilter, LogLevel, LogQuery, Reply, Subscribe, Topic, Verb};
-use poise_ipc::status::CheckRow;
+use poise_ipc::message::{EventBody, LogFilter, LogLevel, LogQuery, Outcome, Reply, Subscribe, Topic, Verb};
+use poise_ipc::status::{CheckRow, Reason};
 use poise_ipc::{BackendPath, Name};
 
 use super::failure::Failure;
@@ -18,7 +18,7 @@ use super::format::{Format, Table, jsonl, listing, tsv};
 use super::link::{Link, misfit};
 use super::rows::check::{COLUMNS, row};
 use super::stdout::print;
-use super::words::duration;
+use super::when::{When, now_ms, when};
 use super::{Context, objects};
 use crate::exit::Exit;
 
@@ -27,6 +27,7 @@ use crate::exit::Exit;
 #[command(after_help = "Examples:
   poise logs --group app --since 2h --only transitions
   poise logs --backend app/app-1 --follow -o jsonl
+  poise logs --since 2d --until 14:30 --reason timeout
   poise logs -n 1000 -o json | jq '[.rows[] | select(.passed | not)] | length'")]
 pub(crate) struct Args {
     /// Only this backend, as GROUP/NAME.
@@ -35,9 +36,21 @@ pub(crate) struct Args {
     /// Only this group.
     #[arg(short, long, value_name = "NAME")]
     group: Option<Name>,
-    /// Only rows not older than this, such as 30m or 2h.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    since: Option<Duration>,
+    /// Only rows not older than this: 30m, 2d, 14:02 or 2026-11-23T14:02:05Z (UTC).
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    since: Option<When>,
+    /// Only rows not younger than this, written likewise.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    until: Option<When>,
+    /// Only checks that ended so.
+    #[arg(long, value_enum)]
+    outcome: Option<Ended>,
+    /// Only failures for this reason.
+    #[arg(long, value_name = "REASON", value_parser = reasons())]
+    reason: Option<Reason>,
+    /// Only rows with this text in backend, address, verdict or change, in whatever case.
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
     /// Only failed checks and transitions, or transitions alone.
     #[arg(long, value_enum)]
     only: Option<Only>,
@@ -62,6 +75,20 @@ enum Only {
     Transitions,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Ended {
+    Pass,
+    Fail,
+    Silent,
+}
+
+fn reasons() -> impl TypedValueParser<Value = Reason> {
+    PossibleValuesParser::new(Reason::ALL.map(Reason::word)).map(|word| {
+        let found = Reason::ALL.into_iter().find(|reason| reason.word() == word);
+        found.expect("the parser admits these words only")
+    })
+}
+
 fn rows_range() -> std::ops::RangeInclusive<i64> {
     0..=i64::try_from(CHECK_ROWS_MAX).unwrap_or(i64::MAX)
 }
@@ -84,13 +111,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn filter(args: &Args, now_ms: u64) -> LogFilter {
-    let back_ms = |since: Duration| u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     LogFilter {
         group: args.backend.as_ref().map(|path| path.group.clone()).or_else(|| args.group.clone()),
         backend: args.backend.as_ref().map(|path| path.backend.clone()),
@@ -99,8 +120,15 @@ fn filter(args: &Args, now_ms: u64) -> LogFilter {
             Some(Only::Failures) => LogLevel::Failures,
             Some(Only::Transitions) => LogLevel::Transitions,
         },
-        since_ms: args.since.map_or(0, |since| now_ms.saturating_sub(back_ms(since))),
-        ..LogFilter::default()
+        since_ms: args.since.map_or(0, |since| since.at_ms(now_ms)),
+        until_ms: args.until.map(|until| until.at_ms(now_ms)),
+        outcome: args.outcome.map(|ended| match ended {
+            Ended::Pass => Outcome::Pass,
+            Ended::Fail => Outcome::Fail,
+            Ended::Silent => Outcome::Silent,
+        }),
+        reason: args.reason,
+        text: args.grep.clone(),
     }
 }
 

@@ -5,7 +5,7 @@
 use clap::Args as ClapArgs;
 use poise_ipc::advice::{Finding, Severity};
 use poise_ipc::model::AdminState;
-use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, Status};
+use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, RecorderStatus, Status};
 use serde::Serialize;
 
 use super::Context;
@@ -14,7 +14,7 @@ use super::format::{Format, Table, json, jsonl, tsv};
 use super::link::Link;
 use super::rows::{backend, finding, group, listener};
 use super::stdout::print;
-use super::text::{clean, count, lines, moment, span};
+use super::text::{clean, count, lines, moment, size, span};
 use crate::exit::Exit;
 
 /// Show the daemon, its listeners, backends and findings on one plain screen.
@@ -63,6 +63,7 @@ fn reasons(status: &Status) -> Vec<String> {
     reasons.extend(hook.map(|(hook, failure)| format!("hook {} went wrong: {failure}", hook.program)));
     let severe = status.findings.iter().filter(|finding| finding.severity == Severity::Severe);
     reasons.extend(severe.map(|finding| format!("{}: {}", finding.subject, finding.message)));
+    reasons.extend(status.recorder.failure.as_ref().map(|why| format!("the health log is not written: {why}")));
     reasons
 }
 
@@ -78,7 +79,8 @@ fn screen(format: Format, status: &Status) -> String {
 
 fn plain(status: &Status, wide: bool) -> String {
     let reasons = reasons(status).into_iter().map(|reason| format!("degraded: {reason}"));
-    let mut text = lines(std::iter::once(head(status)).chain(status.hook.as_ref().map(hook)).chain(reasons));
+    let beside = recorder(&status.recorder).into_iter().chain(status.hook.as_ref().map(hook));
+    let mut text = lines(std::iter::once(head(status)).chain(beside).chain(reasons));
     let backends: Vec<_> = status.groups.iter().flat_map(|group| group.backends.iter().cloned()).collect();
     let mut sections = Vec::new();
     if !status.listeners.is_empty() {
@@ -122,6 +124,19 @@ fn hook(hook: &HookStatus) -> String {
     format!("hook {program}: {runs}, {ends}; {running} under way, {waiting} waiting")
 }
 
+/// What the health log takes of the disk, and what was lost; nothing while it is empty and well.
+fn recorder(recorder: &RecorderStatus) -> Option<String> {
+    let RecorderStatus { bytes, bytes_max, oldest_ms, waiting, lost_total, failed_total, .. } = recorder;
+    if oldest_ms.is_none() && (*lost_total, *failed_total) == (0, 0) {
+        return None;
+    }
+    let since = oldest_ms.map_or_else(String::new, |oldest_ms| format!(" since {}", moment(oldest_ms)));
+    let mut said = vec![format!("health log{since}, {} of {}", size(*bytes), size(*bytes_max))];
+    let counted = [("waiting", waiting), ("lost", lost_total), ("failed writes", failed_total)];
+    said.extend(counted.iter().filter(|(_, count)| **count > 0).map(|(what, count)| format!("{count} {what}")));
+    Some(said.join(", "))
+}
+
 /// Rows of all kinds, each headed by its kind.
 fn flat(status: &Status) -> String {
     let head = std::iter::once(format!("daemon\t{}\t{}\n", clean(&status.daemon.version), status.revision));
@@ -143,6 +158,7 @@ struct Document<'a> {
     revision: u64,
     generation: u64,
     daemon: &'a DaemonStatus,
+    recorder: &'a RecorderStatus,
     listeners: Vec<listener::ListenerRow<'a>>,
     groups: Vec<group::GroupRow<'a>>,
     backends: Vec<backend::BackendRow<'a>>,
@@ -160,6 +176,7 @@ impl<'a> Document<'a> {
             revision: status.revision,
             generation: status.generation,
             daemon: &status.daemon,
+            recorder: &status.recorder,
             listeners: status.listeners.iter().map(listener::row).collect(),
             groups: status.groups.iter().map(group::row).collect(),
             backends: status.groups.iter().flat_map(|group| &group.backends).map(backend::row).collect(),

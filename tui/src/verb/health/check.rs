@@ -13,9 +13,8 @@ use poise_ipc::model::{Address, CheckProtocol};
 use poise_ipc::status::{Phase, Phases, Verdict};
 use serde::Serialize;
 
-use crate::dump;
+use super::exchange::{ExchangeRow, lines};
 use crate::exit::Exit;
-use crate::safe;
 use crate::verb::Context;
 use crate::verb::failure::Failure;
 use crate::verb::format::{Column, Format, json, jsonl, tsv};
@@ -23,7 +22,7 @@ use crate::verb::link::{Link, misfit};
 use crate::verb::objects;
 use crate::verb::rows::check::VerdictRow;
 use crate::verb::stdout::print;
-use crate::verb::text::{latency, size};
+use crate::verb::text::latency;
 
 /// Time for the answer to arrive beyond that of the probe itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(1);
@@ -78,18 +77,12 @@ struct Row<'a> {
     verdict: VerdictRow,
     latency_us: u64,
     phases: Phases,
-    /// What was sent, in hexadecimal digits, and with dots for what is not printable ASCII.
-    sent: String,
-    sent_text: String,
-    received: String,
-    received_text: String,
-    received_bytes: u64,
+    #[serde(flatten)]
+    exchange: ExchangeRow,
     replay: &'a str,
 }
 
 fn row<'a>(path: &BackendPath, answer: &'a ProbeAnswer) -> Row<'a> {
-    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-    let exchange = &answer.exchange;
     Row {
         backend: path.to_string(),
         address: &answer.address,
@@ -99,11 +92,7 @@ fn row<'a>(path: &BackendPath, answer: &'a ProbeAnswer) -> Row<'a> {
         verdict: (&answer.verdict).into(),
         latency_us: answer.latency_us,
         phases: answer.phases,
-        sent: digits(&exchange.sent),
-        sent_text: dump::ascii(&exchange.sent),
-        received: digits(&exchange.received),
-        received_text: dump::ascii(&exchange.received),
-        received_bytes: exchange.received_bytes,
+        exchange: (&answer.exchange).into(),
         replay: &answer.replay,
     }
 }
@@ -126,9 +115,7 @@ fn told(path: &BackendPath, answer: &ProbeAnswer) -> String {
     out.extend(parts(answer).map(|(part, time)| format!("  {part:<11} {time}")));
     out.push(format!("  total       {}", latency(answer.latency_us)));
     out.push(format!("verdict: {}", answer.verdict));
-    let exchange = &answer.exchange;
-    out.extend(bytes("sent", &exchange.sent, exchange.sent.len() as u64));
-    out.extend(bytes("received", &exchange.received, exchange.received_bytes));
+    out.extend(lines(&answer.exchange));
     out.push(format!("replay: {}", safe_whole(&answer.replay)));
     out.join("\n") + "\n"
 }
@@ -157,23 +144,6 @@ fn parts(answer: &ProbeAnswer) -> impl Iterator<Item = (&'static str, String)> {
             (None, false) => None,
         }
     })
-}
-
-/// Bytes as lines of text, or as digits where they are none.
-fn bytes(what: &str, bytes: &[u8], all: u64) -> Vec<String> {
-    if all == 0 {
-        return vec![format!("{what} nothing")];
-    }
-    let first =
-        if (bytes.len() as u64) < all { format!(", the first {}", size(bytes.len() as u64)) } else { String::new() };
-    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
-    let lines: Vec<String> = if bytes.iter().all(is_text) {
-        let text = String::from_utf8_lossy(bytes).replace('\t', " ");
-        text.lines().map(|line| format!("  | {}", safe::line(line)).trim_end().to_owned()).collect()
-    } else {
-        dump::all(bytes, 16)
-    };
-    [vec![format!("{what} {}{first}:", size(all))], lines].concat()
 }
 
 /// A line that is to be copied is not cut, however long it is.

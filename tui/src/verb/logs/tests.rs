@@ -1,6 +1,7 @@
 //! Rows are asked for as the options say, and followed without repeating what was shown.
 
-use poise_ipc::message::LogLevel;
+use poise_ipc::message::{LogLevel, Outcome};
+use poise_ipc::status::Reason;
 
 use super::super::fixture::{AT_MS, args, check_row};
 use super::{Args, Format, Stream, filter};
@@ -15,6 +16,11 @@ fn options_become_the_filter_of_the_daemon() {
     assert_eq!(some.backend.unwrap().as_str(), "app-1");
     assert_eq!(some.only, LogLevel::Transitions);
     assert_eq!(some.since_ms, AT_MS - 7_200_000);
+    let words = ["--until", "14:02", "--outcome", "fail", "--reason", "unknown-issuer", "--grep", "10.0."];
+    let narrow = filter(&args::<Args>(&words).unwrap(), AT_MS);
+    assert_eq!((narrow.until_ms, narrow.outcome), (Some(AT_MS - 8_122), Some(Outcome::Fail)));
+    assert_eq!((narrow.reason, narrow.text.as_deref()), (Some(Reason::UnknownIssuer), Some("10.0.")));
+    assert!(args::<Args>(&["--reason", "weather"]).is_err());
 }
 
 #[test]

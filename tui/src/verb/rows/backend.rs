@@ -13,8 +13,8 @@ use poise_ipc::status::{
 use serde::Serialize;
 
 use super::super::format::Column;
-use super::super::logs::now_ms;
 use super::super::text::{latency, moment, size};
+use super::super::when::now_ms;
 use super::check::{LastCheck, last_check};
 use super::figures::{by_word, causes};
 

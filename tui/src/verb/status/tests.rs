@@ -110,3 +110,19 @@ fn a_hook_that_goes_wrong_is_counted_and_degrades() {
     let line = "\nhook /page: 3 runs, 1 failed, 0 timed out, 0 news lost; 0 under way, 0 waiting\n";
     assert!(plain(&well, false).contains(line));
 }
+
+#[test]
+fn the_health_log_has_a_line_once_it_holds_anything_and_degrades_while_it_fails() {
+    let mut status = healthy();
+    status.recorder.bytes = 3 << 20;
+    status.recorder.bytes_max = 64 << 20;
+    status.recorder.oldest_ms = Some(status.at_ms);
+    let line = |status: &Status| screen(Format::Table, status).lines().nth(1).map(str::to_owned).unwrap_or_default();
+    assert_eq!(line(&status), "health log since 2026-11-22T14:02:08.122Z, 3.0 MiB of 64.0 MiB");
+    assert_eq!(reasons(&status), [""; 0]);
+    status.recorder.lost_total = 7;
+    status.recorder.failed_total = 2;
+    status.recorder.failure = Some("database or disk is full".to_owned());
+    assert!(line(&status).ends_with(", 7 lost, 2 failed writes"));
+    assert_eq!(reasons(&status), ["the health log is not written: database or disk is full"]);
+}
