@@ -34,6 +34,7 @@ mod probe;
 mod program;
 mod proxy;
 mod queue;
+mod recorder;
 mod scenarios;
 mod socket;
 mod tcp;

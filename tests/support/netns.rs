@@ -46,8 +46,9 @@ pub fn powerless(name: &str) -> bool {
     false
 }
 
+/// Says that a test does nothing here, unless that is a failure.
 #[expect(clippy::print_stdout, reason = "a test that does nothing says so by its name")]
-fn pass_over(name: &str, reason: &str) {
+pub fn pass_over(name: &str, reason: &str) {
     assert!(env::var_os(REQUIRED).is_none(), "{name} needs namespaces: {reason}");
     println!("{name} was passed over: {reason}");
 }
@@ -64,7 +65,7 @@ fn again(namespaces: &[&str], name: &str) {
 }
 
 /// Whether this user may make namespaces and lay cables in them.
-fn possible() -> Result<(), String> {
+pub fn possible() -> Result<(), String> {
     run("ip", &["-V"]).map_err(|_| "ip is missing (package iproute2)".to_owned())?;
     run("unshare", &["--user", "--map-root-user", "--net", "--", "ip", "link", "set", "lo", "up"])
         .map_err(|error| format!("namespaces of users are refused: {error}"))

@@ -115,3 +115,28 @@ fn a_stream_ends_with_6_when_the_daemon_goes_away() {
     daemon.kill();
     assert_eq!(stream.process.wait().expect("it ends").code(), Some(6));
 }
+
+#[test]
+fn why_a_backend_is_down_is_told_in_a_sentence_and_the_log_is_searched() {
+    let daemon = Daemon::start();
+    let mut stream = Stream::start(&daemon, "watch health -o jsonl");
+    stream.until(|row| row["kind"] == "snapshot");
+    daemon.ok(&format!("set groups.app.backends.app-2.address {}", Daemon::dead()));
+    stream.until(|row| row["kind"] == "transition" && row["transition"]["to"] == "down");
+    let why = daemon.json("health why app/app-2");
+    assert_eq!(why["health"], "down");
+    let sentence = why["sentence"].as_str().expect("a sentence");
+    assert!(sentence.starts_with("down since ") && sentence.contains("fail connect refused"), "{sentence}");
+    assert_eq!(why["transition"]["transition"], "down");
+    let before = daemon.json("health why app/app-2 --at 1d");
+    assert_eq!(before["health"], "unknown");
+    assert!(before["sentence"].as_str().is_some_and(|said| said.contains("the log of it begins")), "{before}");
+    let found = |words: &str| daemon.ok(&format!("logs {words} -o jsonl")).lines().count();
+    assert!(found("--outcome fail --reason refused --since 1h") > 0);
+    assert!(found("--grep APP/APP-2") > 0);
+    assert_eq!(found("--grep nowhere-to-be-found"), 0);
+    assert_eq!(found("--until 1h"), 0);
+    let unknown = daemon.run("health why app/app-9");
+    assert_eq!(unknown.code, 3);
+    assert!(unknown.err.contains("did you mean app/app-"), "{}", unknown.err);
+}

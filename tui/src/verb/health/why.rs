@@ -123,6 +123,9 @@ fn sentence(why: &WhyAnswer) -> String {
         Some(row) => format!("{} since {}, {} x {}", why.health, clock(row.last_ms), row.streak, row.verdict),
         None if why.since_ms > 0 => format!("{} since {}", why.health, clock(why.since_ms)),
         None if why.rows.is_empty() => format!("{}, the log has nothing of it", why.health),
+        None if why.rows[0].first_ms > why.at_ms => {
+            format!("{}, the log of it begins {}", why.health, clock(why.rows[0].first_ms))
+        }
         None => format!("{}, since when the log does not say", why.health),
     }];
     parts.extend(last_other(why).map(|row| {
