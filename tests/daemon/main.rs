@@ -9,6 +9,8 @@ mod backends;
 mod browser;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
+#[path = "../support/flight.rs"]
+mod flight;
 #[path = "../support/multiplexed.rs"]
 mod multiplexed;
 #[path = "../support/netns.rs"]

@@ -12,6 +12,7 @@ use poise_ipc::message::{LogFilter, LogLevel, LogQuery, Reply, Verb};
 use poise_ipc::status::{CheckRow, Health};
 
 use crate::backends::{Scripted, until};
+use crate::flight;
 use crate::netns::possible;
 use crate::process::{Daemon, Place};
 use crate::script::{read_message, send};
@@ -123,4 +124,24 @@ fn a_full_disk_is_told_costs_no_probe_and_writing_goes_on_by_itself() {
     let status = daemon.status();
     assert_eq!((status.recorder.lost_total, status.recorder.oldest_ms.is_some()), (0, true));
     until("the finding goes", || daemon.status().findings.iter().all(|found| found.code != "health-log-unwritten"));
+}
+
+#[test]
+fn l_12_three_days_of_ten_backends_fit_in_a_tenth_of_64_mib_and_every_instant_is_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorder = flight::recorder(folder.path());
+    let probes = flight::three_days(&recorder, 10);
+    assert_eq!(probes, 1_296_000);
+    let status = recorder.status();
+    assert_eq!(status.lost_total, 0);
+    assert!(status.bytes <= flight::LIMITS.bytes_max / 10, "{} bytes", status.bytes);
+    flight::hour_of_one(&recorder, 7);
+    for n in 0..300 {
+        let (backend, tick) = (n % 10, n * 433 % flight::TICKS);
+        assert!(flight::says(&recorder, backend, tick), "backend {backend}, probe {tick}");
+    }
+    // The episodes: every probe of one, and of what surrounds it.
+    for tick in (6_480 - 10_000 % 6_480 - 5)..(6_480 - 10_000 % 6_480 + 40) {
+        assert!(flight::says(&recorder, 0, tick), "probe {tick}");
+    }
 }

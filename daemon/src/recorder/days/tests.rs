@@ -1,19 +1,12 @@
-//! What must hold of the days on disk: what is too old goes, what is too much goes, the newest stays;
-//! three days of a hundred backends take less than they may.
+//! What must hold of the days on disk: what is too old goes, what is too much goes, the newest stays.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-use poise_core::plan::BackendId;
 use poise_ipc::health::Exchange;
 use poise_ipc::message::LogFilter;
-use poise_ipc::model::HealthLog;
-use poise_ipc::status::{CheckRow, Health, Phase, Reason, Verdict};
+use poise_ipc::status::CheckRow;
 
+use super::super::Order;
 use super::super::tests::{Disk, LIMITS, kept, row};
-use super::super::{Order, day_of};
 use super::*;
-use crate::control::checks::{CheckLog, ROWS_MAX, Sample};
 
 const BEGIN_MS: u64 = 20_000 * DAY_MS;
 
@@ -80,113 +73,4 @@ fn the_oldest_rows_make_room_and_the_log_never_exceeds_its_size() {
     assert!(left.len() > 2_000, "{} rows", left.len());
     let oldest = row(left[0], BEGIN_MS + (left[0] - 1) / 20 * DAY_MS / 200);
     assert_eq!(disk.status().oldest_ms, Some(oldest.first_ms));
-}
-
-/// A backend that is probed every 2 s for three days, with latencies that are never the same and
-/// twenty episodes in which it comes and goes.
-fn probe(backend: u64, tick: u64) -> Sample {
-    let noise = (backend * 1_000_003 + tick).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    let at_ms = BEGIN_MS + tick * 2_000 + backend * 20 + noise % 7;
-    // An episode every 6480 probes: five times three failures and three passes.
-    let within = (tick + 10_000 - backend * 60) % 6_480;
-    let (flaps, step) = (within < 30, within % 6);
-    let failed = flaps && step < 3;
-    let verdict = match (failed, noise % 3) {
-        (false, _) => Verdict::Pass { code: Some(200) },
-        (true, 0) => Verdict::Fail { phase: Phase::Connect, reason: Reason::Refused, code: None },
-        (true, _) => Verdict::Fail { phase: Phase::Response, reason: Reason::Code, code: Some(503) },
-    };
-    let transition = match (flaps, step) {
-        (true, 2) => Some(Health::Down),
-        (true, 5) => Some(Health::Up),
-        _ => None,
-    };
-    let health = if flaps && (2..5).contains(&step) { Health::Down } else { Health::Up };
-    let exchange = (failed || (flaps && step == 3)).then(|| {
-        let received = format!("HTTP/1.1 503 Service Unavailable\r\nDate: {at_ms}\r\nX-Request-Id: {noise:x}\r\n\r\n");
-        let sent = format!("HEAD /health HTTP/1.1\r\nHost: app-{backend}\r\nUser-Agent: poise-check/0.1.0\r\n\r\n");
-        Box::new(Exchange { sent: sent.into(), received: received.repeat(3).into(), received_bytes: 300 })
-    });
-    Sample {
-        backend: BackendId(backend),
-        path: format!("app/app-{backend}").parse().expect("a path"),
-        address: format!("10.0.0.{backend}:8080").parse().expect("an address"),
-        protocol: poise_ipc::model::CheckProtocol::Http,
-        at_ms,
-        verdict,
-        latency_us: 500 + noise % 20_000,
-        streak: u32::try_from(within + 1).unwrap_or(1),
-        threshold: 3,
-        transition,
-        health,
-        exchange,
-        gap_ms_max: 11_000,
-        keep: HealthLog::All,
-    }
-}
-
-/// Folds and writes what so many backends bring about in three days. Returns the probes.
-fn three_days(disk: &mut Disk, backends: u64) -> u64 {
-    let mut log = CheckLog::new(ROWS_MAX, 300_000, 1);
-    let mut waiting: BTreeMap<u64, Kept> = BTreeMap::new();
-    let mut probes = 0;
-    for tick in 0..3 * DAY_MS / 2_000 {
-        for backend in 0..backends {
-            log.record(probe(backend, tick));
-            probes += 1;
-        }
-        for kept in log.take_due() {
-            let before = waiting.remove(&kept.row.seq).and_then(|before| before.exchange);
-            waiting.insert(kept.row.seq, Kept { exchange: kept.exchange.or(before), row: kept.row });
-        }
-        if tick % 60 == 59 {
-            disk.write(std::mem::take(&mut waiting).into_values().collect());
-        }
-    }
-    log.close_all();
-    disk.write(log.take_due());
-    probes
-}
-
-/// The time that the answer about one hour of one backend takes, the best of some.
-fn hour_of_one(disk: &Disk) -> Duration {
-    let since_ms = BEGIN_MS + DAY_MS + DAY_MS / 2;
-    let filter = LogFilter {
-        group: "app".parse().ok(),
-        backend: "app-7".parse().ok(),
-        since_ms,
-        until_ms: Some(since_ms + 3_600_000),
-        ..LogFilter::default()
-    };
-    let took = (0..5).map(|_| {
-        let begun = Instant::now();
-        let rows = disk.reader().rows(&filter, u64::MAX, 1_000, Order::Newest).expect("read");
-        assert!(rows.len() >= 12, "{} rows", rows.len());
-        assert!(rows.iter().map(|row| row.count).sum::<u32>() >= 1_800);
-        begun.elapsed()
-    });
-    took.min().expect("some")
-}
-
-fn prove(backends: u64, bytes_max: u64) {
-    let mut disk = Disk::new();
-    let probes = three_days(&mut disk, backends);
-    assert_eq!(probes, backends * 129_600);
-    let status = disk.status();
-    assert!(status.bytes <= bytes_max, "{} bytes for {probes} probes", status.bytes);
-    assert_eq!(status.oldest_ms.map(day_of), Some(day_of(BEGIN_MS)), "nothing had to go");
-    let took = hour_of_one(&disk);
-    assert!(took < Duration::from_millis(50), "{took:?}");
-    println!("{probes} probes of {backends} backends: {} bytes; one hour of one backend in {took:?}", status.bytes);
-}
-
-#[test]
-fn l_12_three_days_of_ten_backends_fit_in_a_tenth_of_64_mib() {
-    prove(10, (64 << 20) / 10);
-}
-
-#[test]
-#[ignore = "12.96 million probes take a minute"]
-fn l_12_three_days_of_a_hundred_backends_fit_in_64_mib() {
-    prove(100, 64 << 20);
 }
