@@ -9,6 +9,7 @@ pub mod demo;
 mod dump;
 pub mod exit;
 pub mod safe;
+mod told;
 pub mod verb;
 
 use std::ffi::OsString;

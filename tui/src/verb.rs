@@ -31,7 +31,7 @@ mod sources;
 mod state;
 mod status;
 mod stdout;
-mod text;
+pub(crate) mod text;
 mod trial;
 mod wait;
 mod watch;

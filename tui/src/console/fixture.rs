@@ -1,6 +1,7 @@
 //! A daemon's words for tests: two groups, twelve backends in every condition, two listeners, some
 //! traffic and a health log. Always the same.
 
+mod health;
 mod traffic;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use poise_ipc::status::{
     Phase, Phases, Reason, RecorderStatus, Status, Verdict,
 };
 
+pub(super) use self::health::{probed, was};
 pub(super) use self::traffic::error_rows;
 use self::traffic::{routes, windows};
 use super::key::Key;
@@ -351,14 +353,12 @@ impl Bench {
             } else if request.verb == poise_ipc::message::Verb::Config {
                 let config = poise_ipc::text::parse(CONFIG).expect("the fixture is valid");
                 self.reply(request.id, Reply::Config { revision: 412, config });
+            } else if let poise_ipc::message::Verb::Why(_) = request.verb {
+                self.reply(request.id, Reply::Why(Box::new(was())));
+            } else if let poise_ipc::message::Verb::Probe(_) = request.verb {
+                self.reply(request.id, Reply::Probed(Box::new(probed())));
             } else if let poise_ipc::message::Verb::Logs(query) = request.verb {
-                let only = query.filter.only;
-                let wanted = |row: &CheckRow| match only {
-                    poise_ipc::message::LogLevel::All => true,
-                    poise_ipc::message::LogLevel::Failures => row.verdict.failed() || row.transition.is_some(),
-                    poise_ipc::message::LogLevel::Transitions => row.transition.is_some(),
-                };
-                let rows = log_rows().into_iter().filter(wanted).collect();
+                let rows = log_rows().into_iter().filter(|row| query.filter.takes(row)).collect();
                 self.reply(request.id, Reply::Logs { rows, lost_total: 0 });
             }
         }

@@ -56,6 +56,8 @@ pub enum Action {
     NextFailure,
     PreviousFailure,
     NextTransition,
+    PreviousTransition,
+    Check,
     Pause,
     Refresh,
     Repaint,

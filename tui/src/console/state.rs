@@ -19,7 +19,8 @@ pub mod series;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
-use poise_ipc::message::{LogLevel, Role};
+use poise_ipc::BackendPath;
+use poise_ipc::message::{LogFilter, Role};
 use poise_ipc::status::CheckRow;
 
 use self::balance::Balance;
@@ -98,8 +99,18 @@ pub enum Asked {
     Status,
     /// To commit the draft, which was this when it was sent.
     Commit(SavedDraft),
-    /// Rows of the health log, for its screen.
-    Log,
+    /// The newest rows of the health log that pass a filter, for its screen.
+    Log(LogFilter),
+    /// Those before this one.
+    Older(LogFilter, u64),
+    /// The last of a kind before the one in front, to look at it.
+    Seek(LogFilter),
+    /// The rows around this one, to look at it.
+    Jump(LogFilter, u64),
+    /// How a backend was, for its card.
+    Why(BackendPath),
+    /// A probe now, for its card.
+    Probe(BackendPath),
     /// The newest transitions, for the pane.
     Recent,
     /// Refused messages, for their screen.
@@ -107,7 +118,7 @@ pub enum Asked {
     /// The configuration, for the settings of these objects.
     Settings(Vec<String>),
     /// A subscription, with the verdicts it asked for.
-    Subscribe(Option<LogLevel>),
+    Subscribe(Option<LogFilter>),
 }
 
 /// The whole state of the console.
@@ -137,7 +148,7 @@ pub struct State {
     /// Id of the next request.
     pub next_id: u64,
     /// Verdicts that the subscription in force delivers; `None` before one was made.
-    pub subscribed: Option<Option<LogLevel>>,
+    pub subscribed: Option<Option<LogFilter>>,
 
     /// The screen in front.
     pub screen: Screen,
@@ -231,10 +242,15 @@ impl State {
         }
     }
 
-    /// Verdicts that what is shown needs: all or failures on the log, none elsewhere, so that an idle
+    /// Verdicts that what is shown needs: those that pass on the log, none elsewhere, so that an idle
     /// Balance is never woken by probes.
-    pub fn wanted_verdicts(&self) -> Option<LogLevel> {
-        (self.screen == Screen::Health).then(|| self.log.level())
+    pub fn wanted_verdicts(&self) -> Option<LogFilter> {
+        (self.screen == Screen::Health).then(|| self.log.wanted())
+    }
+
+    /// Whether the filter of the log is being typed: the daemon is asked when it is.
+    pub fn is_filtering(&self) -> bool {
+        matches!(self.overlay, Some(Overlay::Filter { .. }))
     }
 
     /// Lines of the log in front on this terminal.

@@ -3,15 +3,16 @@
 //! A pure function of state, time and message; what has to be done outside comes back as effects.
 //! It never paints, reads a file or talks to anybody.
 
+mod card;
 mod dialog;
 mod edit;
 mod field;
 mod keys;
+mod log;
 mod news;
 
 use poise_ipc::errors::ErrorQuery;
-use poise_ipc::message::LogLevel;
-use poise_ipc::message::{LogFilter, LogQuery, Request, Subscribe, Topic, Verb};
+use poise_ipc::message::{LogFilter, LogLevel, Request, Subscribe, Topic, Verb};
 
 use super::msg::{Effect, Msg};
 use super::state::overlay::Overlay;
@@ -21,8 +22,6 @@ use super::{layout, safe_line};
 
 /// Time between two events with counters.
 const COUNTERS_INTERVAL_MS: u32 = 1_000;
-/// Rows asked for to fill the log.
-const BACKFILL_ROWS: u32 = 1_000;
 /// Refused messages asked for at once.
 const ERROR_ROWS: u32 = 256;
 
@@ -48,6 +47,7 @@ pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
     }
     follow_subscription(state, &mut effects);
     follow_errors(state, &mut effects);
+    log::follow(state, &mut effects);
     effects
 }
 
@@ -104,18 +104,20 @@ fn show(state: &mut State, screen: Screen) {
 /// Changes the subscription when what is shown needs other verdicts, and fills the log when it does.
 fn follow_subscription(state: &mut State, effects: &mut Vec<Effect>) {
     let wanted = state.wanted_verdicts();
-    if state.link != LinkState::Live || state.subscribed == Some(wanted) {
+    // A filter is of use to the daemon when it is typed; until then it hides rows here.
+    if state.link != LinkState::Live || state.subscribed.as_ref() == Some(&wanted) || state.is_filtering() {
         return;
     }
-    state.subscribed = Some(wanted);
+    state.subscribed = Some(wanted.clone());
     let mut topics = vec![Topic::Config, Topic::Health, Topic::Counters];
-    topics.extend(wanted.map(|_| Topic::Checks));
-    let filter = LogFilter { only: wanted.unwrap_or(LogLevel::Transitions), ..LogFilter::default() };
+    topics.extend(wanted.as_ref().map(|_| Topic::Checks));
+    let none = LogFilter { only: LogLevel::Transitions, ..LogFilter::default() };
+    let filter = wanted.clone().unwrap_or(none);
     let subscribe = Subscribe { topics, interval_ms: COUNTERS_INTERVAL_MS, filter };
+    let is_log = wanted.is_some();
     ask(state, Asked::Subscribe(wanted), Verb::Subscribe(subscribe), effects);
-    if wanted.is_some() {
-        state.log.clear();
-        backfill(state, effects);
+    if is_log {
+        log::fill(state, effects);
     }
 }
 
@@ -129,13 +131,6 @@ fn follow_errors(state: &mut State, effects: &mut Vec<Effect>) {
         let query = ErrorQuery { listener: None, limit: ERROR_ROWS, after_seq: state.errors.newest() };
         ask(state, Asked::Errors, Verb::Errors(query), effects);
     }
-}
-
-/// Asks for the newest rows of the log.
-fn backfill(state: &mut State, effects: &mut Vec<Effect>) {
-    let filter = LogFilter { only: state.log.level(), ..LogFilter::default() };
-    let query = LogQuery { filter, before_seq: None, limit: BACKFILL_ROWS };
-    ask(state, Asked::Log, Verb::Logs(query), effects);
 }
 
 /// Whether an overlay takes keys as text.

@@ -6,6 +6,7 @@
 
 mod balance;
 mod canvas;
+mod card;
 mod certificates;
 mod dialog;
 mod errors;

@@ -76,7 +76,7 @@ pub(super) fn span(ms: u64) -> String {
 }
 
 /// A time of a check or a response, as in `1.3 ms`.
-pub(super) fn latency(us: u64) -> String {
+pub(crate) fn latency(us: u64) -> String {
     match us {
         0 => "-".to_owned(),
         1..1_000 => format!("{us} us"),
@@ -86,7 +86,7 @@ pub(super) fn latency(us: u64) -> String {
 }
 
 /// A number of bytes, as in `1.2 MiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = UNITS.iter().find(|&&(unit, _)| bytes >= unit);
     unit.map_or_else(|| format!("{bytes} B"), |&(unit, word)| format!("{:.1} {word}", bytes as f64 / unit as f64))

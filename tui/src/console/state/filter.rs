@@ -51,6 +51,15 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// The longest text that every row which passes has; none when no term says so.
+    pub fn needle(&self) -> Option<&str> {
+        let texts = self.terms.iter().filter(|term| !term.inverse).filter_map(|term| match &term.test {
+            Test::Text(text) => Some(text.as_str()),
+            Test::State(_) | Test::Number { .. } => None,
+        });
+        texts.max_by_key(|text| text.len())
+    }
+
     /// Whether a row passes.
     pub fn matches(&self, subject: &impl Subject) -> bool {
         self.terms.iter().all(|term| term.test.holds(subject) != term.inverse)

@@ -2,11 +2,13 @@
 //! of them, and where the operator looks.
 //!
 //! Follows by default. Any upward move pauses: rows then neither move nor change under the eye
-//! until the end is asked for. Back-filling and subscribing are `update`'s.
+//! until the end is asked for. What is kept is a stretch of the whole log: it grows backwards into the
+//! past, and then forgets its newest rows first (`cut`). Asking the daemon is `update`'s.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use poise_ipc::message::LogLevel;
+use poise_ipc::BackendPath;
+use poise_ipc::message::{LogFilter, LogLevel};
 use poise_ipc::status::CheckRow;
 
 use super::filter::{Filter, Subject, holds_text};
@@ -57,6 +59,10 @@ pub struct Rows<R> {
     pub new_count: u64,
     /// Rows that came and were lost, because this console or whoever kept them was too slow.
     pub lost_count: u64,
+    /// Whether nothing older passes, so far as the daemon knows.
+    pub begins: bool,
+    /// Whether rows that are newer than those kept are not kept.
+    pub cut: bool,
 }
 
 // By hand: a derive would ask it of the rows, too.
@@ -70,16 +76,15 @@ impl<R> Default for Rows<R> {
             failures_only: false,
             new_count: 0,
             lost_count: 0,
+            begins: false,
+            cut: false,
         }
     }
 }
 
 impl Subject for CheckRow {
     fn has_text(&self, needle: &str, exact: bool) -> bool {
-        let has = |text: &str| holds_text(text, needle, exact);
-        has(&format!("{}/{}", self.group, self.backend))
-            || has(&self.address.to_string())
-            || has(&self.verdict.to_string())
+        holds_text(&self.line(), needle, exact)
     }
 
     fn state(&self) -> &'static str {
@@ -114,9 +119,23 @@ impl Row for CheckRow {
 }
 
 impl Log {
-    /// What to ask the daemon for.
-    pub fn level(&self) -> LogLevel {
-        if self.failures_only { LogLevel::Failures } else { LogLevel::All }
+    /// The newest row of a backend.
+    pub fn newest_of(&self, path: &BackendPath) -> Option<&CheckRow> {
+        let is_of = |row: &&CheckRow| row.group == path.group && row.backend == path.backend;
+        self.kept
+            .iter()
+            .rev()
+            .find(is_of)
+            .into_iter()
+            .chain(self.grown.values().rev().find(is_of))
+            .max_by_key(|row| row.last_ms)
+    }
+
+    /// What to ask the daemon for: no less than what is shown. It knows the whole log, and of the filter
+    /// the text.
+    pub fn wanted(&self) -> LogFilter {
+        let only = if self.failures_only { LogLevel::Failures } else { LogLevel::All };
+        LogFilter { only, text: self.filter.needle().map(str::to_owned), ..LogFilter::default() }
     }
 }
 
@@ -137,21 +156,64 @@ impl<R: Row> Rows<R> {
         self.grown.clear();
         self.look = Look::Follow;
         self.new_count = 0;
+        (self.begins, self.cut) = (false, false);
     }
 
     /// Takes a row: a new one, or one that grew.
     pub fn take(&mut self, row: R) {
+        let paused = self.look != Look::Follow;
         match self.position(row.seq()) {
-            Ok(_) if self.look != Look::Follow => drop(self.grown.insert(row.seq(), row)),
+            Ok(_) if paused => drop(self.grown.insert(row.seq(), row)),
             Ok(at) => self.kept[at] = row,
             Err(at) => {
+                self.new_count += u64::from(paused);
+                // Rows do not go under the eye: while it rests, the new ones wait at the daemon.
+                self.cut |= paused && self.kept.len() >= R::ROWS_MAX;
+                if self.cut && at == self.kept.len() {
+                    return;
+                }
                 self.kept.insert(at, row);
-                self.new_count += u64::from(self.look != Look::Follow);
                 if self.kept.len() > R::ROWS_MAX {
                     self.kept.pop_front();
+                    self.begins = false;
                 }
             }
         }
+    }
+
+    /// Takes rows older than those kept, oldest first; for each too many the newest one goes.
+    pub fn extend_back(&mut self, rows: Vec<R>) {
+        let oldest = self.oldest();
+        for row in rows.into_iter().rev().filter(|row| row.seq() < oldest) {
+            self.kept.push_front(row);
+        }
+        if self.kept.len() > R::ROWS_MAX {
+            self.kept.truncate(R::ROWS_MAX);
+            self.cut = true;
+        }
+    }
+
+    /// Takes rows in place of those kept and looks at one of them, which has so many lines around it.
+    pub fn jump(&mut self, rows: Vec<R>, seq: u64, height: usize) {
+        self.clear();
+        self.kept = rows.into();
+        self.cut = true;
+        self.look = Look::Paused { top: seq, cursor: seq };
+        let around = self.kept.iter().rev().filter(|row| row.seq() <= seq && self.shown(row));
+        let top = around.take(height / 2 + 1).last().map_or(seq, Row::seq);
+        self.look = Look::Paused { top, cursor: seq };
+    }
+
+    /// Number of the oldest row kept; the highest number when there is none.
+    pub fn oldest(&self) -> u64 {
+        self.kept.front().map_or(u64::MAX, Row::seq)
+    }
+
+    /// Whether the eye is so near the oldest row that older ones should be fetched.
+    pub fn wants_older(&self, height: usize) -> bool {
+        let Look::Paused { top, .. } = self.look else { return false };
+        let above = self.kept.iter().take_while(|row| row.seq() < top).filter(|row| self.shown(row));
+        !self.begins && !self.kept.is_empty() && above.take(height).count() < height
     }
 
     fn position(&self, seq: u64) -> Result<usize, usize> {

@@ -3,6 +3,8 @@
 //! Each holds what it needs to be answered; what an answer does is in `update`. While one is open
 //! no list is sorted anew.
 
+use poise_ipc::BackendPath;
+use poise_ipc::health::{ProbeAnswer, WhyAnswer};
 use poise_ipc::name::Name;
 use poise_ipc::text::Setting;
 use tui_input::Input;
@@ -60,6 +62,8 @@ pub enum Overlay {
         /// Lines scrolled away.
         top: usize,
     },
+    /// A backend's health, in full.
+    Card(Box<Card>),
     /// What the daemon found wrong with a commit, one per line.
     Faults {
         /// The faults.
@@ -78,6 +82,32 @@ pub enum Object {
     Route(Name, Option<Name>),
     /// A backend by its id, with its group.
     Backend(u64),
+}
+
+/// The health of one backend: how it is by the model, how it was by the log, and a probe now.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// The backend.
+    pub path: BackendPath,
+    /// How it was at the moment asked about.
+    pub why: Answer<WhyAnswer>,
+    /// What a probe made now found.
+    pub probe: Answer<ProbeAnswer>,
+    /// Lines scrolled away.
+    pub top: usize,
+}
+
+/// What the daemon said to a question of a card.
+#[derive(Clone, Debug)]
+pub enum Answer<T> {
+    /// Nobody asked.
+    None,
+    /// It has not said anything yet.
+    Asked,
+    /// This.
+    Told(Box<T>),
+    /// Why it does not say.
+    Refused(String),
 }
 
 /// The settings of one object.

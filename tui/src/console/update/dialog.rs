@@ -6,7 +6,7 @@ use super::super::keymap::Action;
 use super::super::msg::Effect;
 use super::super::state::overlay::{Ask, Overlay, Question};
 use super::super::state::{Paint, State};
-use super::edit;
+use super::{card, edit};
 
 /// Lines that a page of a dialog goes.
 const PAGE: usize = 8;
@@ -34,6 +34,7 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
             Key::Esc | Key::Enter | Key::Char('q' | 'd') => state.overlay = None,
             _ => scroll(top, key),
         },
+        Some(Overlay::Card(_)) => card::press(state, key, effects),
         Some(Overlay::Faults { top, .. } | Overlay::Settings { top, .. } | Overlay::Figures { top, .. }) => match key {
             Key::Esc | Key::Enter | Key::Char('q' | 'i' | 'f') => state.overlay = None,
             _ => scroll(top, key),
@@ -79,7 +80,7 @@ fn scroll_question(ask: &mut Ask, key: Key) {
 }
 
 /// Scrolls; the view stops at the end, so `top` may only exceed it by what one more page would.
-fn scroll(top: &mut usize, key: Key) {
+pub(super) fn scroll(top: &mut usize, key: Key) {
     *top = match key {
         Key::Up | Key::Char('k') => top.saturating_sub(1),
         Key::Down | Key::Char('j') => top.saturating_add(1),

@@ -1,6 +1,6 @@
 //! What keys do on a screen. Keys of dialogs are in `dialog`, keys typed into fields in `field`.
 
-use poise_ipc::message::Verb;
+use poise_ipc::message::{LogLevel, Verb};
 use poise_ipc::name::Name;
 
 use super::super::key::Key;
@@ -11,7 +11,7 @@ use super::super::state::overlay::{Ask, Object, Overlay, Question};
 use super::super::state::overview::Line;
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
-use super::{arrange, ask, dialog, edit, field, is_typing, keep_in_view, say, show};
+use super::{arrange, ask, card, dialog, edit, field, is_typing, keep_in_view, log, say, show};
 use crate::console::layout;
 
 /// Within this time a second Ctrl-C quits.
@@ -66,8 +66,11 @@ fn open(state: &mut State, overlay: Overlay) {
 /// Carries out an action of a screen.
 pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec<Effect>) {
     state.paint(Paint::Now);
-    if edit::act(state, action, effects) || walk(state, action) || mark(state, action) || look(state, action) {
+    if edit::act(state, action, effects) || walk(state, action) || mark(state, action) {
         return;
+    }
+    if look(state, action) || search(state, action, effects) {
+        return arrange(state);
     }
     match action {
         Action::Quit => quit(state, effects),
@@ -80,7 +83,9 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::LastScreen => show(state, state.last_screen),
         Action::Next => next(state, false),
         Action::Previous => next(state, true),
+        Action::Open if state.screen == Screen::Health => card::open(state, effects),
         Action::Open => drill(state),
+        Action::Check => card::check(state, effects),
         Action::Settings => settings(state, effects),
         Action::Figures => {
             if let Some(object) = object(state) {
@@ -302,7 +307,6 @@ fn mark(state: &mut State, action: Action) -> bool {
 
 /// Changes of what a list shows; says whether the action was one.
 fn look(state: &mut State, action: Action) -> bool {
-    let height = state.log_height();
     match action {
         Action::Sort => state.balance.sort = state.balance.sort.next(),
         Action::SortReverse => state.balance.reverse = !state.balance.reverse,
@@ -312,27 +316,38 @@ fn look(state: &mut State, action: Action) -> bool {
         Action::Failures => {
             state.log.failures_only = !state.log.failures_only;
         }
-        Action::NextFailure => seek(state, true),
-        Action::PreviousFailure => seek(state, false),
-        Action::NextTransition => {
-            let below = matches!(state.log.look, Look::Paused { .. });
-            if !state.log.seek(below, height, |row| row.transition.is_some()) {
-                say(state, Tone::Plain, "no further change of health");
-            }
-        }
         _ => return false,
     }
-    arrange(state);
     true
 }
 
-fn seek(state: &mut State, below: bool) {
+/// Looks for failures and changes in the health log; says whether the action was one.
+fn search(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> bool {
+    let (below, only) = match action {
+        Action::NextFailure => (true, LogLevel::Failures),
+        Action::PreviousFailure => (false, LogLevel::Failures),
+        Action::NextTransition => (true, LogLevel::Transitions),
+        Action::PreviousTransition => (false, LogLevel::Transitions),
+        _ => return false,
+    };
     let height = state.log_height();
-    // From the end there is nothing below: both directions begin with the newest failure.
+    // From the end there is nothing below: both directions begin with the newest one.
     let below = below && matches!(state.log.look, Look::Paused { .. });
-    if !state.log.seek(below, height, Row::is_failure) {
-        say(state, Tone::Plain, "no further failure");
+    if state.log.seek(below, height, |row| only.takes(row)) {
+        return true;
     }
+    if !below {
+        log::seek(state, only, effects);
+    } else if state.log.cut {
+        say(state, Tone::Plain, "none below among the rows here; End goes to the newest");
+    } else {
+        say(
+            state,
+            Tone::Plain,
+            if only == LogLevel::Failures { "no further failure" } else { "no further change of health" },
+        );
+    }
+    true
 }
 
 /// Carries out what was chosen in the list of keys.

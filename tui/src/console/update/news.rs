@@ -14,7 +14,7 @@ use super::super::state::model::Model;
 use super::super::state::overlay::{Overlay, Question, Sheet};
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone};
-use super::{ask, backfill, edit, is_asked, keep_in_view, say};
+use super::{ask, card, edit, is_asked, keep_in_view, log, say};
 use crate::console::safe_line;
 
 pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<Effect>) {
@@ -77,6 +77,7 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
         }
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
             Some(Asked::Commit(_)) => edit::commit_refused(state, &error, effects),
+            Some(asked @ (Asked::Why(_) | Asked::Probe(_))) => card::refused(state, &asked, &edit::sentence(&error)),
             _ => say(state, Tone::Alarm, &format!("refused: {}", edit::sentence(&error))),
         },
     }
@@ -86,12 +87,10 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
     match (asked, reply) {
         (_, Reply::Status(status)) => take_status(state, *status, effects),
         (Asked::Commit(sent), Reply::Applied(applied)) => edit::committed(state, &sent, &applied, effects),
-        (Asked::Log, Reply::Logs { rows, .. }) => {
-            for row in rows {
-                state.log.take(row);
-            }
-            state.paint(Paint::Now);
+        (asked @ (Asked::Log(_) | Asked::Older(..) | Asked::Seek(_) | Asked::Jump(..)), Reply::Logs { rows, .. }) => {
+            log::answered(state, asked, rows, effects);
         }
+        (Asked::Why(path) | Asked::Probe(path), reply) => card::answered(state, &path, reply),
         (Asked::Errors, Reply::Errors(page)) => {
             state.errors.lost_count = page.skipped_total;
             page.rows.into_iter().for_each(|row| state.errors.take(row));
@@ -185,8 +184,8 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
         }
         EventBody::Lost { count } => {
             state.log.lost_count += count;
-            if state.screen == Screen::Health && !is_asked(state, &Asked::Log) {
-                backfill(state, effects);
+            if state.screen == Screen::Health && !is_asked(state, &Asked::Log(state.log.wanted())) {
+                log::back_fill(state, effects);
             }
             state.paint(Paint::Data);
         }

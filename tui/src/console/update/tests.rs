@@ -1,5 +1,6 @@
 //! What keys and news do to the state; above all what they never do.
 
+mod health;
 mod screens;
 
 use poise_ipc::edit::Edit;
@@ -7,12 +8,11 @@ use poise_ipc::message::{ErrorCode, ErrorReply, EventBody, Role, ServerMessage, 
 use poise_ipc::model::AdminState;
 use proptest::prelude::*;
 
-use crate::console::fixture::{Bench, NOW_MS, check_row, connected, counters, event, status};
+use crate::console::fixture::{Bench, NOW_MS, connected, counters, event, status};
 use crate::console::key::Key;
 use crate::console::msg::{Effect, Msg};
 use crate::console::state::LinkState;
 use crate::console::state::balance::Sort;
-use crate::console::state::log::Look;
 use crate::console::state::overlay::{Overlay, Question};
 use crate::console::state::screen::Screen;
 
@@ -241,49 +241,6 @@ fn a_restored_draft_is_announced_and_another_daemons_draft_is_not_mixed_in() {
     other.daemon_id = "d2".to_owned();
     next.tell(Msg::Connected(other));
     assert!(next.state.draft.is_empty());
-}
-
-#[test]
-fn verdicts_are_subscribed_only_while_the_log_is_in_front() {
-    let mut bench = Bench::live(SIZE);
-    let topics = |bench: &Bench| {
-        bench.effects.iter().rev().find_map(|e| match e {
-            Effect::Send(r) => match &r.verb {
-                Verb::Subscribe(s) => Some(s.topics.contains(&poise_ipc::message::Topic::Checks)),
-                _ => None,
-            },
-            _ => None,
-        })
-    };
-    bench.press("3");
-    assert_eq!((bench.state.screen, topics(&bench)), (Screen::Health, Some(true)));
-    bench.press("2");
-    assert_eq!(topics(&bench), Some(false));
-    bench.effects.clear();
-    bench.press("1 2 1");
-    assert_eq!(topics(&bench), None, "nothing is asked again without need");
-}
-
-#[test]
-fn an_upward_move_pauses_the_log_and_end_follows_again() {
-    let mut bench = Bench::live(SIZE);
-    bench.press("3");
-    bench.answer();
-    assert_eq!(bench.state.log.len(), 6);
-    bench.press("Up");
-    assert!(matches!(bench.state.log.look, Look::Paused { cursor: 5, .. }));
-    let before: Vec<_> = bench.state.log.page(16).into_iter().cloned().collect();
-    bench.tell(event(NOW_MS, EventBody::Checked(check_row(6, "app-6", false, 13))));
-    bench.tell(event(NOW_MS, EventBody::Checked(check_row(7, "app-1", true, 1))));
-    assert_eq!(bench.state.log.page(6), before.iter().collect::<Vec<_>>(), "nothing moves under the eye");
-    assert_eq!(bench.state.log.new_count, 1);
-    bench.press("End");
-    assert_eq!(bench.state.log.look, Look::Follow);
-    assert_eq!(bench.state.log.page(16).iter().map(|r| (r.seq, r.count)).next_back(), Some((7, 1)));
-    bench.press("e");
-    assert!(matches!(bench.state.log.look, Look::Paused { cursor: 6, .. }));
-    bench.press("E E");
-    assert!(matches!(bench.state.log.look, Look::Paused { cursor: 4, .. }), "{:?}", bench.state.log.look);
 }
 
 #[test]

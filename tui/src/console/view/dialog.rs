@@ -6,7 +6,7 @@ use poise_ipc::persistence::PersistenceCounters;
 use super::canvas::Canvas;
 use super::number::percent;
 use super::theme::Role;
-use super::{figures, frame, help};
+use super::{card, figures, frame, help};
 use crate::console::keymap::Place;
 use crate::console::layout::Area;
 use crate::console::state::State;
@@ -42,6 +42,12 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let title = figures::title(object, state.model.as_ref());
             let lines = state.model.as_ref().map(|model| figures::lines(object, model)).unwrap_or_default();
             paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: *top, keys: "Esc closes" });
+        }
+        Overlay::Card(open) => {
+            let width = screen.width.min(WIDTH).saturating_sub(4);
+            let (title, lines) = (card::title(open, state.model.as_ref()), card::lines(state, open, width));
+            let keys = "Esc closes   H checks now";
+            paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: open.top, keys });
         }
         Overlay::Settings { sheets, top } => {
             let titles: Vec<_> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();

@@ -21,7 +21,7 @@ const LOOKS: [(&str, Caps); 3] = [
 ];
 
 /// What is done to a live console before the picture is taken.
-const SCENES: [(&str, &str); 18] = [
+const SCENES: [(&str, &str); 20] = [
     ("overview", "1"),
     ("balance", ""),
     ("balance_edited", "Down Down Down } Down m Space Space"),
@@ -29,6 +29,8 @@ const SCENES: [(&str, &str); 18] = [
     ("health", "3"),
     ("certificates", "4"),
     ("health_paused", "3 Up Up"),
+    ("health_card", "3 T Enter"),
+    ("health_probed", "Down Down Down H"),
     ("commit", "} Down o c"),
     ("diff", "} Down m d"),
     ("help", "?"),
@@ -145,7 +147,7 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
             let reversed =
                 |picture: &Buffer| picture.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED));
             assert!(
-                ["health", "certificates", "diff", "settings"].contains(&name)
+                ["health", "certificates", "diff", "settings", "health_card", "health_probed"].contains(&name)
                     || name.ends_with("figures")
                     || reversed(&ascii),
                 "the selected row shows without colour: {name} {size:?}"

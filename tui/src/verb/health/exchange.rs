@@ -1,11 +1,9 @@
-//! What went over the wire, for people and for programs: as safe text or as digits, never as it is.
+//! What went over the wire, for programs: as digits, and as text without what a terminal would obey.
 
 use poise_ipc::health::Exchange;
 use serde::Serialize;
 
 use crate::dump;
-use crate::safe;
-use crate::verb::text::size;
 
 /// Both sides in JSON: in hexadecimal digits, and with dots for what is not printable ASCII.
 #[derive(Serialize)]
@@ -28,27 +26,4 @@ impl From<&Exchange> for ExchangeRow {
             received_bytes: exchange.received_bytes,
         }
     }
-}
-
-/// Both sides for people.
-pub(super) fn lines(exchange: &Exchange) -> Vec<String> {
-    let sent = bytes("sent", &exchange.sent, exchange.sent.len() as u64);
-    [sent, bytes("received", &exchange.received, exchange.received_bytes)].concat()
-}
-
-/// Bytes as lines of text, or as digits where they are none.
-fn bytes(what: &str, bytes: &[u8], all: u64) -> Vec<String> {
-    if all == 0 {
-        return vec![format!("{what} nothing")];
-    }
-    let first =
-        if (bytes.len() as u64) < all { format!(", the first {}", size(bytes.len() as u64)) } else { String::new() };
-    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
-    let lines: Vec<String> = if bytes.iter().all(is_text) {
-        let text = String::from_utf8_lossy(bytes).replace('\t', " ");
-        text.lines().map(|line| format!("  | {}", safe::line(line)).trim_end().to_owned()).collect()
-    } else {
-        dump::all(bytes, 16)
-    };
-    [vec![format!("{what} {}{first}:", size(all))], lines].concat()
 }

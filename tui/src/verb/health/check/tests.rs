@@ -1,7 +1,7 @@
 //! A probe is shown part by part, and nothing that a terminal obeys gets through.
 
 use poise_ipc::health::Exchange;
-use poise_ipc::status::Reason;
+use poise_ipc::status::{Phase, Reason, Verdict};
 
 use super::*;
 

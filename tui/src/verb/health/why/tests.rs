@@ -1,9 +1,12 @@
 //! The sentence comes first and tells what led there, the rows and the bytes follow; all of it is safe.
 
 use poise_ipc::health::Exchange;
-use poise_ipc::status::Verdict;
+use poise_ipc::status::{CheckRow, Verdict};
 
 use super::*;
+
+const DAY_MS: u64 = 86_400_000;
+
 use crate::verb::fixture::{AT_MS, check_row};
 
 fn passed(seq: u64, last_ms: u64) -> CheckRow {

@@ -1,0 +1,12 @@
+//! Answers of the daemon about health as people read them: the same words in the console and from
+//! the verbs.
+//!
+//! Lines without ends and without colour; what came over the wire is made safe here.
+
+mod exchange;
+mod probe;
+mod why;
+
+pub(crate) use self::exchange::{Digits, exchange};
+pub(crate) use self::probe::probe;
+pub(crate) use self::why::why;
