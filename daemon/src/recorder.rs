@@ -109,9 +109,15 @@ impl Recorder {
         self.gauges.status()
     }
 
-    /// For questions about what is on disk.
+    /// Whether the disk owes an answer for so long that none is to be waited for.
+    pub fn stands_still(&self) -> bool {
+        self.gauges.still().is_some()
+    }
+
+    /// For questions about what is on disk; while that stands still, nothing is.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.folder.clone(), self.work.clone())
+        let folder = (!self.stands_still()).then(|| self.folder.clone());
+        Reader::new(folder, self.work.clone())
     }
 }
 

@@ -94,7 +94,9 @@ impl Day {
         let path = file::of(folder, day);
         let mut connection = Connection::open(&path)?;
         connection.busy_timeout(LOCK_WAIT)?;
-        if connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? == 0 {
+        // What somebody else has made is not written into.
+        let made = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+        if !connection.query_row(made, [], |row| row.get::<_, bool>(0))? {
             create(&mut connection)?;
         }
         known(&connection)?;

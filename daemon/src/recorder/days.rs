@@ -15,6 +15,7 @@ use super::date::{DAY_MS, day_of};
 use super::day::{Day, is_damage};
 use super::gauges::Gauges;
 use super::{Kept, Limits, file};
+use crate::wall::now_ms;
 
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +61,14 @@ impl Days {
                     this.first_seq = this.first_seq.max(last_seq + 1);
                     this.current.get_or_insert(opened);
                 }
-                Err(error) => this.refused(day, &error),
+                Err(error) => {
+                    if !is_damage(&error) {
+                        // It may be written later: no row of this run may have the number of one of its.
+                        // There are fewer rows than milliseconds.
+                        this.first_seq = this.first_seq.max(now_ms());
+                    }
+                    this.refused(day, &error);
+                }
             }
         }
         this.measure();

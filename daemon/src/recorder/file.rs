@@ -2,8 +2,10 @@
 //!
 //! A day is one database with the log files that `SQLite` keeps beside it. Nothing here opens one.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,24 @@ pub(super) fn bytes(folder: &Path) -> u64 {
     names(folder).filter_map(|name| Some(folder.join(name).metadata().ok()?.len())).sum()
 }
 
+/// Whether rows of a day stand in the log file beside its database only.
+pub(super) fn has_log(path: &Path) -> bool {
+    part(path, "-wal").metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// How `SQLite` is told of a database on a disk that nobody writes to.
+pub(super) fn unchanging(path: &Path) -> PathBuf {
+    let mut name = OsString::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => name.push(format!("%{byte:02x}")),
+            _ => name.push(OsStr::from_bytes(&[*byte])),
+        }
+    }
+    name.push("?immutable=1");
+    name.into()
+}
+
 /// Removes a day.
 pub(super) fn remove(folder: &Path, day: u64) {
     remove_parts(&of(folder, day));
@@ -65,12 +85,16 @@ pub(super) fn remove_aside(folder: &Path) -> bool {
 }
 
 fn remove_parts(path: &Path) {
-    for part in PARTS {
-        let mut name = path.as_os_str().to_owned();
-        name.push(part);
+    for end in PARTS {
         // It may not be there; what cannot be removed still counts as bytes.
-        let _ = std::fs::remove_file(PathBuf::from(name));
+        let _ = std::fs::remove_file(part(path, end));
     }
+}
+
+fn part(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 fn names(folder: &Path) -> impl Iterator<Item = String> {

@@ -4,12 +4,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use poise_ipc::status::RecorderStatus;
+use poise_ipc::text::moment;
+
+use crate::wall::now_ms;
 
 /// No row is on disk.
 const NONE: u64 = u64::MAX;
+/// How long a disk may take for one answer before that is told: longer than a lock is waited for.
+const STILL_AFTER: Duration = Duration::from_secs(3);
 
 /// The figures of [`RecorderStatus`].
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub(super) struct Gauges {
     lost_total: AtomicU64,
     failed_total: AtomicU64,
     failure: ArcSwapOption<String>,
+    /// Since when the disk owes an answer, on both clocks.
+    asked: ArcSwapOption<(Instant, u64)>,
 }
 
 impl Gauges {
@@ -33,6 +41,7 @@ impl Gauges {
             lost_total: AtomicU64::new(0),
             failed_total: AtomicU64::new(0),
             failure: ArcSwapOption::empty(),
+            asked: ArcSwapOption::empty(),
         }
     }
 
@@ -65,6 +74,23 @@ impl Gauges {
         }
     }
 
+    /// The disk is asked for something, which may take its time.
+    pub(super) fn asks(&self) {
+        self.asked.store(Some(Arc::new((Instant::now(), now_ms()))));
+    }
+
+    /// The disk has answered.
+    pub(super) fn answered(&self) {
+        self.asked.store(None);
+    }
+
+    /// A disk that stands still says nothing by itself.
+    pub(super) fn still(&self) -> Option<String> {
+        let asked = self.asked.load();
+        let (_, since_ms) = asked.as_deref().filter(|(since, _)| since.elapsed() >= STILL_AFTER)?;
+        Some(format!("the disk has not answered since {}", moment(*since_ms)))
+    }
+
     /// What is on disk.
     pub(super) fn measured(&self, bytes: u64, oldest_ms: Option<u64>) {
         self.bytes.store(bytes, Relaxed);
@@ -79,7 +105,7 @@ impl Gauges {
             waiting: self.waiting.load(Relaxed),
             lost_total: self.lost_total.load(Relaxed),
             failed_total: self.failed_total.load(Relaxed),
-            failure: self.failure.load().as_deref().cloned(),
+            failure: self.still().or_else(|| self.failure.load().as_deref().cloned()),
         }
     }
 }

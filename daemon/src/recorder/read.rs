@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use poise_ipc::health::Exchange;
 use poise_ipc::message::LogFilter;
 use poise_ipc::status::{CheckRow, Verdict};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
 use super::date::DAY_MS;
 use super::day::{self, Target, integer, is_damage, natural};
@@ -62,12 +62,13 @@ impl Order {
 /// Asks what is on disk.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    folder: PathBuf,
+    /// None while the disk stands still.
+    folder: Option<PathBuf>,
     work: SyncSender<Work>,
 }
 
 impl Reader {
-    pub(super) const fn new(folder: PathBuf, work: SyncSender<Work>) -> Self {
+    pub(super) const fn new(folder: Option<PathBuf>, work: SyncSender<Work>) -> Self {
         Self { folder, work }
     }
 
@@ -83,7 +84,7 @@ impl Reader {
         limit: usize,
         order: Order,
     ) -> Result<Vec<CheckRow>, ReadError> {
-        let mut days = file::days(&self.folder);
+        let mut days = self.days();
         if order == Order::Newest {
             days.reverse();
         }
@@ -93,7 +94,7 @@ impl Reader {
             if search.rows.len() >= limit {
                 break;
             }
-            self.look(day, |connection| search.day(connection, day))?;
+            self.look(&day.1, |connection| search.day(connection, day.0))?;
         }
         Ok(search.rows)
     }
@@ -104,9 +105,9 @@ impl Reader {
     /// [`ReadError`] when the disk refuses.
     pub fn exchange(&self, seq: u64) -> Result<Option<Exchange>, ReadError> {
         let select = "SELECT sent, received, received_bytes FROM rows JOIN exchanges USING (exchange) WHERE seq = ?1";
-        for day in file::days(&self.folder) {
+        for (_, path) in self.days() {
             let mut found = None;
-            self.look(day, |connection| {
+            self.look(&path, |connection| {
                 found = connection.query_row(select, [integer(seq)], exchange_row).optional()?;
                 Ok(())
             })?;
@@ -117,16 +118,21 @@ impl Reader {
         Ok(None)
     }
 
+    /// The days that are there with their files, oldest first.
+    fn days(&self) -> Vec<(u64, PathBuf)> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        file::days(folder).into_iter().map(|day| (day, file::of(folder, day))).collect()
+    }
+
     /// Reads in a day; one that is damaged is reported and passed over, one that is gone passed over.
-    fn look(&self, day: u64, read: impl FnOnce(&Connection) -> Result<(), Stop>) -> Result<(), ReadError> {
-        let path = file::of(&self.folder, day);
-        let outcome = open(&path).map_err(Stop::from).and_then(|connection| read(&connection));
+    fn look(&self, path: &Path, read: impl FnOnce(&Connection) -> Result<(), Stop>) -> Result<(), ReadError> {
+        let outcome = open(path).map_err(Stop::from).and_then(|connection| read(&connection));
         match outcome {
             Ok(()) => Ok(()),
             Err(Stop::TooLong) => Err(ReadError::TooLong),
             Err(Stop::Database(error)) if is_damage(&error) => {
                 // A queue that is full loses the report: the next reader brings it again.
-                let _ = self.work.try_send(Work::Suspect(path));
+                let _ = self.work.try_send(Work::Suspect(path.to_owned()));
                 Ok(())
             }
             Err(Stop::Database(_)) if !path.exists() => Ok(()),
@@ -148,10 +154,21 @@ impl From<rusqlite::Error> for Stop {
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    day::known(&connection)?;
-    Ok(connection)
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).and_then(|opened| day::known(&opened).map(|()| opened));
+    match opened {
+        Err(error) if needs_to_write(&error) && !file::has_log(path) => {
+            // Nobody can write where `SQLite` cannot lay its log files, so that nothing changes.
+            let opened = Connection::open_with_flags(file::unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)?;
+            day::known(&opened).map(|()| opened)
+        }
+        opened => opened,
+    }
+}
+
+/// Whether reading failed for want of log files.
+fn needs_to_write(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 /// A search over days.

@@ -14,9 +14,9 @@ pub(crate) const LIMITS: Limits = Limits { retention_ms: 259_200_000, bytes_max:
 /// 2026-11-22T14:02:08.122Z.
 const AT_MS: u64 = 1_795_356_128_122;
 
-/// The reader of a folder that is not there.
+/// The reader of no folder.
 pub(crate) fn nothing() -> Reader {
-    Reader::new(PathBuf::from("/nonexistent/health"), sync_channel(1).0)
+    Reader::new(None, sync_channel(1).0)
 }
 
 /// Days in a folder of their own, written without a thread.
@@ -56,7 +56,7 @@ impl Disk {
     }
 
     pub(crate) fn reader(&self) -> Reader {
-        Reader::new(self.dir.path().to_owned(), sync_channel(1).0)
+        Reader::new(Some(self.dir.path().to_owned()), sync_channel(1).0)
     }
 }
 
@@ -281,4 +281,100 @@ fn a_disk_that_refuses_is_counted_and_what_waits_is_written_later() {
     until(|| recorder.status().waiting == 0);
     assert_eq!(recorder.status().failure, None);
     assert_eq!(everything(&recorder.reader()), [row(1, AT_MS)]);
+}
+
+/// Takes the place of a file so that whoever opens it for writing waits: a disk that stands still.
+fn stands_still(path: &Path) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+}
+
+/// Lets those go on who wait for it.
+fn goes_on(path: &Path) {
+    let other_end = std::fs::OpenOptions::new().read(true).write(true).open(path).expect("opens");
+    std::fs::remove_file(path).expect("removed");
+    drop(other_end);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_at_all_is_told_and_costs_rows_but_no_time() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("health/2026-11-22.db");
+    stands_still(&path);
+    let recorder = open(dir.path());
+    recorder.record(kept(row(1, AT_MS)));
+    until(|| recorder.status().failure.is_some());
+    let status = recorder.status();
+    assert!(status.failure.is_some_and(|said| said.starts_with("the disk has not answered since 20")));
+    assert_eq!((status.failed_total, status.lost_total), (0, 0), "nothing has failed yet");
+    assert!(
+        recorder.reader().rows(&LogFilter::default(), u64::MAX, 9, Order::Newest).is_ok_and(|rows| rows.is_empty())
+    );
+    // The thread takes nothing while it waits: what the queue does not hold is lost.
+    let many = WAITING_MAX as u64 + 500;
+    let made: Vec<Kept> = (2..2 + many).map(|seq| kept(row(seq, AT_MS))).collect();
+    let begun = Instant::now();
+    for kept in made {
+        recorder.record(kept);
+    }
+    assert!(begun.elapsed() < Duration::from_millis(900), "it waited: {:?}", begun.elapsed());
+    assert_eq!((recorder.status().lost_total, recorder.status().waiting), (500, 1 + WAITING_MAX as u64));
+    goes_on(&path);
+    until(|| recorder.status().waiting == 0 && recorder.status().failure.is_none());
+    assert_eq!(everything(&recorder.reader()).len() as u64, 1 + many - recorder.status().lost_total);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_disk_that_stands_still() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("health/2026-11-22.db");
+    stands_still(&path);
+    let recorder = open(dir.path());
+    recorder.record(kept(row(1, AT_MS)));
+    let begun = Instant::now();
+    drop(recorder);
+    assert!(begun.elapsed() < 2 * CLOSE_WAIT, "it waited: {:?}", begun.elapsed());
+    goes_on(&path);
+}
+
+#[test]
+fn a_database_of_somebody_else_goes_aside_as_it_is() {
+    let dir = tempfile::tempdir().expect("dir");
+    let folder = dir.path().join(FOLDER);
+    std::fs::create_dir_all(&folder).expect("made");
+    let foreign = rusqlite::Connection::open(folder.join("2026-11-22.db")).expect("opens");
+    foreign.execute_batch("CREATE TABLE accounts (name TEXT); INSERT INTO accounts VALUES ('a')").expect("written");
+    drop(foreign);
+    let before = std::fs::read(folder.join("2026-11-22.db")).expect("read");
+    let recorder = open(dir.path());
+    assert_eq!(names(&folder), ["2026-11-22.db.damaged"]);
+    assert_eq!(std::fs::read(folder.join("2026-11-22.db.damaged")).expect("read"), before);
+    let said = recorder.status().failure.expect("it is told");
+    assert!(said.contains("was moved aside") && said.contains("no health log of this version"), "{said}");
+    recorder.record(kept(row(1, AT_MS)));
+    until(|| recorder.status().waiting == 0);
+    assert_eq!(everything(&recorder.reader()), [row(1, AT_MS)]);
+}
+
+#[test]
+fn rows_that_cannot_be_seen_at_the_start_are_never_written_over() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("health/2026-11-22.db");
+    let first = open(dir.path());
+    first.record(kept(row(1, AT_MS)));
+    drop(first);
+    let hidden = dir.path().join("hidden");
+    std::fs::rename(&path, &hidden).expect("moved");
+    std::fs::create_dir(&path).expect("made");
+    let second = open(dir.path());
+    let next = second.first_seq();
+    assert!(next > 1_000_000, "{next}");
+    std::fs::remove_dir(&path).expect("removed");
+    std::fs::rename(&hidden, &path).expect("moved back");
+    second.record(kept(row(next, AT_MS + 60_000)));
+    until(|| second.status().waiting == 0);
+    assert_eq!(everything(&second.reader()), [row(1, AT_MS), row(next, AT_MS + 60_000)]);
+    drop(second);
+    assert_eq!(open(dir.path()).first_seq(), next + 1);
 }

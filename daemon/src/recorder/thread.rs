@@ -1,7 +1,8 @@
 //! The recorder's thread: gathers rows for a moment, writes them as one, tries again what failed.
 //!
 //! A row that grew replaces what waits of it. What a disk refuses waits here, up to a bound; beyond
-//! it the oldest are lost and counted. A regime of failures is logged when it begins and ends.
+//! it the oldest are lost and counted. A regime of failures is logged when it begins and ends; that a
+//! disk does not answer at all is seen from outside.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,7 +29,7 @@ pub(super) fn run(days: Days, queue: &Receiver<Work>) {
         writer.tidy_when_due();
         match queue.recv_timeout(writer.wait()) {
             Ok(Work::Row(kept)) => writer.take(kept),
-            Ok(Work::Suspect(path)) => writer.days.examine(&path),
+            Ok(Work::Suspect(path)) => writer.ask(|days| days.examine(&path)),
             Ok(Work::Stop(done)) => {
                 writer.write_all();
                 // The one who waits may have given up.
@@ -89,7 +90,10 @@ impl Writer {
     fn write(&mut self) -> bool {
         let batch: Vec<&Kept> = self.unwritten.values().take(BATCH_MAX).collect();
         let (count, last) = (batch.len(), batch.last().map_or(0, |kept| kept.row.seq));
-        match self.days.write(&batch) {
+        self.days.gauges().asks();
+        let written = self.days.write(&batch);
+        self.days.gauges().answered();
+        match written {
             Ok(()) => {
                 self.unwritten = self.unwritten.split_off(&(last + 1));
                 self.days.gauges().settled(count);
@@ -108,9 +112,16 @@ impl Writer {
         }
     }
 
+    /// Lets the disk do something that may take its time.
+    fn ask(&mut self, act: impl FnOnce(&mut Days)) {
+        self.days.gauges().asks();
+        act(&mut self.days);
+        self.days.gauges().answered();
+    }
+
     fn tidy_when_due(&mut self) {
         if Instant::now() >= self.tidy_due {
-            self.days.tidy(now_ms());
+            self.ask(|days| days.tidy(now_ms()));
             self.tidy_due = Instant::now() + TIDY_EVERY;
         }
     }

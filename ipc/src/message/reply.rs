@@ -13,7 +13,7 @@ use crate::health::{ProbeAnswer, WhyAnswer};
 use crate::model::Config;
 use crate::persistence::CookieRow;
 use crate::routing::RouteAnswer;
-use crate::status::{CertificateStatus, CheckRow, Status};
+use crate::status::{CertificateStatus, CheckRow, RecorderStatus, Status};
 
 /// What the daemon sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub enum Reply {
         rows: Vec<CheckRow>,
         /// Rows that the log has dropped since the start because it was full.
         lost_total: u64,
+        /// How the log on disk is doing: from when on there is one, and whether it is whole.
+        #[serde(default)]
+        recorder: RecorderStatus,
     },
     /// To `History`, newest first.
     History {

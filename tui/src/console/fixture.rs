@@ -359,7 +359,7 @@ impl Bench {
                 self.reply(request.id, Reply::Probed(Box::new(probed())));
             } else if let poise_ipc::message::Verb::Logs(query) = request.verb {
                 let rows = log_rows().into_iter().filter(|row| query.filter.takes(row)).collect();
-                self.reply(request.id, Reply::Logs { rows, lost_total: 0 });
+                self.reply(request.id, Reply::Logs { rows, lost_total: 0, recorder: RecorderStatus::default() });
             }
         }
     }

@@ -3,6 +3,7 @@
 //! What memory holds is taken here; the answer is made on a thread that may wait for a disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poise_ipc::BackendPath;
 use poise_ipc::advice::unrecorded;
@@ -21,6 +22,9 @@ use crate::wall::now_ms;
 
 /// Questions that are answered at once; each reads the disk for some time.
 const QUESTIONS_MAX: usize = 4;
+
+/// How long a question may take in all: a client waits 5 s for its answer unless told otherwise.
+const ANSWER_TIME: Duration = Duration::from_secs(4);
 
 /// Leave to ask the disk.
 pub(super) fn leave() -> Arc<Semaphore> {
@@ -63,10 +67,10 @@ impl<P: Ports + 'static> Reconcile<P> {
     pub(super) fn logs(&self, query: LogQuery, asker: Asker) {
         let newest = (query.before_seq.unwrap_or(u64::MAX), query.limit as usize);
         let question = self.log.question(&query.filter, Some(newest), self.parts.recorder.reader());
-        let lost_total = self.parts.recorder.status().lost_total;
+        let recorder = self.parts.recorder.status();
         self.inquire(asker, move || {
             let rows = question.logs(&query).map_err(|error| refused(&error))?;
-            Ok(Reply::Logs { rows, lost_total })
+            Ok(Reply::Logs { rows, lost_total: recorder.lost_total, recorder })
         });
     }
 
@@ -88,13 +92,23 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     fn inquire(&self, asker: Asker, work: impl FnOnce() -> Answer + Send + 'static) {
-        let Ok(leave) = Arc::clone(&self.questions).try_acquire_owned() else {
-            let error = ErrorReply::new(ErrorCode::Busy, "too many questions about the health log at once");
-            return answer(asker, Err(error.hint("try again in a moment")));
+        // What memory alone answers waits for nothing.
+        let leave = match Arc::clone(&self.questions).try_acquire_owned() {
+            Err(_) if !self.parts.recorder.stands_still() => {
+                let error = ErrorReply::new(ErrorCode::Busy, "too many questions about the health log at once");
+                return answer(asker, Err(error.hint("try again in a moment")));
+            }
+            leave => leave,
         };
-        drop(tokio::task::spawn_blocking(move || {
-            answer(asker, work());
+        let found = tokio::task::spawn_blocking(move || {
+            let answer = work();
             drop(leave);
+            answer
+        });
+        drop(tokio::spawn(async move {
+            let answered = tokio::time::timeout(ANSWER_TIME, found).await;
+            let late = || Err(ErrorReply::new(ErrorCode::Storage, "the disk of the health log does not answer"));
+            answer(asker, answered.map_or_else(|_| late(), |done| done.unwrap_or_else(|_| late())));
         }));
     }
 }

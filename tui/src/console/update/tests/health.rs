@@ -2,7 +2,7 @@
 
 use poise_ipc::health::WhyAnswer;
 use poise_ipc::message::{ErrorCode, ErrorReply, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb};
-use poise_ipc::status::{CheckRow, Health};
+use poise_ipc::status::{CheckRow, Health, RecorderStatus};
 
 use crate::console::fixture::{Bench, NOW_MS, check_row, event, probed};
 use crate::console::msg::{Effect, Msg};
@@ -81,7 +81,7 @@ fn serve(bench: &mut Bench, rows: u64) -> usize {
         let found = (1..before).rev().map(row).filter(|row| query.filter.takes(row));
         let mut found: Vec<_> = found.take(query.limit as usize).collect();
         found.reverse();
-        bench.reply(id, Reply::Logs { rows: found, lost_total: 0 });
+        bench.reply(id, Reply::Logs { rows: found, lost_total: 0, recorder: RecorderStatus::default() });
         count += 1;
         assert!(count < 20, "it asks for ever");
     }
@@ -174,7 +174,7 @@ fn failures_and_changes_are_found_far_beyond_what_is_kept() {
     bench.effects.clear();
     // The newest rows are all well; the last change lies thousands of rows back.
     let well = (8_001..9_001).map(|seq| check_row(seq, "app-1", true, 1)).collect();
-    bench.reply(id, Reply::Logs { rows: well, lost_total: 0 });
+    bench.reply(id, Reply::Logs { rows: well, lost_total: 0, recorder: RecorderStatus::default() });
     bench.press("T");
     let (_, query) = asked(&bench).expect("asked");
     assert_eq!((query.filter.only, query.before_seq, query.limit), (LogLevel::Transitions, Some(8_001), 1));
@@ -205,7 +205,10 @@ fn answers_to_questions_of_before_are_dropped() {
     bench.press("f");
     serve(&mut bench, 3_000);
     let before = bench.state.log.len();
-    bench.reply(older, Reply::Logs { rows: (1_001..2_001).map(row).collect(), lost_total: 0 });
+    bench.reply(
+        older,
+        Reply::Logs { rows: (1_001..2_001).map(row).collect(), lost_total: 0, recorder: RecorderStatus::default() },
+    );
     assert_eq!((bench.state.log.len(), bench.state.log.is_empty()), (before, false));
 }
 
