@@ -1,7 +1,7 @@
 //! How a backend was at a moment, in a sentence.
 
 use poise_ipc::health::WhyAnswer;
-use poise_ipc::status::CheckRow;
+use poise_ipc::status::{CheckRow, Health};
 use poise_ipc::text::moment;
 
 use crate::verb::text::latency;
@@ -36,7 +36,9 @@ pub(crate) fn why(why: &WhyAnswer) -> String {
     }));
     parts.extend(why.ended.as_ref().and_then(|row| {
         let to = row.transition?;
-        Some(format!("{to} again {}", clock(row.last_ms)))
+        // Of what was before, the log knows nothing.
+        let word = if why.health == Health::Unknown { "from" } else { "again" };
+        Some(format!("{to} {word} {}", clock(row.last_ms)))
     }));
     parts.join("; ")
 }

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use poise_ipc::limits::{CHECK_ROWS_MAX, CHECK_ROWS_REPLY_MAX};
 use poise_ipc::message::{EventBody, LogFilter, LogLevel, LogQuery, Outcome, Reply, Subscribe, Topic, Verb};
-use poise_ipc::status::{CheckRow, Reason};
+use poise_ipc::status::{CheckRow, Reason, RecorderStatus};
 use poise_ipc::{BackendPath, Name};
 
 use super::failure::Failure;
@@ -18,7 +18,8 @@ use super::format::{Format, Table, jsonl, listing, tsv};
 use super::link::{Link, misfit};
 use super::rows::check::{COLUMNS, row};
 use super::stdout::print;
-use super::when::{When, now_ms, when};
+use super::text::{clean, moment};
+use super::when::{When, now_ms, past_ms, when};
 use super::{Context, objects};
 use crate::exit::Exit;
 
@@ -94,16 +95,17 @@ fn rows_range() -> std::ops::RangeInclusive<i64> {
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let filter = filter(args, now_ms())?;
     let mut link = Link::open(context).await?;
-    let filter = filter(args, now_ms());
     if args.follow {
         let topics = vec![Topic::Checks];
         link.ask(Verb::Subscribe(Subscribe { topics, interval_ms: 1_000, filter: filter.clone() })).await?;
     }
-    let rows = newest(&mut link, &filter, args.limit).await?;
+    let (rows, recorder) = newest(&mut link, &filter, args.limit).await?;
     if rows.is_empty() {
         exists(&mut link, args).await?;
     }
+    remark(&gaps(&filter, &recorder));
     if args.follow {
         return follow(&mut link, context.format, &rows).await;
     }
@@ -111,8 +113,14 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-fn filter(args: &Args, now_ms: u64) -> LogFilter {
-    LogFilter {
+fn filter(args: &Args, now_ms: u64) -> Result<LogFilter, Failure> {
+    let since_ms = args.since.map_or(Ok(0), |since| past_ms("--since", since, now_ms))?;
+    let until_ms = args.until.map(|until| until.at_ms(now_ms));
+    if until_ms.is_some_and(|until_ms| until_ms < since_ms) {
+        let message = "--until is before --since: nothing can be between them";
+        return Err(Failure::new(Exit::Usage, message).hint("as in: poise logs --since 2h --until 1h"));
+    }
+    Ok(LogFilter {
         group: args.backend.as_ref().map(|path| path.group.clone()).or_else(|| args.group.clone()),
         backend: args.backend.as_ref().map(|path| path.backend.clone()),
         only: match args.only {
@@ -120,8 +128,8 @@ fn filter(args: &Args, now_ms: u64) -> LogFilter {
             Some(Only::Failures) => LogLevel::Failures,
             Some(Only::Transitions) => LogLevel::Transitions,
         },
-        since_ms: args.since.map_or(0, |since| since.at_ms(now_ms)),
-        until_ms: args.until.map(|until| until.at_ms(now_ms)),
+        since_ms,
+        until_ms,
         outcome: args.outcome.map(|ended| match ended {
             Ended::Pass => Outcome::Pass,
             Ended::Fail => Outcome::Fail,
@@ -129,24 +137,42 @@ fn filter(args: &Args, now_ms: u64) -> LogFilter {
         }),
         reason: args.reason,
         text: args.grep.clone(),
-    }
+    })
 }
 
-/// The newest rows, oldest first, page by page from the newest.
-async fn newest(link: &mut Link, filter: &LogFilter, wanted: u32) -> Result<Vec<CheckRow>, Failure> {
+/// The newest rows, oldest first, page by page from the newest, and how the log is doing.
+async fn newest(link: &mut Link, filter: &LogFilter, wanted: u32) -> Result<(Vec<CheckRow>, RecorderStatus), Failure> {
+    let mut status = RecorderStatus::default();
     let mut pages = Vec::new();
     let mut before_seq = None;
     let mut missing = wanted;
     while missing > 0 {
         let limit = missing.min(CHECK_ROWS_REPLY_MAX);
         let query = LogQuery { filter: filter.clone(), before_seq, limit };
-        let Reply::Logs { rows, .. } = link.ask(Verb::Logs(query)).await? else { return Err(misfit()) };
+        let Reply::Logs { rows, recorder, .. } = link.ask(Verb::Logs(query)).await? else { return Err(misfit()) };
         let found = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         before_seq = rows.first().map(|row| row.seq);
         pages.push(rows);
+        status = recorder;
         missing = if found < limit { 0 } else { missing.saturating_sub(found) };
     }
-    Ok(pages.into_iter().rev().flatten().collect())
+    Ok((pages.into_iter().rev().flatten().collect(), status))
+}
+
+/// What the rows cannot tell: where the log does not reach, and that it is not whole.
+fn gaps(filter: &LogFilter, recorder: &RecorderStatus) -> Vec<String> {
+    let begins = recorder.oldest_ms.filter(|&oldest_ms| (1..oldest_ms).contains(&filter.since_ms));
+    let begins = begins.map(|oldest_ms| format!("the health log begins {}", moment(oldest_ms)));
+    let failure = recorder.failure.as_ref().map(|why| format!("the health log is not written: {why}"));
+    let lost = (recorder.lost_total > 0).then(|| format!("{} rows of the health log are lost", recorder.lost_total));
+    begins.into_iter().chain(failure).chain(lost).collect()
+}
+
+#[expect(clippy::print_stderr, reason = "the rows are there, so this is no failure to return")]
+fn remark(gaps: &[String]) {
+    for gap in gaps {
+        eprintln!("poise: {}", clean(gap));
+    }
 }
 
 /// Without any row, whether what the command names is there at all.

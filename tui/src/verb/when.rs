@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use super::failure::Failure;
+use super::text::moment;
 use super::words::duration;
+use crate::exit::Exit;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -57,6 +60,19 @@ fn clock(text: &str) -> Option<u64> {
     };
     let seconds = number(hour, 23)? * 3_600 + number(minute, 59)? * 60 + number(second, 59)?;
     parts.next().is_none().then_some(seconds * 1_000)
+}
+
+/// When something was that is over or goes on: not ahead of now.
+///
+/// # Errors
+/// When it is ahead; `what` names the option.
+pub(super) fn past_ms(what: &str, when: When, now_ms: u64) -> Result<u64, Failure> {
+    let at_ms = when.at_ms(now_ms);
+    if at_ms <= now_ms {
+        return Ok(at_ms);
+    }
+    let message = format!("{what} is ahead: it is {} now, and {} was asked for", moment(now_ms), moment(at_ms));
+    Err(Failure::new(Exit::Usage, message).hint("times are in UTC; a time of the day means the last one"))
 }
 
 /// The time now, in milliseconds since the epoch.

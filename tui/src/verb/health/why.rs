@@ -20,7 +20,7 @@ use crate::verb::objects;
 use crate::verb::rows::check::{COLUMNS, LogRow, row};
 use crate::verb::stdout::print;
 use crate::verb::text::moment;
-use crate::verb::when::{When, now_ms, when};
+use crate::verb::when::{When, now_ms, past_ms, when};
 
 /// Say how a backend was at a moment, and why: the sentence, the rows around it, the bytes.
 #[derive(ClapArgs, Debug)]
@@ -42,8 +42,8 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let path = &args.backend;
+    let at_ms = args.at.map(|at| past_ms("--at", at, now_ms())).transpose()?;
     let mut link = Link::open(context).await?;
-    let at_ms = args.at.map(|at| at.at_ms(now_ms()));
     let query = WhyQuery { group: path.group.clone(), backend: path.backend.clone(), at_ms };
     let answer = match link.ask(Verb::Why(query)).await {
         Ok(Reply::Why(answer)) => answer,

@@ -83,6 +83,7 @@ pub(in crate::verb) struct LogRow<'a> {
     streak: u32,
     threshold: u16,
     transition: Option<Health>,
+    health: Health,
 }
 
 /// The JSON row of a row of the health log.
@@ -104,5 +105,6 @@ pub(in crate::verb) fn row(row: &CheckRow) -> LogRow<'_> {
         streak: row.streak,
         threshold: row.threshold,
         transition: row.transition,
+        health: row.health,
     }
 }

@@ -26,3 +26,14 @@ fn what_is_none_of_them_is_refused_with_the_forms() {
         assert!(when(text).is_err_and(|said| said.contains("14:02:05")), "{text}");
     }
 }
+
+#[test]
+fn what_was_cannot_be_ahead() {
+    assert_eq!(past_ms("--at", When::Ago(Duration::ZERO), 5_000).expect("now"), 5_000);
+    let refused = past_ms("--at", When::At(5_001), 5_000).expect_err("ahead");
+    assert_eq!(refused.exit, Exit::Usage);
+    assert_eq!(
+        refused.message,
+        "--at is ahead: it is 1970-01-01T00:00:05.000Z now, and 1970-01-01T00:00:05.001Z was asked for"
+    );
+}

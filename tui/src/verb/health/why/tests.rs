@@ -62,6 +62,8 @@ fn what_the_log_does_not_know_is_not_made_up() {
     assert_eq!(sentence(&none), "unknown, the log has nothing of it");
     let early = WhyAnswer { at_ms: AT_MS - 60_000, rows: vec![passed(1, AT_MS)], ..none };
     assert_eq!(sentence(&early), "unknown, the log of it begins 14:02:08");
+    let first = WhyAnswer { ended: Some(CheckRow { transition: Some(Health::Up), ..passed(1, AT_MS) }), ..early };
+    assert!(sentence(&first).ends_with("; up from 14:02:08"), "{}", sentence(&first));
     let late = WhyAnswer { transition: None, since_ms: 0, rows: vec![check_row(2, 3)], ended: None, ..down() };
     assert_eq!(sentence(&late), "down, since when the log does not say");
 }
