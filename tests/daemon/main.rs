@@ -9,8 +9,6 @@ mod backends;
 mod browser;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
-#[path = "../support/flight.rs"]
-mod flight;
 #[path = "../support/multiplexed.rs"]
 mod multiplexed;
 #[path = "../support/netns.rs"]
@@ -22,6 +20,8 @@ mod rig;
 mod script;
 #[path = "../support/secured.rs"]
 mod secured;
+#[path = "../support/three_days.rs"]
+mod three_days;
 
 mod access_log;
 mod descriptors;

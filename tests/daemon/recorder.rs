@@ -12,15 +12,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use poise_ipc::health::{WhyAnswer, WhyQuery};
 use poise_ipc::message::{LogFilter, LogLevel, LogQuery, Reply, Verb};
 use poise_ipc::status::{CheckRow, Health};
+use poised::recorder::{Limits, Recorder, day_of};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::backends::{Scripted, until};
-use crate::flight;
 use crate::netns::possible;
 use crate::process::{Daemon, Place};
 use crate::script::{read_message, send};
-
-const DAY_MS: u64 = 86_400_000;
+use crate::three_days::{DAY_MS, TICKS, World};
 
 /// A group with a backend that answers, probed every 100 ms.
 fn config(protocol: &str, address: &str) -> String {
@@ -265,21 +264,19 @@ fn a_daemon_that_is_killed_while_it_writes_leaves_a_log_that_is_whole() {
 }
 
 #[test]
-fn l_12_three_days_of_ten_backends_fit_in_a_tenth_of_64_mib_and_every_instant_is_known() {
+fn l_12_three_days_of_probes_take_few_bytes_and_every_moment_of_them_can_be_told() {
+    const BACKENDS: u64 = 4;
     let folder = tempfile::tempdir().expect("a folder");
-    let recorder = flight::recorder(folder.path());
-    let probes = flight::three_days(&recorder, 10);
-    assert_eq!(probes, 1_296_000);
-    let status = recorder.status();
-    assert_eq!(status.lost_total, 0);
-    assert!(status.bytes <= flight::LIMITS.bytes_max / 10, "{} bytes", status.bytes);
-    flight::hour_of_one(&recorder, 7);
-    for n in 0..300 {
-        let (backend, tick) = (n % 10, n * 433 % flight::TICKS);
-        assert!(flight::says(&recorder, backend, tick), "backend {backend}, probe {tick}");
-    }
-    // The episodes: every probe of one, and of what surrounds it.
-    for tick in (6_480 - 10_000 % 6_480 - 5)..(6_480 - 10_000 % 6_480 + 40) {
-        assert!(flight::says(&recorder, 0, tick), "probe {tick}");
-    }
+    let limits = Limits { retention_ms: 3 * DAY_MS, bytes_max: 64 << 20 };
+    let recorder = Recorder::open(folder.path(), limits).expect("starts");
+    // The recorder removes days that are too old by the real clock.
+    let begin_ms = (day_of(now_ms()) - 3) * DAY_MS;
+    let outcome = World::new(BACKENDS, begin_ms, recorder).run(250);
+    assert_eq!((outcome.probes, outcome.counted), (BACKENDS * TICKS, BACKENDS * TICKS), "every probe is on disk, once");
+    // Twenty episodes of five comings and goings, and the first verdict.
+    assert_eq!(outcome.transitions, BACKENDS * (20 * 10 + 1));
+    assert_eq!((outcome.wrong, outcome.moments, outcome.lost), (0, BACKENDS * 250, 0));
+    // Their share of 64 MiB for a hundred; the log files of the days that are open come on top.
+    let share = (64 << 20) * BACKENDS / 100 + (2 << 20);
+    assert!(outcome.bytes <= share, "{} bytes of {share}", outcome.bytes);
 }
