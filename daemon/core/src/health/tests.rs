@@ -28,7 +28,7 @@ fn anything() -> impl Strategy<Value = (Health, (u16, u16), Vec<bool>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn health_is_what_rise_and_fall_say((initial, (rise, fall), verdicts) in anything()) {
