@@ -2,11 +2,14 @@
 """What probing many backends costs poised, and how long a dead backend goes unnoticed.
 
     cargo build --release -p poised -p poise
-    tests/bench/probes.py [--backends 1000] [--seconds 20] [--bin target/release] [cost] [detect]
+    tests/bench/probes.py [--backends 1000] [--seconds 20] [--bin target/release] [cost] [start] [detect]
 
 `cost` starts poised with so many backends (addresses of 127/8, one server behind them), probes each
 every second, and prints the CPU time of the whole process as a share of one core: by `tcp`, by `http`,
 and with probes off. It fails when the bounds of 6 % and 12 % are exceeded.
+
+`start` probes by `http` at the default interval and prints how many of the first probes arrive in each
+tenth of it: an even share is a tenth of the backends. It fails when one is twice that.
 
 `detect` lets the backends of a daemon with the default settings die, and prints how long it took until
 each was down, beside the formula. The daemon has one core and everything else the others, if there are
@@ -36,11 +39,13 @@ class Answering(asyncio.Protocol):
     """Answers a request, or never does."""
 
     silent = False
+    asked = []
 
     def connection_made(self, transport):
         self.transport = transport
 
     def data_received(self, data):
+        self.asked.append(time.time())
         if not self.silent:
             self.transport.write(ANSWER)
             self.transport.close()
@@ -57,6 +62,9 @@ def serve(pipe):
         pipe.send(server.sockets[0].getsockname()[1])
         while True:
             word = await loop.run_in_executor(None, pipe.recv)
+            if word == "asked":
+                pipe.send(Answering.asked)
+                continue
             if word == "hang":
                 Answering.silent = True
             else:
@@ -151,6 +159,17 @@ def cost(args):
     return fine
 
 
+def start(args):
+    interval_s, tenths = 2, [0] * 10
+    with Server() as server, Daemon(args.bin, server.port, args.backends, '{ protocol = "http" }'):
+        time.sleep(2 * interval_s)
+        asked = server.tell("asked")
+    for at in asked[:args.backends]:
+        tenths[min(9, int((at - asked[0]) / interval_s * 10))] += 1
+    print(f"first probes of {args.backends} backends, by tenth of the interval of {interval_s} s: {tenths}", flush=True)
+    return max(tenths) < 2 * args.backends / 10
+
+
 def detect(args):
     """Default settings: interval 2 s, fall 3, timeout 5 s."""
     cases = [
@@ -182,12 +201,12 @@ def detect(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["cost", "detect"], choices=["cost", "detect"])
+    parser.add_argument("what", nargs="*", default=["cost", "start", "detect"], choices=["cost", "start", "detect"])
     parser.add_argument("--backends", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path(__file__).parents[2] / "target/release")
     args = parser.parse_args()
-    fine = [{"cost": cost, "detect": detect}[what](args) for what in args.what]
+    fine = [{"cost": cost, "start": start, "detect": detect}[what](args) for what in args.what]
     sys.exit(0 if all(fine) else 1)
 
 
