@@ -15,6 +15,8 @@ use poise_ipc::message::{
 use poise_ipc::status::Status;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::backends::PATIENCE;
+
 /// Where a daemon lives: its file, state and socket.
 pub struct Place {
     dir: tempfile::TempDir,
@@ -139,6 +141,7 @@ impl Daemon {
     /// Subscribes to commits and transitions.
     pub fn subscribe(&self) -> Events {
         let mut stream = self.connect();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline above zero");
         let topics = vec![Topic::Config, Topic::Health];
         let subscribe = Subscribe { topics, interval_ms: 1_000, filter: LogFilter::default() };
         send(&mut stream, Verb::Subscribe(subscribe));
