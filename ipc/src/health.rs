@@ -2,9 +2,11 @@
 //!
 //! Asked by the verbs `poise health` and by the console; answered by the daemon's control.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, CheckProtocol};
+use crate::model::{Address, CheckProtocol, CodeRange};
 use crate::name::Name;
 use crate::status::{CheckRow, Health, Phases, Verdict};
 
@@ -50,7 +52,7 @@ pub struct ProbeAnswer {
     pub address: Address,
     /// Where that led.
     pub peer: Option<Address>,
-    /// The address that it came from, which backends may have to let in (T-07).
+    /// The address and port that it came from; none where nothing was connected.
     pub source: Option<Address>,
     /// What it spoke.
     pub protocol: CheckProtocol,
@@ -64,6 +66,12 @@ pub struct ProbeAnswer {
     pub exchange: Exchange,
     /// The command that does the same from a shell (T-04).
     pub replay: String,
+    /// The address that the way there begins at, which backends have to let in (T-07).
+    #[serde(default)]
+    pub way: Option<IpAddr>,
+    /// `http`, `https`: the status codes that pass (T-03).
+    #[serde(default)]
+    pub expect: Vec<CodeRange>,
 }
 
 /// How a backend was at a moment.

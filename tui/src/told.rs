@@ -5,8 +5,10 @@
 
 mod exchange;
 mod probe;
+mod reading;
 mod why;
 
 pub(crate) use self::exchange::{Digits, exchange};
-pub(crate) use self::probe::probe;
+pub(crate) use self::probe::{from, probe};
+pub(crate) use self::reading::reading;
 pub(crate) use self::why::why;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use poise_core::plan::Plan;
 use poise_ipc::BackendPath;
 use poise_ipc::health::ProbeAnswer;
-use poise_ipc::model::CheckProtocol;
+use poise_ipc::model::{Address, CheckProtocol};
 use tokio::task::JoinSet;
 
 use super::prepared::Prepared;
@@ -17,6 +17,7 @@ use super::target::{Target, target};
 use super::track::Detail;
 use super::{attempt, tls};
 use crate::report::{ASKED_MAX, ProbeAsked, Unasked};
+use crate::source::source_of;
 
 /// Where probes are asked for.
 #[derive(Debug, Default)]
@@ -55,9 +56,11 @@ fn find(plan: &Plan, path: &BackendPath, tls: &tls::Published) -> Result<Target,
 
 async fn answer(target: &Target) -> ProbeAnswer {
     let (verdict, trail) = attempt::probe(target, &Prepared::new(target), Detail::Ends).await;
+    let to = target.leads.ip();
+    let is_http = matches!(target.check.protocol, CheckProtocol::Http | CheckProtocol::Https);
     ProbeAnswer {
         address: target.address.clone(),
-        peer: trail.peer,
+        peer: trail.peer.or(to.map(Address::Ip)),
         source: trail.source,
         protocol: target.check.protocol,
         verdict,
@@ -65,5 +68,7 @@ async fn answer(target: &Target) -> ProbeAnswer {
         phases: trail.phases,
         exchange: trail.exchange,
         replay: replay(target),
+        way: to.and_then(|to| source_of(to.ip()).ok()),
+        expect: if is_http { target.check.expect.clone() } else { Vec::new() },
     }
 }

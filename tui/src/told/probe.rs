@@ -2,9 +2,11 @@
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::ProbeAnswer;
+use poise_ipc::model::Address;
 use poise_ipc::status::{Phase, Phases, Verdict};
 
 use super::exchange::{Digits, exchange};
+use super::reading::reading;
 use crate::verb::text::latency;
 
 /// A probe: where it went, its parts with their times, the verdict, the bytes, and how to do the same.
@@ -12,13 +14,20 @@ pub(crate) fn probe(path: &BackendPath, answer: &ProbeAnswer, digits: Digits) ->
     let mut out = vec![format!("{path}: {} {}", answer.protocol, answer.address)];
     let peer = answer.peer.as_ref().filter(|peer| **peer != answer.address);
     out.extend(peer.map(|peer| format!("  leads to    {peer}")));
-    out.extend(answer.source.as_ref().map(|source| format!("  from        {source}")));
+    out.extend(from(answer).map(|from| format!("  from        {from}")));
     out.extend(parts(answer).map(|(part, time)| format!("  {part:<11} {time}")));
     out.push(format!("  total       {}", latency(answer.latency_us)));
     out.push(format!("verdict: {}", answer.verdict));
+    out.extend(reading(answer).map(|reading| format!("  {reading}")));
     out.extend(exchange(&answer.exchange, digits));
     out.push(format!("replay: {}", safe_whole(&answer.replay)));
     out
+}
+
+/// Where a probe comes from: without a port where nothing was connected.
+pub(crate) fn from(answer: &ProbeAnswer) -> Option<String> {
+    let way = || answer.way.map(|way| way.to_string());
+    answer.source.as_ref().map(Address::to_string).or_else(way)
 }
 
 /// The parts that there were, and the one that failed.

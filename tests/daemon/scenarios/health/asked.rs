@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use poise_ipc::message::ErrorCode;
-use poise_ipc::model::Address;
+use poise_ipc::model::{Address, CodeRange};
 use poise_ipc::status::{Health, Phase, Reason, Verdict};
 
 use super::{Clinic, change, fail, fail_code, field, group, health, probe, send};
@@ -71,6 +71,7 @@ fn s_39_t_03_a_check_that_is_asked_for_shows_the_status_beside_what_was_expected
     for _ in 0..5 {
         let answer = probe(&daemon, "app", "one").expect("it is checked");
         assert_eq!(answer.verdict, fail_code(503));
+        assert_eq!(answer.expect, [CodeRange { low: 200, high: 399 }]);
         assert!(answer.exchange.received.starts_with(b"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\n"));
         assert!(answer.phases.connect_us.is_some() && answer.phases.first_byte_us.is_some(), "{:?}", answer.phases);
     }
@@ -130,7 +131,9 @@ fn t_02_a_check_that_is_asked_for_says_where_it_goes_from_where_and_how_far_it_c
     assert!(answer.phases.connect_us.is_some_and(|us| us <= answer.latency_us), "{:?}", answer.phases);
     change(&daemon, "groups.app.backends.one.address", &format!("\"{}\"", refusing.address));
     let answer = probe(&daemon, "app", "one").expect("it is checked");
-    assert_eq!((answer.verdict, answer.peer), (fail(Phase::Connect, Reason::Refused), None));
+    let refused = fail(Phase::Connect, Reason::Refused);
+    assert_eq!((answer.verdict, answer.peer), (refused, Some(Address::Ip(refusing.address))));
+    assert_eq!((answer.source, answer.way), (None, Some(source.ip())), "nothing was connected");
     let unknown = probe(&daemon, "app", "two").expect_err("there is none");
     assert_eq!(unknown.code, ErrorCode::NotFound);
 }

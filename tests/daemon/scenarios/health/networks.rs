@@ -55,6 +55,7 @@ fn s_20_t_06_a_backend_that_is_blackholed_is_told_by_the_timeout_of_connecting_a
     let answer = asked(&daemon);
     assert_eq!((answer.verdict, answer.phases.connect_us), (silent, None));
     assert!(answer.latency_us >= 300_000, "{}", answer.latency_us);
+    assert_eq!(answer.way, Some(source), "T-07");
     until("it has no weight", || backend(&daemon, "app", "ill").effective_weight == 0);
     let front = front(&daemon, "app");
     assert!((0..6).all(|_| ask(front) == (200, "well".to_owned())));

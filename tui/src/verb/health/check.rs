@@ -3,6 +3,7 @@
 //! Phase by phase with its time, the verdict, the bytes both ways and the command that does the same
 //! from a shell. What came over the wire is shown as safe text or as digits, never as it is.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use super::exchange::ExchangeRow;
 use crate::exit::Exit;
-use crate::told::{Digits, probe};
+use crate::told::{Digits, from, probe, reading};
 use crate::verb::Context;
 use crate::verb::failure::Failure;
 use crate::verb::format::{Column, Format, json, jsonl, tsv};
@@ -59,7 +60,7 @@ type Cell = Column<ProbeAnswer>;
 
 const COLUMNS: &[Cell] = &[
     Cell::text("ADDRESS", |a| a.address.to_string()),
-    Cell::text("SOURCE", |a| a.source.as_ref().map_or_else(|| "-".to_owned(), Address::to_string)),
+    Cell::text("SOURCE", |a| from(a).unwrap_or_else(|| "-".to_owned())),
     Cell::text("CHECK", |a| a.protocol.to_string()),
     Cell::text("VERDICT", |a| a.verdict.to_string()),
     Cell::number("TIME", |a| latency(a.latency_us)).raw(|a| a.latency_us.to_string()),
@@ -73,6 +74,7 @@ struct Row<'a> {
     address: &'a Address,
     peer: Option<&'a Address>,
     source: Option<&'a Address>,
+    way: Option<IpAddr>,
     protocol: CheckProtocol,
     #[serde(flatten)]
     verdict: VerdictRow,
@@ -81,6 +83,7 @@ struct Row<'a> {
     #[serde(flatten)]
     exchange: ExchangeRow,
     replay: &'a str,
+    reading: Option<String>,
 }
 
 fn row<'a>(path: &BackendPath, answer: &'a ProbeAnswer) -> Row<'a> {
@@ -89,12 +92,14 @@ fn row<'a>(path: &BackendPath, answer: &'a ProbeAnswer) -> Row<'a> {
         address: &answer.address,
         peer: answer.peer.as_ref(),
         source: answer.source.as_ref(),
+        way: answer.way,
         protocol: answer.protocol,
         verdict: (&answer.verdict).into(),
         latency_us: answer.latency_us,
         phases: answer.phases,
         exchange: (&answer.exchange).into(),
         replay: &answer.replay,
+        reading: reading(answer),
     }
 }
 

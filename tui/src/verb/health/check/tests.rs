@@ -20,6 +20,8 @@ fn answer(verdict: Verdict, phases: Phases, received: &[u8]) -> ProbeAnswer {
             received_bytes: received.len() as u64,
         },
         replay: "curl -v http://10.0.0.1:8080/".to_owned(),
+        way: Some("10.0.0.9".parse().expect("an address")),
+        expect: Vec::new(),
     }
 }
 
@@ -66,4 +68,14 @@ fn json_is_flat_and_has_the_bytes_and_their_text() {
     for part in ["\"passed\": true", "\"connect_us\": 9", "\"received\": \"61ff\"", "\"received_text\": \"a.\""] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn t_07_a_probe_that_was_not_let_in_says_which_address_has_to_be() {
+    let silent = Verdict::Fail { phase: Phase::Connect, reason: Reason::Timeout, code: None };
+    let silent = ProbeAnswer { source: None, ..answer(silent, Phases::default(), b"") };
+    let text = told(&path(), &silent);
+    assert!(text.contains("  from        10.0.0.9\n"), "{text}");
+    assert!(text.contains("verdict: fail connect timeout\n  nothing answers: "), "{text}");
+    assert!(shown(Format::Json, &path(), &silent).contains("\"reading\": \"nothing answers"));
 }
