@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use super::{Severity, Site, findings, findings_at};
+use super::{Severity, Site, blind_check, findings, findings_at};
 use crate::Config;
 use crate::apply::apply;
 use crate::edit::Edit;
@@ -71,6 +71,27 @@ fn checks_that_see_little_are_named() {
     assert_found(&[(path, "{ path = \"/a\" }")], "setting-without-effect", &format!("{path}.path"));
     assert_found(&[(path, "{ timeout = \"6s\" }")], "timeout-over-interval", &format!("{path}.timeout"));
     assert_eq!(codes(&[(path, "{ interval = \"1s\", timeout = \"2s\" }")]), []);
+}
+
+#[test]
+fn s_61_each_way_to_fewer_lines_of_probes_has_its_risk_as_a_finding() {
+    let path = "groups.app.health_check";
+    assert_found(&[(path, "{ log = \"transitions\" }")], "log-thinned", &format!("{path}.log"));
+    assert_found(&[(path, "{ interval = \"50s\" }")], "late-detection", &format!("{path}.interval"));
+    assert_found(&[(path, "off")], "checks-off", path);
+    assert_found(&[(path, "{ protocol = \"http\", port = 9000 }")], "check-elsewhere", &format!("{path}.port"));
+    // Checks that only connect are the default: they are a risk where they miss something.
+    let connecting = blind_check(&"app/a".parse().expect("a path"));
+    assert_eq!((connecting.code.as_str(), connecting.severity), ("check-blind", Severity::Warning));
+    for (edit, risk) in [
+        ("{ log = \"transitions\" }", "cannot be read"),
+        ("{ interval = \"50s\" }", "its share of the traffic fails"),
+        ("off", "keeps its share"),
+        ("{ protocol = \"http\", port = 9000 }", "may fail unseen"),
+    ] {
+        let found = findings(&edited(&[(path, edit)]));
+        assert!(found.iter().any(|finding| finding.message.contains(risk)), "{edit}: {found:?}");
+    }
 }
 
 #[test]

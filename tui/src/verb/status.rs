@@ -126,13 +126,14 @@ fn hook(hook: &HookStatus) -> String {
 
 /// What the health log takes of the disk, and what was lost; nothing while it is empty and well.
 fn recorder(recorder: &RecorderStatus) -> Option<String> {
-    let RecorderStatus { bytes, bytes_max, oldest_ms, waiting, lost_total, failed_total, .. } = recorder;
-    if oldest_ms.is_none() && (*lost_total, *failed_total) == (0, 0) {
+    let RecorderStatus { bytes, bytes_max, oldest_ms, waiting, lost_total, failed_total, failure } = recorder;
+    if oldest_ms.is_none() && failure.is_none() && (*lost_total, *failed_total) == (0, 0) {
         return None;
     }
     let since = oldest_ms.map_or_else(String::new, |oldest_ms| format!(" since {}", moment(oldest_ms)));
     let mut said = vec![format!("health log{since}, {} of {}", size(*bytes), size(*bytes_max))];
-    let counted = [("waiting", waiting), ("lost", lost_total), ("failed writes", failed_total)];
+    let writes = if *failed_total == 1 { "failed write" } else { "failed writes" };
+    let counted = [("waiting", waiting), ("lost", lost_total), (writes, failed_total)];
     said.extend(counted.iter().filter(|(_, count)| **count > 0).map(|(what, count)| format!("{count} {what}")));
     Some(said.join(", "))
 }

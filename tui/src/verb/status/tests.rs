@@ -125,4 +125,8 @@ fn the_health_log_has_a_line_once_it_holds_anything_and_degrades_while_it_fails(
     status.recorder.failure = Some("database or disk is full".to_owned());
     assert!(line(&status).ends_with(", 7 lost, 2 failed writes"));
     assert_eq!(reasons(&status), ["the health log is not written: database or disk is full"]);
+    // A disk that stands still from the start has nothing yet, and that is told.
+    let (failure, waiting) = (Some("the disk has not answered".to_owned()), 34);
+    status.recorder = poise_ipc::status::RecorderStatus { failure, waiting, bytes_max: 64 << 20, ..Default::default() };
+    assert_eq!(line(&status), "health log, 0 B of 64.0 MiB, 34 waiting");
 }
