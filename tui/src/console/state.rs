@@ -13,6 +13,7 @@ pub mod model;
 pub mod order;
 pub mod overlay;
 pub mod overview;
+pub mod reading;
 pub mod screen;
 pub mod series;
 
@@ -30,6 +31,7 @@ use self::log::Log;
 use self::model::Model;
 use self::overlay::{Ask, Overlay};
 use self::overview::Overview;
+use self::reading::Reading;
 use self::screen::Screen;
 use super::keymap::{Keymap, Place};
 use super::layout;
@@ -103,6 +105,8 @@ pub enum Asked {
     Log(LogFilter),
     /// Those before this one.
     Older(LogFilter, u64),
+    /// Those after this one, within so many numbers.
+    Newer(LogFilter, u64, u64),
     /// The last of a kind before the one in front, to look at it.
     Seek(LogFilter),
     /// The rows around this one, to look at it.
@@ -164,6 +168,8 @@ pub struct State {
     pub balance: Balance,
     /// The health log.
     pub log: Log,
+    /// What of it is being read.
+    pub reading: Reading,
     /// Refused messages.
     pub errors: Errors,
     /// How much had ended badly, over all listeners, when refused messages were last asked for.
@@ -211,6 +217,7 @@ impl State {
             certificates_top: 0,
             balance: Balance::default(),
             log: Log::default(),
+            reading: Reading::default(),
             errors: Errors::default(),
             errors_asked_at: None,
             recent: VecDeque::new(),
@@ -245,7 +252,12 @@ impl State {
     /// Verdicts that what is shown needs: those that pass on the log, none elsewhere, so that an idle
     /// Balance is never woken by probes.
     pub fn wanted_verdicts(&self) -> Option<LogFilter> {
-        (self.screen == Screen::Health).then(|| self.log.wanted())
+        (self.screen == Screen::Health).then(|| self.wanted_rows())
+    }
+
+    /// Rows of the log that may be shown, as the daemon is asked for them.
+    pub fn wanted_rows(&self) -> LogFilter {
+        self.log.wanted(self.model.as_ref())
     }
 
     /// Whether the filter of the log is being typed: the daemon is asked when it is.

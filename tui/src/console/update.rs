@@ -15,6 +15,7 @@ use poise_ipc::errors::ErrorQuery;
 use poise_ipc::message::{LogFilter, LogLevel, Request, Subscribe, Topic, Verb};
 
 use super::msg::{Effect, Msg};
+use super::state::log::Look;
 use super::state::overlay::Overlay;
 use super::state::screen::Screen;
 use super::state::{Asked, LinkState, Paint, State, Tone};
@@ -117,12 +118,17 @@ fn follow_subscription(state: &mut State, effects: &mut Vec<Effect>) {
     let is_log = wanted.is_some();
     ask(state, Asked::Subscribe(wanted), Verb::Subscribe(subscribe), effects);
     if is_log {
-        log::fill(state, effects);
+        log::begin(state, effects);
     }
 }
 
 /// Asks for refused messages that are not known yet, while they are shown and something has ended badly.
 fn follow_errors(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.errors.cut && state.errors.look == Look::Follow {
+        // What came while the eye rested on a full list was not kept.
+        state.errors.clear();
+        state.errors_asked_at = None;
+    }
     let Some(model) = state.model.as_ref().filter(|_| state.screen == Screen::Errors) else { return };
     let now = model.ended_badly_total();
     let is_due = state.errors_asked_at != Some(now) && !is_asked(state, &Asked::Errors);

@@ -51,13 +51,20 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// The longest text that every row which passes has; none when no term says so.
-    pub fn needle(&self) -> Option<&str> {
-        let texts = self.terms.iter().filter(|term| !term.inverse).filter_map(|term| match &term.test {
+    /// Texts that every row which passes has.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter(|term| !term.inverse).filter_map(|term| match &term.test {
             Test::Text(text) => Some(text.as_str()),
             Test::State(_) | Test::Number { .. } => None,
-        });
-        texts.max_by_key(|text| text.len())
+        })
+    }
+
+    /// Beginnings of the state that every row which passes has.
+    pub fn states(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter(|term| !term.inverse).filter_map(|term| match &term.test {
+            Test::State(word) => Some(word.as_str()),
+            Test::Text(_) | Test::Number { .. } => None,
+        })
     }
 
     /// Whether a row passes.

@@ -7,11 +7,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use poise_ipc::BackendPath;
-use poise_ipc::message::{LogFilter, LogLevel};
 use poise_ipc::status::CheckRow;
 
-use super::filter::{Filter, Subject, holds_text};
+use super::filter::{Filter, Subject};
 
 /// A row of a log.
 pub trait Row: Subject {
@@ -79,63 +77,6 @@ impl<R> Default for Rows<R> {
             begins: false,
             cut: false,
         }
-    }
-}
-
-impl Subject for CheckRow {
-    fn has_text(&self, needle: &str, exact: bool) -> bool {
-        holds_text(&self.line(), needle, exact)
-    }
-
-    fn state(&self) -> &'static str {
-        match self.transition {
-            Some(health) => health.word(),
-            None if self.verdict.failed() => "fail",
-            None if self.verdict.passed() => "pass",
-            None => "silent",
-        }
-    }
-
-    fn number(&self, key: &str) -> Option<f64> {
-        match key {
-            "code" => self.verdict.code().map(f64::from),
-            "ms" => Some(self.latency_us_max as f64 / 1_000.0),
-            "count" => Some(f64::from(self.count)),
-            _ => None,
-        }
-    }
-}
-
-impl Row for CheckRow {
-    const ROWS_MAX: usize = 4_000;
-
-    fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    fn is_failure(&self) -> bool {
-        self.verdict.failed() || self.transition.is_some()
-    }
-}
-
-impl Log {
-    /// The newest row of a backend.
-    pub fn newest_of(&self, path: &BackendPath) -> Option<&CheckRow> {
-        let is_of = |row: &&CheckRow| row.group == path.group && row.backend == path.backend;
-        self.kept
-            .iter()
-            .rev()
-            .find(is_of)
-            .into_iter()
-            .chain(self.grown.values().rev().find(is_of))
-            .max_by_key(|row| row.last_ms)
-    }
-
-    /// What to ask the daemon for: no less than what is shown. It knows the whole log, and of the filter
-    /// the text.
-    pub fn wanted(&self) -> LogFilter {
-        let only = if self.failures_only { LogLevel::Failures } else { LogLevel::All };
-        LogFilter { only, text: self.filter.needle().map(str::to_owned), ..LogFilter::default() }
     }
 }
 
@@ -214,6 +155,28 @@ impl<R: Row> Rows<R> {
         let Look::Paused { top, .. } = self.look else { return false };
         let above = self.kept.iter().take_while(|row| row.seq() < top).filter(|row| self.shown(row));
         !self.begins && !self.kept.is_empty() && above.take(height).count() < height
+    }
+
+    /// Whether what is known fills less than the screen while it follows, and memory has room for more.
+    pub fn is_thin(&self, height: usize, page: usize) -> bool {
+        let has_room = self.kept.len() + 2 * page <= R::ROWS_MAX;
+        self.look == Look::Follow && !self.begins && !self.is_empty() && has_room && self.shown_count() < height
+    }
+
+    /// Whether newer rows than those kept are needed: the selected one is the last that is shown.
+    pub fn wants_newer(&self) -> bool {
+        let Look::Paused { cursor, .. } = self.look else { return false };
+        self.cut && !self.kept.iter().rev().take_while(|row| row.seq() > cursor).any(|row| self.shown(row))
+    }
+
+    /// Takes rows newer than those kept, oldest first; for each too many the oldest one goes.
+    pub fn extend_forward(&mut self, rows: Vec<R>) {
+        let newest = self.newest();
+        self.kept.extend(rows.into_iter().filter(|row| row.seq() > newest));
+        while self.kept.len() > R::ROWS_MAX {
+            self.kept.pop_front();
+            self.begins = false;
+        }
     }
 
     fn position(&self, seq: u64) -> Result<usize, usize> {
@@ -350,5 +313,6 @@ impl<R: Row> Rows<R> {
     }
 }
 
+mod checks;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use poise_ipc::advice::Finding;
 use poise_ipc::message::Counters;
 use poise_ipc::model::{AdminState, FailOpenUse, FailOpenWhen, Scheduler};
-use poise_ipc::name::Name;
+use poise_ipc::name::{BackendPath, Name};
 use poise_ipc::status::{BackendStatus, CertificateStatus, GroupStatus, Health, ListenerStatus, Status};
 
 use super::series::{Growth, Series};
@@ -229,6 +229,15 @@ impl Model {
     /// Every backend with its group.
     pub fn backends(&self) -> impl Iterator<Item = (&GroupStatus, &BackendStatus)> {
         self.status.groups.iter().flat_map(|g| g.backends.iter().map(move |b| (g, b)))
+    }
+
+    /// The path of a backend that is written so.
+    pub fn path(&self, text: &str) -> Option<BackendPath> {
+        let path: BackendPath = text.parse().ok()?;
+        let is_it = |(group, backend): &(&GroupStatus, &BackendStatus)| {
+            group.name == path.group && backend.name == path.backend
+        };
+        self.backends().find(is_it).map(|_| path.clone())
     }
 
     /// The backend of an id.

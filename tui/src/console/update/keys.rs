@@ -254,7 +254,10 @@ fn walk(state: &mut State, action: Action) -> bool {
             }
         }
         Screen::Balance => state.balance.move_by(delta),
-        Screen::Health => walk_log(&mut state.log, action, (delta, lines)),
+        Screen::Health => {
+            state.reading.is_refused = false;
+            walk_log(&mut state.log, action, (delta, lines));
+        }
         Screen::Errors => walk_log(&mut state.errors, action, (delta, lines)),
         Screen::Certificates => walk_certificates(state, delta),
     }

@@ -6,7 +6,7 @@ use poise_ipc::message::Role;
 use poise_ipc::message::{
     CertificateEvent, Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome,
 };
-use poise_ipc::status::{CheckRow, DrainOutcome, Status};
+use poise_ipc::status::{DrainOutcome, Status};
 use poise_ipc::text::settings;
 
 use super::super::msg::Effect;
@@ -32,6 +32,7 @@ pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<
     };
     let known = state.peer.as_ref().is_some_and(|before| before.daemon_id == peer.daemon_id);
     if !known {
+        state.reading.is_resumed = false;
         state.draft.clear();
         effects.push(Effect::LoadDraft { daemon_id: peer.daemon_id.clone() });
     }
@@ -47,6 +48,8 @@ pub(super) fn lost(state: &mut State, reason: &str, at_ms: u64) {
     let reason = safe_line(reason);
     let committing = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
     state.asked.clear();
+    state.reading.is_resumed |= matches!(state.subscribed, Some(Some(_)));
+    state.reading.newest = 0;
     state.subscribed = None;
     state.link = match std::mem::replace(&mut state.link, LinkState::Live) {
         LinkState::Stale { since_ms, .. } => LinkState::Stale { since_ms, reason },
@@ -77,6 +80,9 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
         }
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
             Some(Asked::Commit(_)) => edit::commit_refused(state, &error, effects),
+            Some(Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)) => {
+                log::refused(state, &edit::sentence(&error));
+            }
             Some(asked @ (Asked::Why(_) | Asked::Probe(_))) => card::refused(state, &asked, &edit::sentence(&error)),
             _ => say(state, Tone::Alarm, &format!("refused: {}", edit::sentence(&error))),
         },
@@ -87,7 +93,10 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
     match (asked, reply) {
         (_, Reply::Status(status)) => take_status(state, *status, effects),
         (Asked::Commit(sent), Reply::Applied(applied)) => edit::committed(state, &sent, &applied, effects),
-        (asked @ (Asked::Log(_) | Asked::Older(..) | Asked::Seek(_) | Asked::Jump(..)), Reply::Logs { rows, .. }) => {
+        (
+            asked @ (Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)),
+            Reply::Logs { rows, .. },
+        ) => {
             log::answered(state, asked, rows, effects);
         }
         (Asked::Why(path) | Asked::Probe(path), reply) => card::answered(state, &path, reply),
@@ -150,7 +159,7 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
             }
             state.paint(Paint::Now);
         }
-        EventBody::Checked(row) => checked(state, row),
+        EventBody::Checked(row) => log::heard(state, row),
         EventBody::Drained(drained) => {
             let outcome = match drained.outcome {
                 DrainOutcome::Empty => "is empty".to_owned(),
@@ -184,18 +193,11 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
         }
         EventBody::Lost { count } => {
             state.log.lost_count += count;
-            if state.screen == Screen::Health && !is_asked(state, &Asked::Log(state.log.wanted())) {
+            if state.screen == Screen::Health && !is_asked(state, &Asked::Log(state.wanted_rows())) {
                 log::back_fill(state, effects);
             }
             state.paint(Paint::Data);
         }
-    }
-}
-
-fn checked(state: &mut State, row: CheckRow) {
-    state.log.take(row);
-    if state.screen == Screen::Health {
-        state.paint(Paint::Data);
     }
 }
 

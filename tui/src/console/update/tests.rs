@@ -1,6 +1,7 @@
 //! What keys and news do to the state; above all what they never do.
 
 mod health;
+mod log;
 mod screens;
 
 use poise_ipc::edit::Edit;

@@ -179,7 +179,7 @@ fn failures_and_changes_are_found_far_beyond_what_is_kept() {
     let (_, query) = asked(&bench).expect("asked");
     assert_eq!((query.filter.only, query.before_seq, query.limit), (LogLevel::Transitions, Some(8_001), 1));
     serve(&mut bench, 5_000);
-    assert_eq!((cursor(&bench), bench.state.log.cut), (5_000, true));
+    assert_eq!(cursor(&bench), 5_000);
     assert!(bench.state.log.page(16).iter().any(|row| row.seq == 5_000), "it is in view");
     bench.press("T E");
     assert_eq!(cursor(&bench), 4_895, "from there on as anywhere");
