@@ -11,7 +11,7 @@ use poise_core::health::Standing;
 use poise_core::plan::{BackendId, Identities, Plan};
 use poise_ipc::Config;
 use poise_ipc::message::{Ejected, Flapping, Transition};
-use poise_ipc::model::CheckProtocol;
+use poise_ipc::model::{CheckProtocol, Switch};
 use poise_ipc::status::HealthStatus;
 
 pub use self::tracked::Told;
@@ -27,6 +27,17 @@ pub struct Trackers {
     standings: HashMap<BackendId, Standing>,
     /// Those that time alone may change.
     restless: BTreeSet<BackendId>,
+    watch: Watch,
+}
+
+/// Whether any group ejects by what traffic meets: nobody is looked at where none does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Watch {
+    #[default]
+    Off,
+    /// From the next look on: what was met before does not count.
+    Begins,
+    On,
 }
 
 /// What a report brought about.
@@ -63,6 +74,12 @@ impl Trackers {
         identities: &Identities,
         restored: &HashMap<BackendId, HealthRow>,
     ) -> Vec<BackendId> {
+        let is_watched = config.groups.values().any(|group| group.passive.mode == Switch::On);
+        self.watch = match self.watch {
+            _ if !is_watched => Watch::Off,
+            Watch::Off => Watch::Begins,
+            watch => watch,
+        };
         let mut before = std::mem::take(&mut self.tracked);
         for (path, &id) in &identities.backends {
             let group = config.groups.get(&path.group);
@@ -145,7 +162,15 @@ impl Trackers {
     /// Looks at what traffic has met at the backends of a plan. Returns whom that ejects.
     pub fn look(&mut self, plan: &Plan, now_ms: u64) -> Vec<Ejected> {
         let mut ejected = Vec::new();
+        let watch = self.watch;
+        if watch == Watch::Off {
+            return ejected;
+        }
+        self.watch = Watch::On;
         for backend in plan.groups.iter().flat_map(|group| &group.backends) {
+            if watch == Watch::Begins {
+                backend.live.streaks.reset();
+            }
             let Some(tracked) = self.tracked.get_mut(&backend.id) else { continue };
             let Some(news) = tracked.look(&backend.live.streaks, now_ms) else { continue };
             self.standings.insert(backend.id, tracked.standing());

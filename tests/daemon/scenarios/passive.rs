@@ -77,6 +77,8 @@ fn place(backends: &[Moody], more: &str) -> Place {
     ))
 }
 
+/// Time between two looks of the daemon at what traffic has met, in milliseconds.
+const LOOK_MS: u64 = 100;
 /// Three in a row eject for an hour.
 const STRICT: &str = "passive = { mode = \"on\", connect_errors = 3, server_errors = 3, timeouts = 2, \
                       ejection = \"1h\", ejection_max = \"2h\" }";
@@ -111,6 +113,12 @@ fn eject(daemon: &Daemon, backend: &Moody, mood: Mood) -> (usize, EjectionStatus
         ejection(daemon, 0).is_some()
     });
     (backend.served() - before, ejection(daemon, 0).expect("ejected"))
+}
+
+/// Gives the daemon the time of two looks at what traffic has met.
+fn look(daemon: &Daemon) {
+    let before_ms = daemon.status().at_ms;
+    until("it has looked", || daemon.status().at_ms >= before_ms + 2 * LOOK_MS);
 }
 
 #[test]
@@ -169,20 +177,34 @@ fn connections_that_cannot_be_made_eject_a_backend_on_any_layer() {
 
 #[test]
 fn what_clients_break_off_ejects_nobody() {
-    let backends = [Moody::new()];
+    let backends = [Moody::new(), Moody::new()];
     let place = place(&backends, &STRICT.replace("= 3", "= 1").replace("= 2,", "= 1,"));
     let daemon = place.start();
-    backends[0].be(Mood::Hang);
-    for at in 0..8 {
+    for backend in &backends {
+        backend.be(Mood::Hang);
+    }
+    for at in 0..16 {
         let mut client = connect(&daemon);
-        send(&mut client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
-        until("it is under way", || backends[0].backend.connections() > at);
+        // In the midst of its request, or while it waits for the response.
+        let body = if at % 4 < 2 { "abcde" } else { "ab" };
+        send(&mut client, &format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n{body}"));
+        let reached = || backends.iter().map(|backend| backend.backend.connections()).sum::<usize>();
+        until("it is under way", || reached() > at);
         reset(client);
     }
+    until("all of them have ended", || (0..2).all(|at| backend(&daemon, at).counters.inflight == 0));
+    // Once the other one is ejected for what it answers, this one has been looked at, too.
     backends[0].be(Mood::Answer);
-    until("all of them have ended", || backend(&daemon, 0).counters.inflight == 0);
-    assert_eq!(ask(&daemon).as_deref(), Some("200"));
+    backends[1].be(Mood::Error);
+    until("the other one is ejected", || {
+        ask(&daemon);
+        ejection(&daemon, 1).is_some()
+    });
     assert_eq!(backend(&daemon, 0).health.ejection, None);
+    assert_eq!(
+        ejection(&daemon, 1).map(|ejection| (ejection.why, ejection.total)),
+        Some((PassiveCause::ServerErrors, 1))
+    );
 }
 
 #[test]
@@ -195,6 +217,7 @@ fn a_success_in_between_ends_the_row() {
         assert_eq!([ask(&daemon), ask(&daemon)].map(|status| status.as_deref() == Some("503")), [true, true]);
         backends[0].be(Mood::Answer);
         assert_eq!(ask(&daemon).as_deref(), Some("200"));
+        look(&daemon);
     }
     assert_eq!(backend(&daemon, 0).health.ejection, None);
 }
@@ -215,7 +238,8 @@ fn it_is_off_unless_it_is_turned_on_and_off_lets_in_again() {
             "{ mode = \"on\", server_errors = 2, ejection = \"1h\", ejection_max = \"1h\" }",
         ))
         .expect("valid");
-    eject(&daemon, &backends[0], Mood::Error);
+    let (asked, _) = eject(&daemon, &backends[0], Mood::Error);
+    assert!(asked >= 2, "what was met before does not count: {asked}");
     daemon.ask(set("groups.app.passive.mode", "\"off\"")).expect("valid");
     until("it is let in again", || ejection(&daemon, 0).is_none() && backend(&daemon, 0).effective_weight == 100);
 }
@@ -275,12 +299,14 @@ fn a_backend_that_comes_back_from_an_ejection_starts_slowly() {
 
 #[test]
 fn a_backend_of_tcp_that_accepts_is_well() {
-    let echo = Scripted::echo();
+    let (echo, closed) = (Scripted::echo(), Refusing::new());
     let place = Place::new(&format!(
         "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"tcp\"\ngroup = \"app\"\n\
-         [groups.app]\nhealth_check = \"off\"\n{}\nbackends.b0 = {{ address = \"{}\" }}\n",
+         [groups.app]\nhealth_check = \"off\"\n{}\nbackends.b0 = {{ address = \"{}\" }}\n\
+         backends.b1 = {{ address = \"{}\", weight = 0 }}\n",
         STRICT.replace("= 3", "= 1"),
-        echo.address
+        echo.address,
+        closed.address
     ));
     let daemon = place.start();
     for at in 0..5 {
@@ -290,5 +316,11 @@ fn a_backend_of_tcp_that_accepts_is_well() {
         reset(client);
     }
     until("all of them have ended", || backend(&daemon, 0).counters.inflight == 0);
+    // Once the other one is ejected, this one has been looked at, too.
+    daemon.ask(set("groups.app.backends.b1.weight", "100")).expect("valid");
+    until("the other one is ejected", || {
+        drop(connect(&daemon));
+        ejection(&daemon, 1).is_some()
+    });
     assert_eq!(backend(&daemon, 0).health.ejection, None);
 }
