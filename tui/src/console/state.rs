@@ -292,15 +292,16 @@ impl State {
         }
     }
 
-    /// When, on the console's clock, shares change although nothing is heard; `None` when they do not.
+    /// When, on the console's clock, what is shown changes although nothing is heard; `None` when it does not.
     pub fn next_age_ms(&self) -> Option<u64> {
         let model = self.model.as_ref().filter(|_| self.link == LinkState::Live)?;
-        let window_ms = self.balance.window.ms();
-        let until_ms = model.moving_until_ms(window_ms)?;
-        (model.now_ms() < until_ms).then(|| {
-            let step_ms = (window_ms / 10).max(1_000);
-            // Half a second to spare: with traffic, news come first.
-            (model.now_ms() + step_ms + 500).saturating_sub(self.clock_offset_ms)
-        })
+        let (now_ms, window_ms) = (model.now_ms(), self.balance.window.ms());
+        // Half a second to spare: with traffic, news come first.
+        let step_ms = (window_ms / 10).max(1_000) + 500;
+        let shares = model.moving_until_ms(window_ms).filter(|&until_ms| now_ms < until_ms);
+        let counts_down = matches!(self.overlay, Some(Overlay::Card(_))) || model.out_until_ms() > now_ms;
+        let second = counts_down.then(|| (now_ms / 1_000 + 1) * 1_000);
+        let next_ms = shares.map(|_| now_ms + step_ms).into_iter().chain(second).min()?;
+        Some(next_ms.saturating_sub(self.clock_offset_ms))
     }
 }

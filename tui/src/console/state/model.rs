@@ -216,6 +216,16 @@ impl Model {
         self.now_ms = self.now_ms.max(now_ms);
     }
 
+    /// When the last of those that are ejected or damped is let in again, in milliseconds since the epoch; 0
+    /// when nobody is out.
+    pub fn out_until_ms(&self) -> u64 {
+        let until_ms = |(_, backend): (&GroupStatus, &BackendStatus)| {
+            let ejected = backend.health.ejection.filter(|ejection| ejection.active).map(|ejection| ejection.until_ms);
+            ejected.max(backend.health.damping.and_then(|damping| damping.until_ms))
+        };
+        self.backends().filter_map(until_ms).max().unwrap_or(0)
+    }
+
     /// The newest time the daemon has told, or that has passed since.
     pub fn now_ms(&self) -> u64 {
         self.now_ms

@@ -130,7 +130,7 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
         }
         for backend in group.backends.iter().filter(|b| Condition::of(b) == Condition::Ejected) {
             let Some(ejection) = backend.health.ejection else { continue };
-            let left_s = ejection.until_ms.saturating_sub(status.at_ms).div_ceil(1_000);
+            let left_s = ejection.until_ms.saturating_sub(model.now_ms()).div_ceil(1_000);
             let text = format!("{}/{}: ejected for {left_s} s: {}", group.name, backend.name, ejection.why);
             concerns.push((Severity::Warning, text));
         }

@@ -2,7 +2,7 @@
 
 use poise_ipc::health::WhyAnswer;
 use poise_ipc::message::{ErrorCode, ErrorReply, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb};
-use poise_ipc::status::{CheckRow, Health, RecorderStatus};
+use poise_ipc::status::{CheckRow, EjectionStatus, Health, PassiveCause, RecorderStatus};
 
 use crate::console::fixture::{Bench, NOW_MS, check_row, event, probed};
 use crate::console::msg::{Effect, Msg};
@@ -280,4 +280,39 @@ fn what_the_daemon_refuses_stands_on_the_card() {
     let error = ErrorReply::new(ErrorCode::NotFound, "late");
     bench.tell(Msg::Server(Box::new(ServerMessage::Error { id: why.expect("asked"), error })));
     assert!(bench.state.overlay.is_none());
+}
+
+#[test]
+fn countdowns_move_by_the_second_while_they_are_seen_and_end_by_themselves() {
+    let mut bench = Bench::live(SIZE);
+    while let Some(due_ms) = bench.state.next_age_ms() {
+        bench.now_ms = due_ms;
+        bench.tell(Msg::Aged);
+    }
+    let mut status = bench.state.model.as_ref().expect("live").status().clone();
+    let now_ms = bench.now_ms + bench.state.clock_offset_ms;
+    status.at_ms = now_ms;
+    let ejection = EjectionStatus {
+        active: true,
+        why: PassiveCause::Timeouts,
+        since_ms: now_ms,
+        until_ms: now_ms + 2_500,
+        streak: 1,
+        total: 1,
+    };
+    status.groups[0].backends[0].health.ejection = Some(ejection);
+    bench.tell(event(now_ms, EventBody::Snapshot(Box::new(status))));
+    for _ in 0..3 {
+        let due_ms = bench.state.next_age_ms().expect("it counts down");
+        assert!((1..=1_000).contains(&(due_ms - bench.now_ms)));
+        bench.now_ms = due_ms;
+        bench.tell(Msg::Aged);
+    }
+    let shares = bench.state.next_age_ms();
+    assert!(shares.is_none_or(|due_ms| due_ms > bench.now_ms + 1_000), "nobody is out any more");
+    bench.press("H");
+    let sooner = |due_ms: u64| shares.is_none_or(|shares| due_ms < shares);
+    assert!(bench.state.next_age_ms().is_some_and(sooner), "a card is live");
+    bench.press("Esc");
+    assert_eq!(bench.state.next_age_ms(), shares);
 }
