@@ -62,8 +62,8 @@ fn ejected(news: &Ejected) -> String {
     if !ejection.active {
         return format!("{group}/{backend} is used again after its ejection");
     }
-    let until = moment(ejection.until_ms);
-    format!("{group}/{backend} ejected until {until}: {}, {} in a row", ejection.why, ejection.streak)
+    let again = if ejection.streak > 1 { format!(", ejection {} in a row", ejection.streak) } else { String::new() };
+    format!("{group}/{backend} ejected until {}: {}{again}", moment(ejection.until_ms), ejection.why)
 }
 
 fn drained(news: &Drained) -> String {
