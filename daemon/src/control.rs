@@ -22,3 +22,4 @@ pub mod reconcile;
 pub mod records;
 mod sources;
 mod tallies;
+mod wires;

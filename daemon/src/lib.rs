@@ -113,8 +113,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let mut workers = workers.map_err(failed("start the workers"))?;
     let writer = Writer::spawn(workers.bell(), workers.take_lines(), publisher.published());
     let writer = writer.map_err(failed("start the writer of access logs"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(failed("start the control runtime"))?;
+    let runtime = runtime()?;
 
     let outcome = runtime.block_on(async {
         let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
@@ -140,6 +139,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             records: Records::new(workers.take_records()),
             errors: Errors::new(workers.take_evidence()),
             resolver: Resolver::system(),
+            undertakings: stored.undertakings,
             names: stored.names,
             entries: stored.entries,
             tls: keeper,
@@ -180,6 +180,11 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     // A look-up that nobody answers does not hold a stop.
     runtime.shutdown_background();
     outcome
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(failed("start the control runtime"))
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {

@@ -9,6 +9,7 @@ mod entries;
 mod lock;
 mod names;
 mod thread;
+mod undertakings;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 pub use entries::{EntryPart, EntryParts};
 pub use lock::StateDir;
 pub use names::NameRow;
+pub use undertakings::WindowChange;
 
 /// Commits of the history that are kept; older ones are removed with each commit.
 pub const HISTORY_MAX: u32 = 1_000;
@@ -49,6 +51,17 @@ pub struct Stored {
     pub names: Vec<NameRow>,
     /// What listeners remembered of their clients.
     pub entries: Vec<EntryPart>,
+    /// What poised has undertaken to do later.
+    pub undertakings: Undertakings,
+}
+
+/// What poised has undertaken to do later, in control's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undertakings {
+    /// The confirm window that is open.
+    pub window: Option<String>,
+    /// Leases and ramps.
+    pub layers: Option<String>,
 }
 
 /// The running configuration as it is stored.
@@ -75,6 +88,12 @@ pub struct Change {
     pub gone: Vec<BackendId>,
     /// What the names of the configuration stand for.
     pub names: Vec<NameRow>,
+    /// Commits before it that are in force and not stored yet, oldest first.
+    pub earlier: Vec<Commit>,
+    /// What becomes of the confirm window.
+    pub window: WindowChange,
+    /// Leases and ramps after it, where it changes them.
+    pub layers: Option<String>,
 }
 
 /// Health of one backend, for the next start.
@@ -168,6 +187,8 @@ type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 enum Work {
     Commit { change: Box<Change>, done: Done<()> },
     Taken { text: String, done: Done<()> },
+    Window { change: WindowChange, done: Done<()> },
+    Layers { body: String, done: Option<Done<()>> },
     Health(Vec<HealthRow>),
     Names(Vec<NameRow>),
     Entries(EntryParts),
@@ -212,6 +233,25 @@ impl Store {
         let (done, ack) = answer();
         self.hand(Work::Taken { text, done });
         ack
+    }
+
+    /// Stores what becomes of the confirm window; as [`Store::commit`].
+    pub fn window(&self, change: WindowChange) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, ack) = answer();
+        self.hand(Work::Window { change, done });
+        ack
+    }
+
+    /// Stores all leases and ramps; as [`Store::commit`].
+    pub fn layers(&self, body: String) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, ack) = answer();
+        self.hand(Work::Layers { body, done: Some(done) });
+        ack
+    }
+
+    /// Stores all leases and ramps in its own time and with retries; whether the thread has taken it.
+    pub fn layers_later(&self, body: String) -> bool {
+        self.work.try_send(Work::Layers { body, done: None }).is_ok()
     }
 
     /// Stores health for the next start, in its own time and with retries.
@@ -269,9 +309,12 @@ impl Work {
     /// Tells the one who waits that it was not done.
     fn refuse(self) {
         match self {
-            Self::Commit { done, .. } | Self::Taken { done, .. } => done(Err(StoreError::Stalled)),
+            Self::Commit { done, .. }
+            | Self::Taken { done, .. }
+            | Self::Window { done, .. }
+            | Self::Layers { done: Some(done), .. } => done(Err(StoreError::Stalled)),
             Self::History { done, .. } => done(Err(StoreError::Stalled)),
-            Self::Health(_) | Self::Names(_) | Self::Entries(_) | Self::Stop(_) => {}
+            Self::Layers { done: None, .. } | Self::Health(_) | Self::Names(_) | Self::Entries(_) | Self::Stop(_) => {}
         }
     }
 }

@@ -5,15 +5,24 @@
 
 mod event;
 mod filter;
+mod layer;
 mod news;
 mod reply;
 mod request;
+mod trip;
+mod window;
 
 pub use event::{
     BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
     GroupMoved, ListenerMoved, RouteMoved, Transition,
 };
+pub use layer::{
+    ENDED_MAX, LAYER_MS, LAYERS_MAX, LEASE_VALUES_MAX, LayerAct, LayerEnd, LayerEnded, LayerNews, LayerQuery,
+    LayerStatus, LayerValue, LeaseQuery, RAMP_STEP_MS_MIN, RampQuery, RampStatus,
+};
 pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
 pub use request::{
     Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,
 };
+pub use trip::{Limit, TRIP_SAMPLES_MIN, TRIP_WINDOW_MS, TRIPS_MAX, Trip, TripError};
+pub use window::{CONFIRM_WITHIN_MS, WindowAct, WindowEvent, WindowNews, WindowQuery, WindowStatus, WindowWish};

@@ -17,8 +17,9 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::advice::Finding;
+use crate::message::{LayerEnded, LayerStatus, WindowStatus};
 
-pub use group::{BackendCounters, BackendStatus, DrainOutcome, DrainStatus, GroupCounters, GroupStatus};
+pub use group::{BackendCounters, BackendStatus, Configured, DrainOutcome, DrainStatus, GroupCounters, GroupStatus};
 pub use health::{CheckRow, DampingStatus, EjectionStatus, Health, HealthStatus, LastVerdict, PassiveCause};
 pub use hook::HookStatus;
 pub use latency::{LatencyWindows, Quantiles};
@@ -53,6 +54,16 @@ pub struct Status {
     /// The hook command, where poised was given one.
     #[serde(default)]
     pub hook: Option<HookStatus>,
+    /// The confirm window that is open.
+    #[serde(default)]
+    pub window: Option<WindowStatus>,
+    /// Leases and ramps, in the order in which they began.
+    #[serde(default)]
+    pub layers: Vec<LayerStatus>,
+    /// Those that ended last, since the start, the newest last; at most
+    /// [`ENDED_MAX`](crate::message::ENDED_MAX).
+    #[serde(default)]
+    pub layers_ended: Vec<LayerEnded>,
 }
 
 /// The process that answers.

@@ -253,7 +253,13 @@ pub fn set(path: &str, value: &str) -> Verb {
 /// A change of several values, by path.
 pub fn set_all(values: &[(String, String)]) -> Verb {
     let edits = values.iter().map(|(path, value)| Edit::set(path.clone(), value.clone())).collect();
-    Verb::Apply(Apply { edits, if_revision: None, dry_run: false, reason: None })
+    Verb::Apply(Apply {
+        edits,
+        if_revision: None,
+        dry_run: false,
+        reason: None,
+        window: poise_ipc::message::WindowWish::default(),
+    })
 }
 
 /// Whether a file is there.

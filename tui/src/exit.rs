@@ -1,8 +1,7 @@
 //! The one table of exit codes of `poise`: number, word and meaning.
 //!
 //! Help texts, man pages and error objects take their words from here. Which failure ends with
-//! which code is said where the failure is made (`verb::failure`). 9 stays free: it belongs to
-//! commits that undo themselves when nobody confirms them.
+//! which code is said where the failure is made (`verb::failure`).
 
 use std::process::ExitCode;
 
@@ -27,6 +26,8 @@ pub enum Exit {
     Invalid,
     /// The time given was not enough.
     TimedOut,
+    /// The commit was taken back: nobody confirmed it, a wire was touched, or somebody asked.
+    Undone,
     /// `poise status --check` found something degraded, `poise test` found a promise
     /// broken, `poise route-test` a request that would be refused, or `poise health check` a
     /// backend that does not pass.
@@ -37,16 +38,17 @@ pub enum Exit {
 
 impl Exit {
     /// Every code with its number, its word and what it means.
-    pub const TABLE: [(Self, u8, &'static str, &'static str); 11] = [
+    pub const TABLE: [(Self, u8, &'static str, &'static str); 12] = [
         (Self::Ok, 0, "ok", "did what was asked"),
         (Self::Failed, 1, "failed", "failed otherwise"),
         (Self::Usage, 2, "usage", "the command line cannot be understood"),
         (Self::NotFound, 3, "not-found", "no such object"),
         (Self::Forbidden, 4, "forbidden", "not permitted to this user"),
-        (Self::Conflict, 5, "conflict", "the revision or the file has moved on"),
+        (Self::Conflict, 5, "conflict", "the revision or the file has moved on, or a confirm window is open"),
         (Self::Unreachable, 6, "unreachable", "no daemon answers on the socket"),
         (Self::Invalid, 7, "invalid", "the configuration is or would be invalid"),
         (Self::TimedOut, 8, "timed-out", "not done within the time given"),
+        (Self::Undone, 9, "undone", "the commit was taken back: window wait"),
         (
             Self::Degraded,
             10,

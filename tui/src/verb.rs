@@ -18,6 +18,7 @@ mod format;
 mod get;
 mod health;
 mod history;
+mod layers;
 mod link;
 mod logs;
 mod man;
@@ -37,6 +38,7 @@ mod wait;
 mod watch;
 mod weight;
 mod when;
+mod window;
 mod words;
 
 #[cfg(test)]
@@ -94,6 +96,10 @@ pub(crate) enum Command {
     Watch(watch::Args),
     Wait(wait::Args),
     History(history::Args),
+    Confirm(window::ConfirmArgs),
+    Window(window::Args),
+    Layers(layers::Args),
+    Ramp(layers::RampArgs),
     Sources(sources::Args),
     #[command(name = "route-test")]
     RouteTest(route_test::Args),
@@ -174,6 +180,10 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Watch(args) => watch::run(&args, context).await,
         Command::Wait(args) => wait::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
+        Command::Confirm(args) => window::confirm(&args, context).await,
+        Command::Window(args) => window::run(&args, context).await,
+        Command::Layers(args) => layers::run(&args, context).await,
+        Command::Ramp(args) => layers::ramp(&args, context).await,
         Command::Sources(args) => sources::run(&args, context).await,
         Command::RouteTest(args) => route_test::run(&args, context).await,
         Command::Test(args) => trial::run(&args, context).await,

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod health;
 pub mod http;
 pub mod journal;
+pub mod layer;
 pub mod limit;
 pub mod live;
 pub mod networks;

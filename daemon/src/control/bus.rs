@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use poise_ipc::Name;
-use poise_ipc::message::{CertificateNews, Commit, Drained, Ejected, EventBody, Flapping, Transition};
+use poise_ipc::message::{
+    CertificateNews, Commit, Drained, Ejected, EventBody, Flapping, LayerNews, Transition, WindowNews,
+};
 use poise_ipc::status::CheckRow;
 use tokio::sync::broadcast;
 
@@ -47,6 +49,10 @@ pub enum What {
     Flapping(Flapping),
     /// Traffic ejected a backend, or it is used again.
     Ejected(Ejected),
+    /// A confirm window was opened, changed or closed. A new snapshot is due.
+    Window(Box<WindowNews>),
+    /// A lease or ramp began, changed or ended. A new snapshot is due.
+    Layer(Box<LayerNews>),
 }
 
 impl What {
@@ -59,7 +65,7 @@ impl What {
             Self::Certificate(news) => EventBody::Certificate(news.clone()),
             Self::Flapping(news) => EventBody::Flapping(news.clone()),
             Self::Ejected(news) => EventBody::Ejected(news.clone()),
-            Self::Committed(_) | Self::Checked(_) => return None,
+            Self::Committed(_) | Self::Checked(_) | Self::Window(_) | Self::Layer(_) => return None,
         })
     }
 }

@@ -66,6 +66,11 @@ impl Trackers {
         &self.standings
     }
 
+    /// Whether nothing is known against a backend.
+    pub fn is_fit(&self, backend: BackendId) -> bool {
+        self.standings.get(&backend).is_none_or(|standing| standing.is_fit())
+    }
+
     /// Follows a configuration: keeps the machines of backends that stay, makes those of new ones
     /// (with the health that `restored` remembers), drops the rest. Returns what was dropped.
     pub fn follow(

@@ -10,6 +10,7 @@ mod commit;
 mod cookies;
 mod drains;
 mod entries;
+mod layers;
 mod logs;
 mod ramps;
 mod refusals;
@@ -20,6 +21,7 @@ mod routes;
 mod start;
 mod status;
 mod verdicts;
+mod window;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -32,7 +34,7 @@ use poise_core::plan::{BackendId, Identities, Plan};
 use poise_core::ramp::Ramps;
 use poise_core::token::TokenKey;
 use poise_ipc::advice::Finding;
-use poise_ipc::message::{ErrorCode, ErrorReply};
+use poise_ipc::message::{Author, ErrorCode, ErrorReply, WindowQuery};
 use poise_ipc::status::Status;
 use poise_ipc::{Config, Name};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -52,11 +54,12 @@ use super::ports::Ports;
 use super::records::Records;
 use super::sources::Sources;
 use super::tallies::Tallies;
+use super::wires::Wires;
 use crate::published::Publisher;
 use crate::recorder::Recorder;
 use crate::report::{ProbeAsked, ProbeReport};
 use crate::resolve::Resolver;
-use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError};
+use crate::store::{EntryPart, HealthRow, NameRow, Store, StoreError, Undertakings};
 use crate::tls::{Keeper, Reading};
 use crate::wall::now_ms;
 
@@ -65,12 +68,14 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
 use entries::Handed;
+use layers::{Layers, Shift, Wanted};
 use ramps::tell_backups;
 use refusals::Refusals;
 use reload::{FileTask, OperatorFile};
 use resolving::{Answered, Asked};
 pub use start::StartError;
 pub(crate) use start::daemon;
+use window::{Back, BackStored, Turn, Windows};
 
 /// Reports taken at once: their flips make one plan.
 const REPORTS_BATCH_MAX: usize = 256;
@@ -150,6 +155,8 @@ pub struct Parts<P> {
     pub entries: Vec<EntryPart>,
     /// Where a probe is asked for.
     pub probes: mpsc::Sender<ProbeAsked>,
+    /// What the daemon had undertaken when it last ran.
+    pub undertakings: Undertakings,
     /// When the time of the workers began: what they share is dated by it.
     pub epoch: std::time::Instant,
 }
@@ -208,8 +215,18 @@ pub struct Reconcile<P: Ports> {
     expiry: Expiry,
     /// How the tables of persistence stood when the store got them last.
     handed: Handed,
+    /// Leases and ramps.
+    layers: Layers,
+    /// Ramps whose last weight is being committed.
+    arrivals: JoinSet<(u64, Result<Answer, oneshot::error::RecvError>)>,
+    /// The confirm window.
+    window: Windows,
+    /// What trip wires look at.
+    wires: Wires,
     /// What the time of slow start counts from.
     born: Instant,
+    /// Wall time at that moment.
+    born_ms: u64,
     snapshot: Option<(u64, Arc<Status>)>,
     ticks: u64,
 }
@@ -225,6 +242,10 @@ enum Done<S> {
     Read(FileTask, io::Result<String>),
     Resolved(Box<Asked>, Vec<Answered>),
     Loaded(Box<Loading>, Result<Reading, JoinError>),
+    Layered(Shift, Outcome, Asker),
+    Turned(Turn, Outcome, Asker),
+    Back(Box<Back>),
+    BackStored(Box<BackStored>, Outcome),
 }
 
 /// What the store says.
@@ -235,6 +256,8 @@ enum Job {
     Change(Change, Asker),
     File(FileTask),
     Certificates(Option<Name>, Asker),
+    Layer(Wanted, Author, Asker),
+    Window(WindowQuery, Author, Asker),
 }
 
 /// Who waits for an answer. Answers to those that left are dropped.
@@ -260,6 +283,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 },
                 Some(answered) = self.lookups.join_next() => self.looked_up(answered),
                 Some(found) = self.refusals.readings.join_next() => self.looked_into(found),
+                Some(Ok((id, said))) = self.arrivals.join_next() => self.arrived(id, said.ok()),
                 _ = tick.tick() => self.tick(),
             }
         }
@@ -283,6 +307,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             Job::Change(change, asker) => self.begin_change(change, asker),
             Job::File(task) => self.begin_reading(task),
             Job::Certificates(only, asker) => self.begin_reload(only.as_ref(), asker),
+            Job::Layer(wanted, author, asker) => self.begin_layer(wanted, author, asker),
+            Job::Window(query, author, asker) => self.begin_turn(query, author, asker),
         }
     }
 
@@ -294,7 +320,13 @@ impl<P: Ports + 'static> Reconcile<P> {
             Done::Read(task, text) => self.finish_reading(task, text),
             Done::Resolved(asked, answers) => self.finish_resolving(*asked, answers),
             Done::Loaded(loading, reading) => self.finish_loading(*loading, reading),
+            Done::Layered(shift, outcome, asker) => self.finish_layer(shift, outcome, asker),
+            Done::Turned(turn, outcome, asker) => self.finish_turn(turn, outcome, asker),
+            Done::Back(back) => self.finish_back(*back).await,
+            Done::BackStored(stored, outcome) => self.finish_store_back(*stored, outcome),
         }
+        // What is due goes before what waits.
+        self.step_window();
         while self.under_way.is_none() {
             let Some(job) = self.waiting.pop_front() else { return };
             self.begin(job);
@@ -318,6 +350,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
         self.step_health(&plan);
         self.step_drains();
+        self.step_window();
+        self.watch_wires();
+        self.step_layers();
+        self.store_layers();
         self.store_health();
         self.look_up();
         self.store_names();
@@ -355,7 +391,7 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     fn compile(&self, previous: &Plan) -> Plan {
         let input = poise_core::plan::Compile {
-            config: &self.state.config,
+            config: self.in_force(),
             identities: &self.state.identities,
             standings: self.trackers.standings(),
             resolved: &self.resolved,
@@ -366,6 +402,11 @@ impl<P: Ports + 'static> Reconcile<P> {
             key: &self.parts.key,
         };
         poise_core::plan::compile(&input, Some(previous))
+    }
+
+    /// Wall time that never jumps: deadlines of windows and layers go by it.
+    fn steady_ms(&self) -> u64 {
+        self.born_ms + u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Finishes the commit under way, refuses what waits and closes the store.
@@ -380,6 +421,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
         self.store_health();
         self.store_names();
+        self.store_layers();
         self.store_entries();
         self.hand_over_all();
         let Parts { store, recorder, ports, .. } = self.parts;

@@ -17,16 +17,16 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::entries::Snapshot;
 use super::{
-    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, NameRow, Running, StoreError, Stored,
-    database_path, entries, names,
+    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, NameRow, Running, StoreError, Stored, Undertakings,
+    WindowChange, database_path, entries, names, undertakings,
 };
 
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
 /// Version of the schema, at byte 60 of the header: of a new database and after all additions.
-const SCHEMA_VERSION: u32 = 4;
+const SCHEMA_VERSION: u32 = 5;
 /// What each version added to the one before, from version 2 on. Only ever appended to.
-const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES, SCORES];
+const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES, SCORES, undertakings::TABLES];
 
 /// What damping holds against backends.
 const SCORES: &str = "
@@ -153,29 +153,21 @@ impl Database {
             let health = rows.query_map([], health_row)?.collect::<rusqlite::Result<_>>()?;
             let names = names::read(&self.connection)?;
             let entries = entries::read(&self.connection)?;
-            Ok(Stored { daemon_id, cookie_key, running, health, names, entries })
+            let (window, layers) = undertakings::read(&self.connection)?;
+            let undertakings = Undertakings { window, layers };
+            Ok(Stored { daemon_id, cookie_key, running, health, names, entries, undertakings })
         };
         read().map_err(failed("read the store"))
     }
 
     /// Stores a commit with all that follows from it.
     pub(super) fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
-        let Change { commit, running, gone, names } = change;
+        let Change { commit, running, gone, names, earlier, window, layers } = change;
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    integer(commit.revision),
-                    integer(commit.at_ms),
-                    commit.author.uid,
-                    commit.author.user,
-                    commit.author.pid,
-                    commit.reason,
-                    json(&commit.edits)?,
-                    json(&commit.inverse)?,
-                ],
-            )?;
+            for commit in earlier.iter().chain([commit]) {
+                insert(&transaction, commit)?;
+            }
             transaction.execute(
                 "DELETE FROM revisions WHERE revision <= ?1",
                 [integer(commit.revision) - i64::from(HISTORY_MAX)],
@@ -188,9 +180,23 @@ impl Database {
                 transaction.execute("DELETE FROM health WHERE backend = ?1", [integer(backend.0)])?;
             }
             names::write(&transaction, names)?;
+            undertakings::write_window(&transaction, window)?;
+            if let Some(layers) = layers {
+                undertakings::write_layers(&transaction, layers)?;
+            }
             transaction.commit()
         };
         write().map_err(failed("store the commit"))
+    }
+
+    /// Stores what becomes of the confirm window.
+    pub(super) fn window(&self, change: &WindowChange) -> Result<(), StoreError> {
+        undertakings::write_window(&self.connection, change).map_err(failed("store the confirm window"))
+    }
+
+    /// Stores all leases and ramps.
+    pub(super) fn layers(&self, body: &str) -> Result<(), StoreError> {
+        undertakings::write_layers(&self.connection, body).map_err(failed("store the leases and ramps"))
     }
 
     /// Stores that the operator's file counts as taken.
@@ -263,6 +269,21 @@ impl Database {
         };
         read().map_err(failed("read the history"))
     }
+}
+
+/// Adds a commit to the history.
+fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+    let row = params![
+        integer(commit.revision),
+        integer(commit.at_ms),
+        commit.author.uid,
+        commit.author.user,
+        commit.author.pid,
+        commit.reason,
+        json(&commit.edits)?,
+        json(&commit.inverse)?,
+    ];
+    connection.execute("INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", row).map(|_| ())
 }
 
 /// Looks at the file without opening it as a database: it must be absent, empty or ours.

@@ -29,6 +29,13 @@ pub(crate) fn allow_revision(dir: &Path, revision: i64) {
     other.execute("DELETE FROM revisions WHERE revision = ?1", [revision]).expect("written");
 }
 
+/// Changes the text of the stored confirm window.
+pub(crate) fn edit_window(dir: &Path, from: &str, to: &str) {
+    let other = rusqlite::Connection::open(database_path(&dir.join("state"))).expect("opens");
+    let edited = other.execute("UPDATE confirm_window SET body = replace(body, ?1, ?2)", [from, to]).expect("written");
+    assert_eq!(edited, 1, "a window is stored");
+}
+
 /// How many parts of persistence entries would be there after a kill.
 pub(crate) fn entry_parts(dir: &Path) -> u32 {
     let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
@@ -63,6 +70,9 @@ fn change(revision: u64) -> Change {
         },
         gone: Vec::new(),
         names: Vec::new(),
+        earlier: Vec::new(),
+        window: WindowChange::Keep,
+        layers: None,
     }
 }
 

@@ -68,10 +68,23 @@ fn take(work: Work, database: &mut Database, unwritten: &mut Unwritten) {
             if outcome.is_ok() {
                 // It has brought names of its own, which are newer.
                 unwritten.names = None;
+                if change.layers.is_some() {
+                    unwritten.layers = None;
+                }
             }
             done(outcome);
         }
         Work::Taken { text, done } => done(database.taken(&text)),
+        Work::Window { change, done } => done(database.window(&change)),
+        Work::Layers { body, done: Some(done) } => {
+            let outcome = database.layers(&body);
+            if outcome.is_ok() {
+                // What waits to be tried again is older.
+                unwritten.layers = None;
+            }
+            done(outcome);
+        }
+        Work::Layers { body, done: None } => unwritten.layers = Some(body),
         Work::History { limit, done } => done(database.history(limit)),
         Work::Health(rows) => unwritten.health.extend(rows.into_iter().map(|row| (row.backend, row))),
         Work::Names(rows) => unwritten.names = Some(rows),
@@ -86,13 +99,14 @@ fn take(work: Work, database: &mut Database, unwritten: &mut Unwritten) {
 struct Unwritten {
     health: HashMap<BackendId, HealthRow>,
     names: Option<Vec<NameRow>>,
+    layers: Option<String>,
     entries: Option<Snapshot>,
     failing: bool,
 }
 
 impl Unwritten {
     fn is_empty(&self) -> bool {
-        self.health.is_empty() && self.names.is_none() && self.entries.is_none()
+        self.health.is_empty() && self.names.is_none() && self.layers.is_none() && self.entries.is_none()
     }
 
     /// Writes the next piece, or with `whole` all there is.
@@ -121,6 +135,10 @@ impl Unwritten {
         if !self.health.is_empty() {
             database.health(self.health.values())?;
             self.health.clear();
+        }
+        if let Some(body) = &self.layers {
+            database.layers(body)?;
+            self.layers = None;
         }
         if let Some(names) = &self.names {
             database.names(names)?;

@@ -7,13 +7,22 @@ use crate::cause::Cause;
 use crate::edit::Edit;
 use crate::message::{
     Apply, Counters, ErrorCode, ErrorReply, Event, EventBody, LogFilter, LogQuery, Reply, Role, RouteMoved, Subscribe,
-    Topic, Verb,
+    Topic, Verb, WindowWish,
 };
 use crate::status::{LatencyWindows, RouteCounters};
 
 fn weight() -> Request {
     let edits = vec![Edit::weight(&"app/a".parse().unwrap(), 50)];
-    Request { id: 300, verb: Verb::Apply(Apply { edits, if_revision: Some(7), dry_run: false, reason: None }) }
+    Request {
+        id: 300,
+        verb: Verb::Apply(Apply {
+            edits,
+            if_revision: Some(7),
+            dry_run: false,
+            reason: None,
+            window: WindowWish::default(),
+        }),
+    }
 }
 
 fn lost() -> ServerMessage {
@@ -28,7 +37,7 @@ fn refusal() -> ServerMessage {
 #[test]
 fn the_bincode_form_of_a_request_is_what_it_was_in_the_first_release() {
     let golden = [
-        &[42, 0, 0, 0][..],              // length of the body
+        &[45, 0, 0, 0][..],              // length of the body
         &[251, 44, 1],                   // id 300 as a varint
         &[4],                            // Verb::Apply
         &[1],                            // one edit
@@ -40,6 +49,7 @@ fn the_bincode_form_of_a_request_is_what_it_was_in_the_first_release() {
         &[1, 7],                         // if_revision: Some(7)
         &[0],                            // dry_run
         &[0],                            // reason
+        &[0, 0, 0],                      // window: no time, no wires, no join
     ]
     .concat();
     assert_eq!(Codec::Frames.encode(&weight()).unwrap(), golden);
@@ -143,7 +153,16 @@ fn a_length_beyond_the_bound_is_refused_from_its_prefix() {
 #[test]
 fn a_request_beyond_the_bound_is_not_written() {
     let edits = vec![Edit::Remove { path: "x".repeat(FRAME_LEN_MAX) }];
-    let request = Request { id: 1, verb: Verb::Apply(Apply { edits, if_revision: None, dry_run: true, reason: None }) };
+    let request = Request {
+        id: 1,
+        verb: Verb::Apply(Apply {
+            edits,
+            if_revision: None,
+            dry_run: true,
+            reason: None,
+            window: WindowWish::default(),
+        }),
+    };
     for codec in [Codec::Frames, Codec::Lines] {
         assert!(matches!(codec.encode(&request), Err(FrameError::Length { .. })), "{codec:?}");
     }
@@ -207,7 +226,7 @@ proptest! {
     #[test]
     fn what_was_written_is_read_again(id in any::<u64>(), paths in proptest::collection::vec("\\PC{0,40}", 0..20)) {
         let edits = paths.into_iter().map(|path| Edit::Remove { path }).collect();
-        let verb = Verb::Apply(Apply { edits, if_revision: Some(id), dry_run: true, reason: Some("\u{0}\n".into()) });
+        let verb = Verb::Apply(Apply { edits, if_revision: Some(id), dry_run: true, reason: Some("\u{0}\n".into()), window: WindowWish::default() });
         let request = Request { id, verb };
         for codec in [Codec::Frames, Codec::Lines] {
             let bytes = codec.encode(&request).unwrap();

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Commit;
+use super::{Commit, LayerNews, WindowNews};
 use crate::model::DrainEnd;
 use crate::name::Name;
 use crate::status::{
@@ -58,6 +58,10 @@ pub enum EventBody {
     Flapping(Flapping),
     /// Traffic ejected a backend, or it is used again; topic `health`.
     Ejected(Ejected),
+    /// A confirm window was opened, changed, confirmed or taken back; topic `config`.
+    Window(Box<WindowNews>),
+    /// A lease or ramp began, changed or ended; topic `config`.
+    Layer(Box<LayerNews>),
 }
 
 /// An episode in which a backend comes and goes: told when it begins and when it ends, instead of

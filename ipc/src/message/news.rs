@@ -3,7 +3,10 @@
 //! Here because two say it: `poise watch` to whoever looks, and the hook of `poised` to whoever is
 //! paged. It reads no clock; moments are written in UTC.
 
-use super::{CertificateEvent, CertificateNews, Drained, Ejected, EventBody, Flapping, Transition};
+use super::{
+    CertificateEvent, CertificateNews, Drained, Ejected, EventBody, Flapping, LayerEnd, LayerEnded, LayerNews,
+    LayerStatus, Transition, WindowEvent, WindowNews, WindowStatus,
+};
 use crate::model::DrainEnd;
 use crate::status::DrainOutcome;
 use crate::text::moment;
@@ -23,6 +26,8 @@ impl EventBody {
             Self::Certificate(_) => "certificate",
             Self::Flapping(_) => "flapping",
             Self::Ejected(_) => "ejected",
+            Self::Window(_) => "window",
+            Self::Layer(_) => "layer",
         }
     }
 
@@ -38,11 +43,60 @@ impl EventBody {
             Self::Certificate(news) => certificate(news),
             Self::Flapping(news) => flapping(news),
             Self::Ejected(news) => ejected(news),
-            Self::Snapshot(_) | Self::Committed(_) | Self::Checked(_) | Self::Counters(_) | Self::Lost { .. } => {
-                return None;
-            }
+            Self::Snapshot(_)
+            | Self::Committed(_)
+            | Self::Checked(_)
+            | Self::Counters(_)
+            | Self::Lost { .. }
+            | Self::Window(_)
+            | Self::Layer(_) => return None,
         })
     }
+}
+
+impl WindowNews {
+    /// The sentence of it.
+    pub fn sentence(&self) -> String {
+        let WindowStatus { revision, back_to, deadline_ms, author, .. } = &self.window;
+        match &self.what {
+            WindowEvent::Opened => {
+                let (user, until) = (&author.user, moment(*deadline_ms));
+                format!("revision {revision} by {user} waits to be confirmed until {until}, else {back_to} is back")
+            }
+            WindowEvent::Changed => format!("revision {revision} may be confirmed until {}", moment(*deadline_ms)),
+            WindowEvent::Confirmed { by } => format!("revision {revision} is confirmed by {}", by.user),
+            WindowEvent::Back { why, revision: now } => {
+                format!("revision {now} brings {back_to} back in place of {revision}: {why}")
+            }
+        }
+    }
+}
+
+impl LayerNews {
+    /// The sentence of it.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Began(layer) => format!("{} begins, until {}", held(layer), moment(layer.until_ms)),
+            Self::Changed(layer) => match &layer.ramp {
+                Some(ramp) if ramp.held => format!("{} is held", held(layer)),
+                Some(ramp) => format!("{}, step {} of {}", held(layer), ramp.step, ramp.steps),
+                None => format!("{} goes on until {}", held(layer), moment(layer.until_ms)),
+            },
+            Self::Ended(LayerEnded { layer, how, .. }) => match how {
+                LayerEnd::Expired => format!("{} is over", held(layer)),
+                LayerEnd::Arrived { revision } => format!("{} has arrived, revision {revision}", held(layer)),
+                LayerEnd::Aborted { why } => format!("{} is aborted: {why}", held(layer)),
+                LayerEnd::Cancelled { by } => format!("{} is cancelled by {}", held(layer), by.user),
+            },
+        }
+    }
+}
+
+/// A layer with what it holds, as in `lease 3 (groups.app.backends.a.weight = 7)`.
+fn held(layer: &LayerStatus) -> String {
+    let kind = if layer.ramp.is_some() { "ramp" } else { "lease" };
+    let values: Vec<_> = layer.values.iter().map(|value| format!("{} = {}", value.path, value.held)).collect();
+    format!("{kind} {} ({})", layer.id, values.join(", "))
 }
 
 fn transition(news: &Transition) -> String {

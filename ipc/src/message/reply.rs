@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Role};
+use super::{Event, LayerStatus, Role, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -59,7 +59,7 @@ pub enum Reply {
         /// The configuration as TOML text.
         text: String,
     },
-    /// To `Apply`, `Replace` and `Reload`.
+    /// To `Apply`, `Replace` and `Reload`, and to `Window` that takes back.
     Applied(Applied),
     /// To `Subscribe` and `Unsubscribe`.
     Done,
@@ -120,6 +120,10 @@ pub enum Reply {
         /// Whether it had been kept out.
         was_out: bool,
     },
+    /// To `Window` that confirms or extends: the window as it was last.
+    Window(WindowStatus),
+    /// To `Lease`, `Ramp` and `Layer`: the layer, as it is or as it was last.
+    Layer(Box<LayerStatus>),
 }
 
 /// Who talks to whom.
@@ -148,6 +152,9 @@ pub struct Applied {
     pub changed: bool,
     /// The change, value by value.
     pub edits: Vec<Edit>,
+    /// The confirm window that it is in.
+    #[serde(default)]
+    pub window: Option<WindowStatus>,
 }
 
 /// One commit of the history.
@@ -245,4 +252,6 @@ pub enum ErrorCode {
     Busy,
     /// A fault of the daemon.
     Internal,
+    /// A confirm window is open, and the commit does not join it.
+    WindowOpen,
 }

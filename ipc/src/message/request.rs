@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{LayerQuery, LeaseQuery, RampQuery, WindowQuery, WindowWish};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -86,6 +87,14 @@ pub enum Verb {
     Why(WhyQuery),
     /// Ends the ejection of a backend, and what damping holds against it (operate).
     Readmit(BackendQuery),
+    /// Confirms, takes back or extends the confirm window that is open (operate).
+    Window(WindowQuery),
+    /// Holds values for a time, above the configured ones (operate).
+    Lease(LeaseQuery),
+    /// Moves the weight of a backend in steps (operate).
+    Ramp(RampQuery),
+    /// Ends, extends, holds or resumes a lease or ramp (operate).
+    Layer(LayerQuery),
 }
 
 impl Verb {
@@ -98,7 +107,11 @@ impl Verb {
             | Self::CertificatesReload { .. }
             | Self::Errors(_)
             | Self::Probe(_)
-            | Self::Readmit(_) => Role::Operate,
+            | Self::Readmit(_)
+            | Self::Window(_)
+            | Self::Lease(_)
+            | Self::Ramp(_)
+            | Self::Layer(_) => Role::Operate,
             Self::Reload { .. } => Role::Admin,
             Self::Hello
             | Self::Status
@@ -136,6 +149,9 @@ pub struct Apply {
     /// Why, for the history.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether it has to be confirmed.
+    #[serde(default)]
+    pub window: WindowWish,
 }
 
 /// A whole configuration to take as one commit.
@@ -152,6 +168,9 @@ pub struct Replace {
     /// Why, for the history.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether it has to be confirmed.
+    #[serde(default)]
+    pub window: WindowWish,
 }
 
 /// Which side of a drift wins.

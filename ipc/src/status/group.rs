@@ -52,11 +52,11 @@ pub struct BackendStatus {
     pub id: u64,
     /// Where it listens.
     pub address: Address,
-    /// Configured weight.
+    /// Weight before health and slow start: the configured one, or that of a lease or ramp.
     pub weight: u16,
     /// Weight after health and admin state: what the scheduler uses.
     pub effective_weight: u32,
-    /// What the operator wants of it.
+    /// What the operator wants of it now: as configured, or as a lease has it.
     pub state: AdminState,
     /// What the probes say.
     pub health: HealthStatus,
@@ -78,6 +78,18 @@ pub struct BackendStatus {
     pub ramp_permille: Option<u16>,
     /// `http`: time to the first byte of responses.
     pub latency: LatencyWindows,
+    /// What is configured, where a lease or ramp has another weight or state in force.
+    #[serde(default)]
+    pub configured: Option<Configured>,
+}
+
+/// What is configured of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configured {
+    /// Its weight.
+    pub weight: u16,
+    /// Its admin state.
+    pub state: AdminState,
 }
 
 impl BackendStatus {
@@ -101,6 +113,7 @@ impl BackendStatus {
             drain: None,
             ramp_permille: None,
             latency: LatencyWindows::default(),
+            configured: None,
         }
     }
 }

@@ -166,7 +166,13 @@ fn what_route_test_says_is_what_the_daemon_does() {
             listener.routes.insert(name(&key), route);
         }
         let edits = diff::diff(&before, &wanted);
-        let apply = Apply { edits, if_revision: None, dry_run: false, reason: None };
+        let apply = Apply {
+            edits,
+            if_revision: None,
+            dry_run: false,
+            reason: None,
+            window: poise_ipc::message::WindowWish::default(),
+        };
         daemon.ask(Verb::Apply(apply)).expect("they are valid");
         for query in questions {
             let Ok(Reply::RouteTest { answers }) = daemon.ask(Verb::RouteTest(query.clone())) else {

@@ -124,7 +124,13 @@ fn connections_are_counted_on_the_group_and_its_totals_outlive_a_backend() {
 
 fn removal(path: &str) -> poise_ipc::message::Apply {
     let edits = vec![poise_ipc::edit::Edit::remove(path)];
-    poise_ipc::message::Apply { edits, if_revision: None, dry_run: false, reason: None }
+    poise_ipc::message::Apply {
+        edits,
+        if_revision: None,
+        dry_run: false,
+        reason: None,
+        window: poise_ipc::message::WindowWish::default(),
+    }
 }
 
 #[test]

@@ -217,6 +217,9 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
         ],
         recorder: RecorderStatus::default(),
         hook: None,
+        window: None,
+        layers: Vec::new(),
+        layers_ended: Vec::new(),
     }
 }
 
@@ -398,6 +401,6 @@ impl Bench {
     /// Says that the last commit was made as `revision`.
     pub(super) fn applied(&mut self, revision: u64) {
         let (id, apply) = self.sent_commits().pop().expect("a commit was sent");
-        self.reply(id, Reply::Applied(Applied { revision, changed: true, edits: apply.edits }));
+        self.reply(id, Reply::Applied(Applied { revision, changed: true, edits: apply.edits, window: None }));
     }
 }

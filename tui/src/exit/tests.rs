@@ -17,6 +17,7 @@ fn the_numbers_are_those_that_scripts_rely_on() {
             (6, "unreachable"),
             (7, "invalid"),
             (8, "timed-out"),
+            (9, "undone"),
             (10, "degraded"),
             (130, "interrupted"),
         ]

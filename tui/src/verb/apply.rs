@@ -42,10 +42,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
     let source = Source::read(&args.source.file)?;
     let mut link = Link::open(context).await?;
     let (_, before) = link.config().await?;
-    let Options { dry_run, if_revision, reason } = args.options.clone();
+    let Options { dry_run, if_revision, reason, window } = args.options.clone();
+    let window = window.wish();
     let verb = match source {
-        Source::Whole(_, text) => Verb::Replace(Replace { text, if_revision, dry_run, reason }),
-        Source::Edits(edits) => Verb::Apply(Apply { edits, if_revision, dry_run, reason }),
+        Source::Whole(_, text) => Verb::Replace(Replace { text, if_revision, dry_run, reason, window }),
+        Source::Edits(edits) => Verb::Apply(Apply { edits, if_revision, dry_run, reason, window }),
     };
     let applied = link.change(verb).await?;
     print(&outcome(context.format, &before, &applied, dry_run))?;

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use poise_ipc::Config;
 use poise_ipc::apply::{apply, get};
 use poise_ipc::edit::Edit;
-use poise_ipc::message::Applied;
+use poise_ipc::message::{Applied, WindowStatus};
 use poise_ipc::model::Group;
 use serde::Serialize;
 
 use super::format::{Column, Format, json, jsonl, tsv};
-use super::text::{clean, count};
+use super::text::{clean, count, moment};
 
 /// The change of one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -95,13 +95,16 @@ struct Outcome<'a> {
     dry_run: bool,
     changes: &'a [Change],
     edits: &'a [Edit],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<&'a WindowStatus>,
 }
 
 /// What a commit has changed, or would have.
 pub(super) fn outcome(format: Format, before: &Config, applied: &Applied, dry_run: bool) -> String {
     let changes = changes(before, &applied.edits);
-    let Applied { revision, changed, edits } = applied;
-    let outcome = Outcome { revision: *revision, changed: *changed, dry_run, changes: &changes, edits };
+    let Applied { revision, changed, edits, window } = applied;
+    let outcome =
+        Outcome { revision: *revision, changed: *changed, dry_run, changes: &changes, edits, window: window.as_ref() };
     match format {
         Format::Table | Format::Wide => {
             let head = head(applied, changes.len(), dry_run);
@@ -119,7 +122,12 @@ fn head(applied: &Applied, changes: usize, dry_run: bool) -> String {
     match (applied.changed, dry_run) {
         (false, _) => format!("nothing changed, revision {revision}\n"),
         (true, true) => format!("dry run: {} to revision {revision}\n", count(changes, "change")),
-        (true, false) => format!("revision {revision}, {}\n", count(changes, "change")),
+        (true, false) => {
+            let window = applied.window.as_ref().map_or_else(String::new, |window| {
+                format!(", back to {} unless confirmed by {}", window.back_to, moment(window.deadline_ms))
+            });
+            format!("revision {revision}, {}{window}\n", count(changes, "change"))
+        }
     }
 }
 

@@ -152,7 +152,7 @@ impl From<ErrorReply> for Failure {
             ErrorCode::Forbidden => Exit::Forbidden,
             ErrorCode::Invalid => Exit::Invalid,
             ErrorCode::NotFound => Exit::NotFound,
-            ErrorCode::Conflict | ErrorCode::Drift => Exit::Conflict,
+            ErrorCode::Conflict | ErrorCode::Drift | ErrorCode::WindowOpen => Exit::Conflict,
             ErrorCode::Malformed
             | ErrorCode::Version
             | ErrorCode::Bind

@@ -90,6 +90,9 @@ pub(super) fn status() -> Status {
         certificates: Vec::new(),
         recorder: RecorderStatus::default(),
         hook: None,
+        window: None,
+        layers: Vec::new(),
+        layers_ended: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use poise_ipc::Config;
 use poise_ipc::edit::Edit;
 
-use super::commit::{Basis, Options, commit};
+use super::commit::{Basis, Lease, Options, commit_or_lease};
 use super::failure::Failure;
 use super::{Context, objects};
 use crate::exit::Exit;
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 #[command(after_help = "Examples:
   poise set groups.app.backends.app-1.weight 50
   poise set groups.app.health_check.interval 1s groups.app.scheduler wlc
+  poise set groups.app.scheduler wlc --confirm-within 60s --trip '5xx>1%' && poise confirm
   poise set groups.app.health_check '{ protocol = \"http\", path = \"/healthz\" }'")]
 pub(crate) struct Args {
     /// A path and its value, once or more. Values as in the file; texts need no quotes.
@@ -22,11 +23,13 @@ pub(crate) struct Args {
     pairs: Vec<String>,
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    lease: Lease,
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let pairs = pairs(&args.pairs)?;
-    commit(context, &args.options, Basis::Command, |config| edits(config, &pairs)).await
+    commit_or_lease(context, (&args.options, &args.lease), Basis::Command, |config| edits(config, &pairs)).await
 }
 
 fn pairs(words: &[String]) -> Result<Vec<(&str, &str)>, Failure> {

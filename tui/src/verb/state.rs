@@ -12,7 +12,7 @@ use poise_ipc::model::{AdminState, DrainEnd};
 use poise_ipc::status::Status;
 use tokio::time::timeout;
 
-use super::commit::{Basis, Options, commit};
+use super::commit::{Basis, Lease, Options, commit_or_lease};
 use super::failure::Failure;
 use super::link::Link;
 use super::text::{count, span};
@@ -32,12 +32,15 @@ pub(crate) struct Args {
     backends: Vec<BackendPath>,
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    lease: Lease,
 }
 
 /// Which backends to drain, how, and whether to wait for it.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise drain app/app-1
+  poise drain app/app-1 --for 30m --reason INC-42
   poise drain app/app-1 --hard --timeout 5m --then close
   poise drain app/app-1 && poise wait app/app-1 drained --timeout 5m && restart-it && poise enable app/app-1")]
 pub(crate) struct DrainArgs {
@@ -66,7 +69,7 @@ async fn change(args: &Args, make: impl Fn(&BackendPath) -> Vec<Edit>, context: 
         let found = args.backends.iter().map(|path| objects::backend(config, path).map(|_| make(path)));
         found.collect::<Result<Vec<_>, _>>().map(|edits| edits.concat())
     };
-    commit(context, &args.options, Basis::Command, edits).await
+    commit_or_lease(context, (&args.options, &args.lease), Basis::Command, edits).await
 }
 
 pub(super) async fn drain(args: &DrainArgs, context: &Context) -> Result<Exit, Failure> {

@@ -8,13 +8,13 @@ use poise_ipc::model::AdminState;
 use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, RecorderStatus, Status};
 use serde::Serialize;
 
-use super::Context;
 use super::failure::Failure;
 use super::format::{Format, Table, json, jsonl, tsv};
 use super::link::Link;
 use super::rows::{backend, finding, group, listener};
 use super::stdout::print;
 use super::text::{clean, count, lines, moment, size, span};
+use super::{Context, layers, window};
 use crate::exit::Exit;
 
 /// Show the daemon, its listeners, backends and findings on one plain screen.
@@ -80,6 +80,9 @@ fn screen(format: Format, status: &Status) -> String {
 fn plain(status: &Status, wide: bool) -> String {
     let reasons = reasons(status).into_iter().map(|reason| format!("degraded: {reason}"));
     let beside = recorder(&status.recorder).into_iter().chain(status.hook.as_ref().map(hook));
+    let window =
+        status.window.iter().map(|window| format!("confirm: {}", window::text(window, status.at_ms).trim_end()));
+    let beside = beside.chain(window.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()));
     let mut text = lines(std::iter::once(head(status)).chain(beside).chain(reasons));
     let backends: Vec<_> = status.groups.iter().flat_map(|group| group.backends.iter().cloned()).collect();
     let mut sections = Vec::new();
@@ -91,6 +94,9 @@ fn plain(status: &Status, wide: bool) -> String {
     }
     if !backends.is_empty() {
         sections.push(Table::new(backend::COLUMNS, wide).print(&backends));
+    }
+    if !status.layers.is_empty() {
+        sections.push(Table::new(layers::COLUMNS, wide).print(&status.layers));
     }
     if !status.findings.is_empty() {
         sections.push(Table::new(finding::COLUMNS, wide).print(&status.findings));
@@ -146,7 +152,9 @@ fn flat(status: &Status) -> String {
     let backends = status.groups.iter().flat_map(|group| &group.backends);
     let backends = backends.map(|row| format!("backend\t{}", tsv(backend::COLUMNS, row)));
     let findings = status.findings.iter().map(|row| format!("finding\t{}", tsv(finding::COLUMNS, row)));
-    head.chain(listeners).chain(groups).chain(backends).chain(findings).collect()
+    let window = status.window.iter().map(|window| format!("window\t{}\t{}\n", window.revision, window.deadline_ms));
+    let layers = status.layers.iter().map(|row| format!("layer\t{}", tsv(layers::COLUMNS, row)));
+    head.chain(listeners).chain(groups).chain(backends).chain(window).chain(layers).chain(findings).collect()
 }
 
 /// Everything in JSON.

@@ -130,6 +130,8 @@ fn sentences(body: &EventBody) -> Vec<String> {
         }
         EventBody::Counters(counters) => moved_sentences(counters),
         EventBody::Lost { count } => vec![format!("{count} events lost: this reader is too slow")],
+        EventBody::Window(news) => vec![news.sentence()],
+        EventBody::Layer(news) => vec![news.sentence()],
         news => news.health_news().into_iter().collect(),
     }
 }

@@ -7,7 +7,7 @@ use poise_ipc::edit::{Edit, setting_path};
 use poise_ipc::limits::WEIGHT;
 use poise_ipc::{BackendPath, Config};
 
-use super::commit::{Basis, Options, commit};
+use super::commit::{Basis, Lease, Options, commit_or_lease};
 use super::failure::Failure;
 use super::{Context, objects};
 use crate::exit::Exit;
@@ -18,7 +18,8 @@ use crate::exit::Exit;
 #[command(after_help = "Examples:
   poise weight app/app-1 50
   poise weight app/app-1 app/app-2 +10
-  poise weight app/app-1 -10")]
+  poise weight app/app-1 -10
+  poise weight app/app-1 0 --for 30m --reason INC-42")]
 pub(crate) struct Args {
     /// Backends, as GROUP/NAME.
     #[arg(required = true, value_name = "BACKEND")]
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     weight: Weight,
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    lease: Lease,
 }
 
 /// A weight as typed.
@@ -58,7 +61,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
         Weight::To(_) => Basis::Command,
         Weight::By(_) => Basis::Config,
     };
-    commit(context, &args.options, basis, |config| edits(config, args)).await
+    commit_or_lease(context, (&args.options, &args.lease), basis, |config| edits(config, args)).await
 }
 
 fn edits(config: &Config, args: &Args) -> Result<Vec<Edit>, Failure> {

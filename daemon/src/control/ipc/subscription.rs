@@ -112,6 +112,14 @@ impl Subscription {
                 self.owed = true;
                 Some(EventBody::Committed(commit.clone()))
             }
+            What::Window(news) if self.wants(Topic::Config) => {
+                self.owed = true;
+                Some(EventBody::Window(news.clone()))
+            }
+            What::Layer(news) if self.wants(Topic::Config) => {
+                self.owed = true;
+                Some(EventBody::Layer(news.clone()))
+            }
             What::Checked(row) if self.wants(Topic::Checks) && self.wanted.filter.takes(row) => {
                 Some(EventBody::Checked(row.clone()))
             }

@@ -140,6 +140,10 @@ fn status(revision: u64) -> Status {
         certificates: vec![],
         recorder: RecorderStatus::default(),
         hook: None,
+
+        window: None,
+        layers: Vec::new(),
+        layers_ended: Vec::new(),
     }
 }
 
@@ -148,7 +152,13 @@ fn commit(author: Author) -> Commit {
 }
 
 fn apply() -> Verb {
-    Verb::Apply(Apply { edits: vec![], if_revision: None, dry_run: false, reason: None })
+    Verb::Apply(Apply {
+        edits: vec![],
+        if_revision: None,
+        dry_run: false,
+        reason: None,
+        window: poise_ipc::message::WindowWish::default(),
+    })
 }
 
 fn refused(answer: Result<Reply, ClientError>) -> ErrorReply {

@@ -7,13 +7,14 @@
 
 use poise_core::plan::{BackendId, Identities};
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply};
+use poise_ipc::message::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, WindowWish};
 use poise_ipc::{Config, apply, diff, text};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::certificates::{Loading, Vetted};
 use super::resolving::{Addresses, Asked};
+use super::window::Open;
 use super::{Asker, Done, Job, Outcome, Reconcile, State};
 use crate::control::bus::What;
 use crate::control::identities;
@@ -38,6 +39,18 @@ pub struct Change {
     pub reason: Option<String>,
     /// The text of the operator's file, when the change is to take it.
     pub taken: Option<String>,
+    /// Whether it has to be confirmed.
+    pub window: WindowWish,
+    /// The ramp that it ends.
+    pub arrives: Option<u64>,
+}
+
+impl Change {
+    /// A change without conditions.
+    pub fn of(source: Source, author: Author, reason: Option<String>) -> Self {
+        let (if_revision, dry_run, taken, window) = (None, false, None, WindowWish::default());
+        Self { source, author, if_revision, dry_run, reason, taken, window, arrives: None }
+    }
 }
 
 /// What a change leads to.
@@ -61,6 +74,10 @@ pub(super) struct Storing<S> {
     reading: Reading,
     commit: Commit,
     taken: Option<String>,
+    /// The confirm window after it.
+    window: Option<Open>,
+    /// The ramp that it ends.
+    arrives: Option<u64>,
     asker: Asker,
 }
 
@@ -74,7 +91,10 @@ impl Job {
     /// Tells the one who waits that it will not be done.
     pub(super) fn refuse(self, error: ErrorReply) {
         match self {
-            Self::Change(_, asker) | Self::Certificates(_, asker) => answer(asker, Err(error)),
+            Self::Change(_, asker)
+            | Self::Certificates(_, asker)
+            | Self::Layer(_, _, asker)
+            | Self::Window(_, _, asker) => answer(asker, Err(error)),
             Self::File(task) => task.refuse(error),
         }
     }
@@ -114,7 +134,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     pub(super) fn go_on(&mut self, vetted: Vetted, reading: Reading) {
         let Vetted { candidate, found, change, edits, asker } = vetted;
         if edits.is_empty() || change.dry_run {
-            let applied = Applied { revision: self.state.revision, changed: !edits.is_empty(), edits };
+            let applied = Applied { revision: self.state.revision, changed: !edits.is_empty(), edits, window: None };
             return answer(asker, Ok(Reply::Applied(applied)));
         }
         let identities = self.state.identities.renamed(&self.state.config, &candidate).follow(&candidate);
@@ -123,10 +143,11 @@ impl<P: Ports + 'static> Reconcile<P> {
             Ok(prepared) => {
                 let revision = self.state.revision + 1;
                 let inverse = diff::diff(&candidate, &self.state.config);
-                let Change { author, reason, taken, .. } = change;
+                let Change { author, reason, taken, window, arrives, .. } = change;
                 let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
                 let state = State { revision, config: candidate, identities, findings: Vec::new() };
-                self.begin_storing(Storing { state, found, prepared, reading, commit, taken, asker });
+                let window = self.window_with(&window, &commit);
+                self.begin_storing(Storing { state, found, prepared, reading, commit, taken, window, arrives, asker });
             }
         }
     }
@@ -139,6 +160,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 ErrorReply::new(ErrorCode::Conflict, format!("revision {expected} was expected, {now} is running"));
             return Err(ErrorReply { revision: Some(now), ..error }.hint("look at what has changed, then try again"));
         }
+        self.admits(&change.window)?;
         match &change.source {
             Source::Config(config) => Ok(Config::clone(config)),
             Source::Text(text) => text::parse(text).map_err(invalid),
@@ -161,18 +183,36 @@ impl<P: Ports + 'static> Reconcile<P> {
         };
         let gone = gone(&self.state.identities, identities);
         let names = self.names_of(config, &storing.found);
-        let ack = self.parts.store.commit(store::Change { commit: storing.commit.clone(), running, gone, names });
+        let layers = match storing.arrives {
+            Some(id) => Some(self.layers.body_without(id)),
+            None => self.layers.body_renamed(&self.state.identities, identities),
+        };
+        let ack = self.parts.store.commit(store::Change {
+            commit: storing.commit.clone(),
+            running,
+            gone,
+            names,
+            earlier: self.window.unstored(),
+            window: storing.window.as_ref().map(Open::change).unwrap_or_default(),
+            layers,
+        });
         let storing = Box::new(storing);
         self.under_way = Some(Box::pin(async move { Done::Stored(storing, outcome(ack).await) }));
     }
 
     /// Publishes what is stored, or refuses what could not be.
     pub(super) async fn finish_storing(&mut self, storing: Storing<P::Prepared>, outcome: Outcome) {
-        let Storing { state, found, prepared, reading, commit, taken, asker } = storing;
+        let Storing { state, found, prepared, reading, commit, taken, window, arrives, asker } = storing;
         if let Err(error) = outcome {
             return answer(asker, Err(refused_by_store(&error)));
         }
-        self.state = state;
+        self.window.stored();
+        let before = std::mem::replace(&mut self.state, state);
+        self.rename_layers(&before.identities);
+        if let Some(id) = arrives {
+            self.end_arrived(id, commit.revision);
+        }
+        self.lay();
         if taken.is_some() {
             self.file.took(taken);
         }
@@ -184,10 +224,14 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.judge();
         let (revision, edits_count, author) = (commit.revision, commit.edits.len(), commit.author.user.as_str());
         info!(revision, generation = self.generation(), author, edits_count, "configuration committed");
-        let applied = Applied { revision, changed: true, edits: commit.edits.clone() };
+        let told = window.as_ref().map(Open::told);
+        let applied = Applied { revision, changed: true, edits: commit.edits.clone(), window: told };
         answer(asker, Ok(Reply::Applied(applied)));
         let at_ms = commit.at_ms;
         self.parts.bus.publish(at_ms, What::Committed(commit));
+        if let Some(window) = window {
+            self.open_window(window);
+        }
         self.tell_fail_open(&failed_open, at_ms);
     }
 
@@ -203,7 +247,12 @@ impl<P: Ports + 'static> Reconcile<P> {
             Ok(()) => {
                 self.file.took(Some(marking.taken));
                 self.snapshot = None;
-                Ok(Reply::Applied(Applied { revision: self.state.revision, changed: false, edits: Vec::new() }))
+                Ok(Reply::Applied(Applied {
+                    revision: self.state.revision,
+                    changed: false,
+                    edits: Vec::new(),
+                    window: None,
+                }))
             }
             Err(error) => {
                 warn!(error = chain(&error), "what the configuration file says cannot be stored");
@@ -222,7 +271,7 @@ pub(super) fn answer(asker: Asker, said: crate::control::command::Answer) {
 }
 
 /// What the store says; a store that is gone has refused.
-async fn outcome(ack: oneshot::Receiver<Outcome>) -> Outcome {
+pub(super) async fn outcome(ack: oneshot::Receiver<Outcome>) -> Outcome {
     ack.await.unwrap_or(Err(StoreError::Stalled))
 }
 
@@ -237,7 +286,7 @@ pub(super) fn wanted(config: &Config, identities: &Identities) -> Wanted {
 }
 
 /// Backends whose identity is gone.
-fn gone(before: &Identities, after: &Identities) -> Vec<BackendId> {
+pub(super) fn gone(before: &Identities, after: &Identities) -> Vec<BackendId> {
     let kept = |path| after.backends.contains_key(path);
     before.backends.iter().filter(|(path, _)| !kept(*path)).map(|(_, &id)| id).collect()
 }
@@ -266,7 +315,7 @@ fn needed(edit: &Edit) -> Option<String> {
     Some(keys[..len].join("."))
 }
 
-fn not_found(path: String, faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
+pub(super) fn not_found(path: String, faults: Vec<poise_ipc::fault::Fault>) -> ErrorReply {
     let error = ErrorReply::new(ErrorCode::NotFound, format!("{path} does not exist"));
     ErrorReply { path: Some(path), faults, ..error }
 }
@@ -291,7 +340,7 @@ fn refused_by_port(error: &PortError) -> ErrorReply {
     ErrorReply { path, ..refusal }.hint(hint)
 }
 
-fn refused_by_store(error: &StoreError) -> ErrorReply {
+pub(super) fn refused_by_store(error: &StoreError) -> ErrorReply {
     let refusal = ErrorReply::new(ErrorCode::Storage, format!("the change was not made: {}", chain(error)));
     refusal.hint("traffic goes on as before; make room in the state directory, then try again")
 }

@@ -44,7 +44,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// whoever is sent to a backend that was enabled again must not be cut there.
     pub(super) fn follow_drains(&mut self, plan: &Plan) {
         let now_ms = self.worker_ms();
-        self.emptying.drains.follow(&self.state.config, &self.state.identities, now_ms, wall_ms());
+        let config = self.layers.in_force.as_ref().unwrap_or(&self.state.config);
+        self.emptying.drains.follow(config, &self.state.identities, now_ms, wall_ms());
         for backend in plan.groups.iter().flat_map(|group| &group.backends) {
             plan.leave(backend, self.emptying.drains.leaving(backend.id, now_ms));
         }

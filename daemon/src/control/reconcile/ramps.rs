@@ -16,7 +16,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     pub(super) fn follow_ramps(&mut self) -> bool {
         let now_ms = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (state, standings) = (&self.state, self.trackers.standings());
-        self.ramps.follow(&state.config, &state.identities, standings, now_ms)
+        let config = self.layers.in_force.as_ref().unwrap_or(&state.config);
+        self.ramps.follow(config, &state.identities, standings, now_ms)
     }
 
     /// Lets those in slow start grow by a step.

@@ -130,7 +130,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Step::Commit => {
                 let reason = self.file_name().map(|file| format!("configuration file {file}"));
                 let source = Source::Config(Box::new(config));
-                let change = Change { source, author, if_revision: None, dry_run: false, reason, taken: Some(text) };
+                let change = Change { taken: Some(text), ..Change::of(source, author, reason) };
                 self.begin_change(change, asker);
             }
         }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::commit::answer;
 use super::reload::FileTask;
-use super::{Asker, Change, Job, Reconcile, Source};
+use super::{Asker, Change, Job, Reconcile, Source, Wanted};
 use super::{cookies, routes};
 use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
@@ -39,28 +39,28 @@ impl<P: Ports + 'static> Reconcile<P> {
         match verb {
             Verb::Apply(apply) => {
                 let change = Change {
-                    source: Source::Edits(apply.edits),
-                    author,
                     if_revision: apply.if_revision,
                     dry_run: apply.dry_run,
-                    reason: apply.reason,
-                    taken: None,
+                    window: apply.window,
+                    ..Change::of(Source::Edits(apply.edits), author, apply.reason)
                 };
                 self.submit(Job::Change(change, asker));
             }
             Verb::Replace(replace) => {
                 let change = Change {
-                    source: Source::Text(replace.text),
-                    author,
                     if_revision: replace.if_revision,
                     dry_run: replace.dry_run,
-                    reason: replace.reason,
-                    taken: None,
+                    window: replace.window,
+                    ..Change::of(Source::Text(replace.text), author, replace.reason)
                 };
                 self.submit(Job::Change(change, asker));
             }
             Verb::Reload { take } => self.submit(Job::File(FileTask::Reload { take, author, asker })),
             Verb::CertificatesReload { name } => self.submit(Job::Certificates(name, asker)),
+            Verb::Window(query) => self.submit(Job::Window(query, author, asker)),
+            Verb::Lease(query) => self.submit(Job::Layer(Wanted::Lease(query), author, asker)),
+            Verb::Ramp(query) => self.submit(Job::Layer(Wanted::Ramp(query), author, asker)),
+            Verb::Layer(query) => self.submit(Job::Layer(Wanted::Layer(query), author, asker)),
             Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
             Verb::History { limit } => self.history(limit, asker),
             Verb::Logs(query) => self.logs(query, asker),

@@ -132,7 +132,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             address: &|host| self.names.address(host),
             is_local: &|address| self.sources.is_local(address, now_ms(), |to| ports.source(to)),
         };
-        let mut findings = advice::findings_at(&self.state.config, &site);
+        let mut findings = advice::findings_at(self.in_force(), &site);
         findings.extend(self.names.findings(&self.state.config));
         findings.extend(self.refusal_findings());
         findings.extend(self.unrecorded.clone());

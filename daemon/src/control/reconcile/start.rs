@@ -22,8 +22,8 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Names, Parts, Reconcile, Source,
-    Sources, State, Trackers, VecDeque, slow_work,
+    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Reconcile, Source,
+    Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
 };
 use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
@@ -83,6 +83,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let first = running.is_none();
         let (state, taken) = restored(running)?;
         let read = file.as_ref().map(|path| file::read(path));
+        let undertakings = std::mem::take(&mut parts.undertakings);
         let names = Names::new(&parts.facts.daemon_id, std::mem::take(&mut parts.names));
         let log = CheckLog::new(ROWS_MAX, parts.run_ms_max, parts.recorder.first_seq());
         let mut this = Self {
@@ -110,10 +111,17 @@ impl<P: Ports + 'static> Reconcile<P> {
             emptying: Emptying::default(),
             expiry: Expiry::default(),
             handed: Handed::default(),
+            layers: Layers::restored(undertakings.layers.as_deref()),
+            arrivals: JoinSet::new(),
+            window: Windows::default(),
+            wires: Wires::default(),
             born: Instant::now(),
+            born_ms: now_ms(),
             snapshot: None,
             ticks: 0,
         };
+        this.restore_window(undertakings.window.as_deref());
+        this.lay();
         let health = health.into_iter().map(|row| (row.backend, row)).collect();
         this.follow(&health);
         this.follow_names(Addresses::new());
@@ -173,14 +181,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Commits the file's configuration, which makes it live.
     async fn take_file(&mut self, text: String, config: Config) -> Result<(), StartError> {
         let (asker, answer) = oneshot::channel();
-        let change = Change {
-            source: Source::Config(Box::new(config)),
-            author: daemon(),
-            if_revision: None,
-            dry_run: false,
-            reason: self.file_name().map(|file| format!("configuration file {file}")),
-            taken: Some(text),
-        };
+        let reason = self.file_name().map(|file| format!("configuration file {file}"));
+        let change = Change { taken: Some(text), ..Change::of(Source::Config(Box::new(config)), daemon(), reason) };
         self.begin_change(change, asker);
         self.settle().await;
         match answer.await {

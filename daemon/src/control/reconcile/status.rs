@@ -14,7 +14,7 @@ use poise_core::route::RoutePlan;
 use poise_ipc::Name;
 use poise_ipc::model::{AdminState, CheckProtocol, Group, Listener};
 use poise_ipc::status::{
-    BackendStatus, DaemonStatus, GroupStatus, HealthStatus, ListenerStatus, RouteStatus, RuleHits, Status,
+    BackendStatus, Configured, DaemonStatus, GroupStatus, HealthStatus, ListenerStatus, RouteStatus, RuleHits, Status,
 };
 
 use super::Reconcile;
@@ -49,11 +49,14 @@ impl<P: Ports + 'static> Reconcile<P> {
             revision: self.state.revision,
             generation: plan.generation,
             listeners: self.state.config.listeners.iter().map(|(name, l)| self.listener(name, l, &plan)).collect(),
-            groups: self.state.config.groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
+            groups: self.in_force().groups.iter().map(|(name, g)| self.group(name, g, &plan, at_ms)).collect(),
             findings: self.state.findings.clone(),
             certificates: self.parts.tls.statuses(&self.state.config, at_ms),
             recorder: self.parts.recorder.status(),
             hook: self.parts.hook.status(),
+            window: self.window.status(),
+            layers: self.layer_statuses(),
+            layers_ended: self.layers.ended(),
         });
         self.snapshot = Some((at_ms, Arc::clone(&status)));
         status
@@ -124,6 +127,13 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.sources.of(to, at_ms, |to| self.parts.ports.source(to))
     }
 
+    /// What is configured of a backend, where layers have something else in force.
+    fn configured(&self, group: &Name, backend: &BackendPlan) -> Option<Configured> {
+        let settings = self.state.config.groups.get(group)?.backends.get(&backend.name)?;
+        let (is, was) = (&backend.settings, Configured { weight: settings.weight, state: settings.state });
+        (is.weight != was.weight || is.state != was.state).then_some(was)
+    }
+
     fn backend(&self, group: &Name, backend: &BackendPlan, at_ms: u64) -> BackendStatus {
         let mut counters = backend.live.totals();
         let latency = self.latencies.backend(backend.id, &backend.live.latency(), &mut counters);
@@ -138,6 +148,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             drain: self.drain_status(backend.id),
             latency,
             resolved: backend.target.ip().filter(|_| backend.settings.address.ip().is_none()),
+            configured: self.configured(group, backend),
             ..BackendStatus::of(group.clone(), backend.name.clone(), &backend.settings)
         }
     }

@@ -4,6 +4,8 @@
 mod commits;
 mod entries;
 mod files;
+mod layers;
 mod names;
 mod support;
 mod verdicts;
+mod windows;

@@ -118,7 +118,8 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Makes the machines follow the configuration.
     pub(super) fn follow(&mut self, restored: &HashMap<BackendId, HealthRow>) {
-        for gone in self.trackers.follow(&self.state.config, &self.state.identities, restored) {
+        let config = self.layers.in_force.as_ref().unwrap_or(&self.state.config);
+        for gone in self.trackers.follow(config, &self.state.identities, restored) {
             self.log.close(gone);
             self.hand_over();
             self.latencies.forget(gone);

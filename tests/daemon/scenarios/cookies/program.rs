@@ -52,7 +52,13 @@ fn s_43_cookies_survive_a_restart_another_order_and_new_names() {
         ("under new names", file("127.0.0.1:0", "app", &[("zz", a), ("yy", c), ("aa", b)])),
         ("in a group of another name", file("127.0.0.1:0", "shop", &[("zz", a), ("yy", c), ("aa", b)])),
     ] {
-        let replace = Replace { text, if_revision: None, dry_run: false, reason: None };
+        let replace = Replace {
+            text,
+            if_revision: None,
+            dry_run: false,
+            reason: None,
+            window: poise_ipc::message::WindowWish::default(),
+        };
         daemon.ask(Verb::Replace(replace)).expect("a valid file");
         check(&clients, what);
     }

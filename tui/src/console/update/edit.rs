@@ -2,7 +2,7 @@
 //! was confirmed in its dialog is sent, with the revision that the draft was made on.
 
 use poise_ipc::limits::WEIGHT;
-use poise_ipc::message::{Applied, Apply, ErrorCode, ErrorReply, Verb};
+use poise_ipc::message::{Applied, Apply, ErrorCode, ErrorReply, Verb, WindowWish};
 use poise_ipc::model::AdminState;
 
 use super::super::keymap::Action;
@@ -192,6 +192,7 @@ pub(super) fn send_commit(state: &mut State, effects: &mut Vec<Effect>) {
         if_revision: Some(state.draft.base_revision()),
         dry_run: false,
         reason: None,
+        window: WindowWish::default(),
     };
     if let Some(Overlay::Ask(question)) = &mut state.overlay {
         question.question = Question::Commit { sent: true };

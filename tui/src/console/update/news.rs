@@ -4,7 +4,8 @@
 use poise_ipc::Config;
 use poise_ipc::message::Role;
 use poise_ipc::message::{
-    CertificateEvent, Event, EventBody, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome,
+    CertificateEvent, Event, EventBody, LayerNews, LogFilter, LogLevel, LogQuery, Reply, ServerMessage, Verb, Welcome,
+    WindowEvent, WindowNews,
 };
 use poise_ipc::status::{DrainOutcome, Status};
 use poise_ipc::text::settings;
@@ -133,6 +134,19 @@ fn sheet(config: &Config, path: String) -> Option<Sheet> {
     Some(Sheet { path, settings })
 }
 
+fn window(state: &mut State, news: &WindowNews) {
+    let tone = if matches!(news.what, WindowEvent::Back { .. }) { Tone::Alarm } else { Tone::Plain };
+    say(state, tone, &news.sentence());
+}
+
+fn layer(state: &mut State, news: &LayerNews) {
+    // The steps of ramps are seen in the rows.
+    let is_step = matches!(news, LayerNews::Changed(layer) if layer.ramp.is_some());
+    if !is_step {
+        say(state, Tone::Plain, &news.sentence());
+    }
+}
+
 fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
     state.clock_offset_ms = event.at_ms.saturating_sub(state.now_ms);
     match event.body {
@@ -185,6 +199,8 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
                 say(state, Tone::Plain, &format!("{path} is used again after its ejection"));
             }
         }
+        EventBody::Window(news) => window(state, &news),
+        EventBody::Layer(news) => layer(state, &news),
         EventBody::Counters(counters) => {
             if let Some(model) = &mut state.model {
                 model.moved(event.at_ms, counters);

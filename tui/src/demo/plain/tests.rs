@@ -60,6 +60,9 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         certificates: vec![],
         recorder: RecorderStatus::default(),
         hook: None,
+        window: None,
+        layers: Vec::new(),
+        layers_ended: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ fn edits() -> Vec<Edit> {
 }
 
 fn applied(changed: bool) -> Applied {
-    Applied { revision: 413, changed, edits: if changed { edits() } else { Vec::new() } }
+    Applied { revision: 413, changed, edits: if changed { edits() } else { Vec::new() }, window: None }
 }
 
 #[test]

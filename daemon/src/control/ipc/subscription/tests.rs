@@ -61,6 +61,10 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         certificates: vec![],
         recorder: RecorderStatus::default(),
         hook: None,
+
+        window: None,
+        layers: Vec::new(),
+        layers_ended: Vec::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Commits: compare-and-set, all faults, one revision, durable and live, or without a trace.
 
-use poise_ipc::message::{ErrorCode, Replace, Reply, Verb};
+use poise_ipc::message::{ErrorCode, Replace, Reply, Verb, WindowWish};
 use poise_ipc::model::Bind;
 
 use super::support::*;
@@ -12,7 +12,13 @@ const WEIGHT: &str = "groups.app.backends.a.weight";
 
 async fn writer(dir: &std::path::Path) -> Writer {
     let writer = Writer::start(dir, None, FakePorts::default()).await.expect("starts");
-    let replace = Replace { text: TEXT.to_owned(), if_revision: Some(0), dry_run: false, reason: None };
+    let replace = Replace {
+        text: TEXT.to_owned(),
+        if_revision: Some(0),
+        dry_run: false,
+        reason: None,
+        window: WindowWish::default(),
+    };
     assert_eq!(applied(writer.ask(Verb::Replace(replace)).await).expect("valid").revision, 1);
     writer
 }

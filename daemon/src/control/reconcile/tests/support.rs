@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Applied, Apply, Author, ErrorReply, Reply, Role, Verb};
+use poise_ipc::message::{Applied, Apply, Author, ErrorReply, Reply, Role, Verb, WindowWish};
 use poise_ipc::model::Bind;
 use poise_ipc::status::{Phases, Status, Verdict};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -147,6 +147,7 @@ impl Writer {
             records: Records::default(),
             errors: Errors::default(),
             resolver: ports.names.resolver(),
+            undertakings: stored.undertakings,
             names: stored.names,
             entries: stored.entries,
             probes: mpsc::channel(1).0,
@@ -210,7 +211,7 @@ impl Writer {
 }
 
 pub(super) fn apply(edits: Vec<Edit>) -> Apply {
-    Apply { edits, if_revision: None, dry_run: false, reason: None }
+    Apply { edits, if_revision: None, dry_run: false, reason: None, window: WindowWish::default() }
 }
 
 pub(super) fn applied(answer: Answer) -> Result<Applied, ErrorReply> {
@@ -233,4 +234,36 @@ pub(super) async fn next(events: &mut broadcast::Receiver<Arc<Happening>>) -> cr
 pub(super) fn on_runtime(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+/// Runs a test on a runtime whose time stands still but for [`pass`]; the store's thread works on.
+pub(super) fn on_still_runtime(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
+    // While a blocking task runs, time does not advance by itself.
+    let (done, waits) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || waits.recv());
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+    drop(done);
+}
+
+impl Writer {
+    /// Lets time pass, tick by tick, and waits until the writer has done what it brings about.
+    pub(super) async fn pass(&self, ms: u64) {
+        let mut left = ms;
+        while left > 0 {
+            let step = left.min(100);
+            left -= step;
+            tokio::time::advance(Duration::from_millis(step)).await;
+            self.settled().await;
+        }
+    }
+
+    /// Waits until nothing is under way: questions to the store are answered after what it was given.
+    pub(super) async fn settled(&self) {
+        for _ in 0..3 {
+            self.status().await;
+            self.ask(Verb::History { limit: 1 }).await.expect("read");
+        }
+    }
 }
