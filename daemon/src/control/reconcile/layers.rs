@@ -377,6 +377,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Ends a ramp whose last weight was committed with this revision.
     pub(super) fn end_arrived(&mut self, id: u64, revision: u64) {
         let Some(layer) = self.layer_status(id) else { return };
+        self.layers.arrival_ms = 0;
         self.layers.set.layers.retain(|known| known.id != id);
         self.note_end(layer, LayerEnd::Arrived { revision });
     }

@@ -84,6 +84,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let (state, taken) = restored(running)?;
         let read = file.as_ref().map(|path| file::read(path));
         let undertakings = std::mem::take(&mut parts.undertakings);
+        let born_ms = parts.facts.started_ms;
         let names = Names::new(&parts.facts.daemon_id, std::mem::take(&mut parts.names));
         let log = CheckLog::new(ROWS_MAX, parts.run_ms_max, parts.recorder.first_seq());
         let mut this = Self {
@@ -116,7 +117,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             window: Windows::default(),
             wires: Wires::default(),
             born: Instant::now(),
-            born_ms: now_ms(),
+            born_ms,
             snapshot: None,
             ticks: 0,
         };

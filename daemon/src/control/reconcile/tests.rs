@@ -5,6 +5,7 @@ mod commits;
 mod entries;
 mod files;
 mod layers;
+mod model;
 mod names;
 mod support;
 mod verdicts;

@@ -129,6 +129,16 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts a writer on the state in `dir`; a file of `file` is the operator's.
     pub(super) async fn start(dir: &Path, file: Option<&Path>, ports: FakePorts) -> Result<Self, StartError> {
+        Self::start_at(dir, file, ports, now_ms()).await
+    }
+
+    /// The same at this wall time.
+    pub(super) async fn start_at(
+        dir: &Path,
+        file: Option<&Path>,
+        ports: FakePorts,
+        started_ms: u64,
+    ) -> Result<Self, StartError> {
         let (store, stored) = Store::open(StateDir::hold(&dir.join("state")).expect("held")).expect("opens");
         let bus = Bus::new();
         let publisher = Publisher::new();
@@ -143,7 +153,7 @@ impl Writer {
             publisher,
             bus,
             key: TokenKey::new(stored.cookie_key),
-            facts: Facts::new(stored.daemon_id, 1),
+            facts: Facts { started_ms, ..Facts::new(stored.daemon_id, 1) },
             records: Records::default(),
             errors: Errors::default(),
             resolver: ports.names.resolver(),
@@ -204,9 +214,14 @@ impl Writer {
     }
 
     /// Ends it cleanly.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(mut self) {
+        self.halt().await;
+    }
+
+    /// Ends it cleanly; what it had published can still be seen.
+    pub(super) async fn halt(&mut self) {
         self.inbox.send(Command::Stop).await.expect("runs");
-        self.run.await.expect("ends");
+        (&mut self.run).await.expect("ends");
     }
 }
 
