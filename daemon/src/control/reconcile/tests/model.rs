@@ -20,7 +20,7 @@ const STEPS: usize = 40;
 const BACKENDS: [char; 4] = ['a', 'b', 'c', 'd'];
 const STATES: [&str; 3] = ["enabled", "draining", "disabled"];
 
-/// Chances that are the same for a seed (SplitMix64).
+/// Chances that are the same for a seed (`SplitMix64`).
 struct Chances(u64);
 
 impl Chances {

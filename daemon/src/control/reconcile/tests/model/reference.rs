@@ -62,7 +62,7 @@ impl Climb {
 
     fn weight(&self, now_ms: u64) -> i64 {
         let step = self.gone(now_ms) * self.steps / self.over_ms;
-        self.from + (self.to - self.from) * step as i64 / self.steps as i64
+        self.from + (self.to - self.from) * step.cast_signed() / self.steps.cast_signed()
     }
 
     fn is_there(&self, now_ms: u64) -> bool {
