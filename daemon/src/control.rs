@@ -4,6 +4,7 @@
 //! `ipc` the socket in front of both. Nothing here carries traffic or probes; the data path never
 //! names this module, and `lib.rs` wires them together.
 
+mod audit;
 mod blindness;
 pub mod bus;
 pub mod checks;

@@ -103,7 +103,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when it cannot start; a daemon that runs ends cleanly.
 pub fn run(settings: &Settings) -> Result<(), RunError> {
-    let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?)?;
+    let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?, settings.history_max)?;
     let recorder = Recorder::open(&settings.state_dir, settings.health_log);
     let recorder = recorder.map_err(failed("start the recorder of probes"))?;
     let publisher = Publisher::new();
@@ -117,7 +117,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
 
     let outcome = runtime.block_on(async {
         let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
-        let server = Server::bind(&settings.socket)?;
+        let server = Server::bind(&settings.socket, settings.groups.clone())?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
         let bus = Bus::new();
         let board = Board::new(settings.hook.as_ref());
@@ -127,7 +127,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let (asking, asked) = mpsc::channel(ASKED_MAX);
         let (stop, stopped) = oneshot::channel::<()>();
         let (plans, generation) = (publisher.published(), publisher.generation());
-        let link = Link { inbox: inbox.clone(), feed: bus.feed() };
+        let link = Link::new(inbox.clone(), bus.feed(), settings.read_only);
         let parts = Parts {
             ports: Sockets(Binder::new(workers.senders()), Files::new(workers.pages())),
             store,
@@ -135,7 +135,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
             hook: board.clone(),
             run_ms_max: settings.health_log_fold_ms,
             key: TokenKey::new(stored.cookie_key),
-            facts: Facts::new(stored.daemon_id, settings.workers.get()),
+            facts: Facts { read_only: settings.read_only, ..Facts::new(stored.daemon_id, settings.workers.get()) },
             records: Records::new(workers.take_records()),
             errors: Errors::new(workers.take_evidence()),
             resolver: Resolver::system(),

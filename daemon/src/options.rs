@@ -12,7 +12,9 @@ use clap::{Parser, ValueEnum};
 use poise_ipc::transport::default_socket;
 
 use crate::control::hook::Hook;
+use crate::control::ipc::Groups;
 use crate::recorder::Limits;
+use crate::store::HISTORY_MAX_DEFAULT;
 
 /// Longest drain: a restart that takes longer than an hour is a stop.
 const DRAIN_MAX: Duration = Duration::from_hours(1);
@@ -71,6 +73,23 @@ pub struct Options {
     /// longer is smaller, shorter tells latencies more finely
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = log_fold)]
     pub health_log_fold: Duration,
+    /// Commits that the history keeps, 10 to 100000
+    #[arg(long, value_name = "N", default_value_t = HISTORY_MAX_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub history_max: u32,
+    /// Change nothing, whoever asks: the configuration stays as it is stored, or as the file says at the
+    /// first start
+    #[arg(long)]
+    pub read_only: bool,
+    /// Group whose members may change the configuration
+    #[arg(long, value_name = "GROUP", default_value = "poise")]
+    pub operate_group: String,
+    /// Group whose members may look, through view.sock
+    #[arg(long, value_name = "GROUP", default_value = "poise-view")]
+    pub view_group: String,
+    /// Group whose members may do everything, as root and poised's own user may [default: none]
+    #[arg(long, value_name = "GROUP")]
+    pub admin_group: Option<String>,
     /// Program to run, without a shell and as the daemon's user, for every transition of health, flapping,
     /// ejection, fail-open, drain that ends and certificate that expires: an absolute path. It is told in
     /// `POISE_TEXT` and other variables, and in a line of JSON on standard input
@@ -112,6 +131,12 @@ pub struct Settings {
     pub health_log_fold_ms: u64,
     /// The command that is run for news of health.
     pub hook: Option<Hook>,
+    /// Commits that the history keeps.
+    pub history_max: u32,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+    /// Who may what.
+    pub groups: Groups,
 }
 
 /// What the defaults depend on.
@@ -187,6 +212,13 @@ impl Options {
                 args: self.hook_arg.clone(),
                 timeout: self.hook_timeout,
             }),
+            history_max: self.history_max,
+            read_only: self.read_only,
+            groups: Groups {
+                operate: self.operate_group.clone(),
+                view: self.view_group.clone(),
+                admin: self.admin_group.clone(),
+            },
         })
     }
 }

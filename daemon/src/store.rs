@@ -4,6 +4,7 @@
 //! for a disk while verdicts wait. An answer of [`Store::commit`] means that the commit is on the
 //! disk. It decides nothing about configurations; the operator's file is control's (`control::file`).
 
+mod audit;
 mod database;
 mod entries;
 mod lock;
@@ -12,12 +13,14 @@ mod thread;
 mod undertakings;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 use std::{io, path::Path};
 
 use poise_core::plan::BackendId;
-use poise_ipc::message::Commit;
+use poise_ipc::message::{AuditQuery, AuditRow, Commit};
 use poise_ipc::status::Health;
 use tokio::sync::oneshot;
 
@@ -26,8 +29,16 @@ pub use lock::StateDir;
 pub use names::NameRow;
 pub use undertakings::WindowChange;
 
-/// Commits of the history that are kept; older ones are removed with each commit.
-pub const HISTORY_MAX: u32 = 1_000;
+/// Commits of the history that are kept unless it is told otherwise.
+pub const HISTORY_MAX_DEFAULT: u32 = 1_000;
+/// Commits of one answer of the history.
+pub const HISTORY_PAGE_MAX: u32 = 1_000;
+/// Rows of the audit trail that are kept.
+pub const AUDIT_ROWS_MAX: u32 = 100_000;
+/// Bytes of rows of the audit trail in one answer.
+pub const AUDIT_LEN_MAX: usize = 512 << 10;
+/// Rows of the audit trail that wait for the disk.
+const AUDIT_WAITING_MAX: usize = 4_096;
 /// Bytes of edits in one answer of the history: with the rest of the reply it stays within a frame.
 pub const HISTORY_LEN_MAX: usize = 512 << 10;
 /// Work that may wait for the thread: one commit, some queries, some batches of health. A full
@@ -192,7 +203,10 @@ enum Work {
     Health(Vec<HealthRow>),
     Names(Vec<NameRow>),
     Entries(EntryParts),
-    History { limit: u32, done: Done<Vec<Commit>> },
+    History { limit: u32, before: Option<u64>, done: Done<Vec<Commit>> },
+    Since { revision: u64, until: u64, done: Done<Vec<Commit>> },
+    Audit(Box<AuditRow>),
+    Audited { query: AuditQuery, done: Done<(Vec<AuditRow>, u64)> },
     Stop(SyncSender<()>),
 }
 
@@ -201,6 +215,7 @@ enum Work {
 #[derive(Debug)]
 pub struct Store {
     work: SyncSender<Work>,
+    audit_lost: Arc<AtomicU64>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -210,14 +225,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database is not ours, too new, damaged or cannot be written. Such
     /// a file is left as it is.
-    pub fn open(dir: StateDir) -> Result<(Self, Stored), StoreError> {
-        let (database, stored) = database::Database::open(dir.path())?;
+    pub fn open(dir: StateDir, history_max: u32) -> Result<(Self, Stored), StoreError> {
+        let (database, stored) = database::Database::open(dir.path(), history_max)?;
         let (work, queue) = std::sync::mpsc::sync_channel(QUEUE_MAX);
+        let lost = Arc::new(AtomicU64::new(0));
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || thread::run(database, &queue, dir))
+            .spawn({
+                let lost = Arc::clone(&lost);
+                move || thread::run(database, &queue, dir, lost)
+            })
             .map_err(|source| StoreError::Directory { path: PathBuf::from("store thread"), source })?;
-        Ok((Self { work, thread: Some(thread) }, stored))
+        Ok((Self { work, audit_lost: Arc::clone(&lost), thread: Some(thread) }, stored))
     }
 
     /// Stores a commit. The receiver gets the outcome
@@ -279,8 +298,39 @@ impl Store {
     }
 
     /// Reads the newest commits, newest first; at most [`HISTORY_LEN_MAX`] bytes of edits.
-    pub fn history(&self, limit: u32, done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static) {
-        self.hand(Work::History { limit, done: Box::new(done) });
+    pub fn history(
+        &self,
+        limit: u32,
+        before: Option<u64>,
+        done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static,
+    ) {
+        self.hand(Work::History { limit, before, done: Box::new(done) });
+    }
+
+    /// Reads all commits after a revision, up to and with `until`, newest first.
+    pub fn since(
+        &self,
+        revision: u64,
+        until: u64,
+        done: impl FnOnce(Result<Vec<Commit>, StoreError>) + Send + 'static,
+    ) {
+        self.hand(Work::Since { revision, until, done: Box::new(done) });
+    }
+
+    /// Adds to the audit trail, in its own time and with retries; what finds no room is counted.
+    pub fn audit(&self, row: AuditRow) {
+        if self.work.try_send(Work::Audit(Box::new(row))).is_err() {
+            self.audit_lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads the audit trail, newest first, and how many rows were lost since the start.
+    pub fn audited(
+        &self,
+        query: AuditQuery,
+        done: impl FnOnce(Result<(Vec<AuditRow>, u64), StoreError>) + Send + 'static,
+    ) {
+        self.hand(Work::Audited { query, done: Box::new(done) });
     }
 
     fn hand(&self, work: Work) {
@@ -313,8 +363,14 @@ impl Work {
             | Self::Taken { done, .. }
             | Self::Window { done, .. }
             | Self::Layers { done: Some(done), .. } => done(Err(StoreError::Stalled)),
-            Self::History { done, .. } => done(Err(StoreError::Stalled)),
-            Self::Layers { done: None, .. } | Self::Health(_) | Self::Names(_) | Self::Entries(_) | Self::Stop(_) => {}
+            Self::History { done, .. } | Self::Since { done, .. } => done(Err(StoreError::Stalled)),
+            Self::Audited { done, .. } => done(Err(StoreError::Stalled)),
+            Self::Layers { done: None, .. }
+            | Self::Audit(_)
+            | Self::Health(_)
+            | Self::Names(_)
+            | Self::Entries(_)
+            | Self::Stop(_) => {}
         }
     }
 }

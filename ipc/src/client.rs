@@ -94,28 +94,29 @@ impl Client {
     /// [`ClientError::Unreachable`], [`ClientError::Version`], [`ClientError::Refused`] when the
     /// daemon has no room.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
-        Self::connect_within(path, REQUEST_TIMEOUT).await
+        Self::connect_as("poise", path, REQUEST_TIMEOUT).await
     }
 
-    /// The same with a deadline for the connection and for each request on it.
+    /// The same under a name for history and audit, 1 to 64 printable ASCII characters, with a
+    /// deadline for the connection and for each request on it.
     ///
     /// # Errors
     /// As [`Client::connect`], and [`ClientError::TimedOut`].
-    pub async fn connect_within(path: &Path, limit: Duration) -> Result<Self, ClientError> {
-        match timeout(limit, Self::open(path, limit)).await {
+    pub async fn connect_as(client: &str, path: &Path, limit: Duration) -> Result<Self, ClientError> {
+        match timeout(limit, Self::open(client, path, limit)).await {
             Ok(done) => done,
             Err(_) => Err(ClientError::TimedOut(limit)),
         }
     }
 
-    async fn open(path: &Path, limit: Duration) -> Result<Self, ClientError> {
+    async fn open(client: &str, path: &Path, limit: Duration) -> Result<Self, ClientError> {
         let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
         let stream = Stream::connect(path).await.map_err(unreachable)?;
         let mut sender = Sender { stream: stream.clone(), last_id: 0 };
         let mut receiver = Receiver { stream, buffer: BytesMut::new() };
         // Hello and first request travel together: one round trip. An error in writing means that
         // the daemon has closed; what it said before that is still to be read, and says why.
-        let _ = sender.greet().await;
+        let _ = sender.greet(client).await;
         let theirs = receiver.hello().await?;
         if theirs.version != hello::VERSION || !theirs.frames {
             return Err(ClientError::Version { theirs: theirs.version });
@@ -214,10 +215,11 @@ impl Sender {
         Ok(self.last_id)
     }
 
-    async fn greet(&mut self) -> Result<(), ClientError> {
+    async fn greet(&mut self, client: &str) -> Result<(), ClientError> {
         self.last_id += 1;
+        let verb = Verb::Introduce { client: client.to_owned() };
         let mut bytes = Hello::CLIENT.encode().to_vec();
-        bytes.extend(Codec::Frames.encode(&Request { id: self.last_id, verb: Verb::Hello })?);
+        bytes.extend(Codec::Frames.encode(&Request { id: self.last_id, verb })?);
         self.stream.write_all(&bytes).await.map_err(|_| ClientError::Closed)
     }
 }

@@ -3,6 +3,7 @@
 //! The same types travel as bincode frames and as JSON lines (`frame`). Variants and fields are
 //! only ever appended; fields that JSON may leave out have a default.
 
+mod audit;
 mod event;
 mod filter;
 mod layer;
@@ -10,8 +11,10 @@ mod news;
 mod reply;
 mod request;
 mod trip;
+mod verbs;
 mod window;
 
+pub use audit::{AUDIT_MAX, AUDIT_TEXT_MAX, AuditOutcome, AuditQuery, AuditRow};
 pub use event::{
     BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
     GroupMoved, ListenerMoved, RouteMoved, Transition,
@@ -25,4 +28,5 @@ pub use request::{
     Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,
 };
 pub use trip::{Limit, TRIP_SAMPLES_MIN, TRIP_WINDOW_MS, TRIPS_MAX, Trip, TripError};
+pub use verbs::{VERBS, VerbFacts, document as roles_document};
 pub use window::{CONFIRM_WITHIN_MS, WindowAct, WindowEvent, WindowNews, WindowQuery, WindowStatus, WindowWish};

@@ -85,4 +85,7 @@ pub struct DaemonStatus {
     pub drift: bool,
     /// Records of failed work that a full ring dropped.
     pub records_lost_total: u64,
+    /// Whether nothing may be changed.
+    #[serde(default)]
+    pub read_only: bool,
 }

@@ -62,6 +62,8 @@ fn an_edit_that_was_under_way_is_there_as_a_whole_or_not_at_all() {
         let done = (weight, revision + 1);
         assert!(after == done || (!acknowledged && after == (before, revision)), "round {round}: {after:?}");
     }
-    let Ok(Reply::History { commits }) = daemon.ask(Verb::History { limit: 1_000 }) else { panic!("no history") };
+    let Ok(Reply::History { commits }) = daemon.ask(Verb::History { limit: 1_000, before: None }) else {
+        panic!("no history")
+    };
     assert_eq!(commits.first().map(|commit| commit.revision), Some(seen(&daemon).1));
 }

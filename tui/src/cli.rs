@@ -66,9 +66,10 @@ pub(crate) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 impl Global {
     /// What the verbs need to know.
-    pub(crate) fn context(&self) -> Context {
+    pub(crate) fn context(&self, verb: &str) -> Context {
         let socket = self.socket.clone().unwrap_or_else(client_socket);
-        Context { socket, timeout: self.timeout.unwrap_or(TIMEOUT_DEFAULT), format: self.output }
+        let timeout = self.timeout.unwrap_or(TIMEOUT_DEFAULT);
+        Context { client: format!("poise {verb}"), socket, timeout, format: self.output }
     }
 }
 

@@ -15,7 +15,7 @@ pub mod verb;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use cli::{Cli, Task};
 use exit::Exit;
@@ -27,7 +27,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = demo::hidden(args.get(1..).unwrap_or_default()) {
         return code;
     }
-    let cli = match Cli::try_parse_from(args) {
+    let matches = Cli::command().try_get_matches_from(args);
+    // For history and audit.
+    let verb = matches.as_ref().ok().and_then(clap::ArgMatches::subcommand_name).unwrap_or("status").to_owned();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; a terminal that is gone cannot be told.
@@ -35,7 +38,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
         }
     };
-    let context = cli.global.context();
+    let context = cli.global.context(&verb);
     match cli.task {
         Some(Task::Demo(args)) => demo::run(&args, &cli.console).unwrap_or_else(|error| {
             verb::complain(&Failure::new(Exit::Failed, format!("{error:#}")), context.format);

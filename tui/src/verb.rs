@@ -5,6 +5,7 @@
 
 mod add;
 mod apply;
+mod audit;
 mod certificates;
 mod changes;
 mod commit;
@@ -24,6 +25,7 @@ mod logs;
 mod man;
 mod objects;
 mod rm;
+mod rollback;
 mod route_test;
 mod rows;
 mod set;
@@ -60,6 +62,8 @@ use crate::exit::Exit;
 /// What every verb needs to know.
 #[derive(Clone, Debug)]
 pub struct Context {
+    /// What it is called in history and audit.
+    pub client: String,
     /// Socket of the daemon.
     pub socket: PathBuf,
     /// Time that the daemon has for each answer.
@@ -96,6 +100,9 @@ pub(crate) enum Command {
     Watch(watch::Args),
     Wait(wait::Args),
     History(history::Args),
+    Rollback(rollback::Args),
+    Undo(rollback::UndoArgs),
+    Audit(audit::Args),
     Confirm(window::ConfirmArgs),
     Window(window::Args),
     Layers(layers::Args),
@@ -180,6 +187,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Watch(args) => watch::run(&args, context).await,
         Command::Wait(args) => wait::run(&args, context).await,
         Command::History(args) => history::run(&args, context).await,
+        Command::Rollback(args) => rollback::run(&args, context).await,
+        Command::Undo(args) => rollback::undo(&args, context).await,
+        Command::Audit(args) => audit::run(&args, context).await,
         Command::Confirm(args) => window::confirm(&args, context).await,
         Command::Window(args) => window::run(&args, context).await,
         Command::Layers(args) => layers::run(&args, context).await,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use poise_ipc::message::{Author, ErrorReply, Reply, Role, Verb};
+use poise_ipc::message::{AuditRow, Author, ErrorReply, Reply, Role, Verb};
 use poise_ipc::status::Status;
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +41,8 @@ pub enum Command {
         /// Where it goes.
         reply: oneshot::Sender<Arc<Status>>,
     },
+    /// A row for the audit trail.
+    Note(Box<AuditRow>),
     /// Store what is not yet stored and end.
     Stop,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use poise_ipc::frame::Codec;
 use poise_ipc::hello::Hello;
-use poise_ipc::message::{ErrorCode, ErrorReply, Role, ServerMessage};
+use poise_ipc::message::{AuditRow, ErrorCode, ErrorReply, Role, ServerMessage};
 use poise_ipc::transport::{Access, ListenError, Listener, Stream, view_socket};
 use rustix::process::geteuid;
 use tokio::io::AsyncWriteExt;
@@ -19,10 +19,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::bus::Feed;
-use super::command::Inbox;
+use super::command::{Command, Inbox};
 use accounts::Accounts;
 use connection::Guest;
 use roles::Door;
+pub use roles::Groups;
 use slots::{Admission, CONNECTIONS_MAX, Seat, Uses};
 
 mod accounts;
@@ -44,6 +45,21 @@ pub struct Link {
     pub inbox: Inbox,
     /// What happens.
     pub feed: Feed,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+}
+
+impl Link {
+    /// The way there; `read_only` when nothing may be changed.
+    pub fn new(inbox: Inbox, feed: Feed, read_only: bool) -> Self {
+        Self { inbox, feed, read_only }
+    }
+
+    /// Notes a request for the audit trail; waits for room, so that none is missing.
+    async fn note(&self, row: AuditRow) {
+        // Fails only when poised ends.
+        let _ = self.inbox.send(Command::Note(Box::new(row))).await;
+    }
 }
 
 /// The bound sockets.
@@ -52,6 +68,7 @@ pub struct Server {
     main: Listener,
     view: Option<Listener>,
     own_uid: u32,
+    groups: Groups,
 }
 
 /// A connection that is served.
@@ -67,6 +84,7 @@ struct Hall {
     link: Link,
     stopping: watch::Receiver<bool>,
     own_uid: u32,
+    groups: Groups,
     uses: Uses,
     places: Vec<Place>,
     /// Peers turned away since there was a place last: the log says so when it begins and ends.
@@ -81,17 +99,17 @@ impl Server {
     /// # Errors
     /// [`ListenError`] of the main socket. The view-only one is a convenience: its failure is a
     /// warning.
-    pub fn bind(path: &Path) -> Result<Self, ListenError> {
+    pub fn bind(path: &Path, groups: Groups) -> Result<Self, ListenError> {
         let accounts = Accounts::read();
-        let main = Listener::bind(path, Access { group: accounts.group(roles::GROUP_OPERATE) })?;
+        let main = Listener::bind(path, Access { group: accounts.group(&groups.operate) })?;
         let own_uid = geteuid().as_raw();
-        let view_group = accounts.group(roles::GROUP_VIEW);
+        let view_group = accounts.group(&groups.view);
         let view = (own_uid == 0 || view_group.is_some())
             .then(|| Listener::bind(&view_socket(path), Access { group: view_group }));
         let view = view.and_then(|bound| {
             bound.inspect_err(|error| tracing::warn!(reason = %error, "the view-only socket is not open")).ok()
         });
-        Ok(Self { main, view, own_uid })
+        Ok(Self { main, view, own_uid, groups })
     }
 
     /// Where the main socket listens.
@@ -106,6 +124,7 @@ impl Server {
             link,
             stopping: told,
             own_uid: self.own_uid,
+            groups: self.groups.clone(),
             uses: Uses::default(),
             places: Vec::with_capacity(CONNECTIONS_MAX),
             turned_away: 0,
@@ -146,7 +165,7 @@ impl Hall {
         // The peer may be gone already: then there is nobody to serve.
         let Ok(peer) = stream.peer() else { return };
         let accounts = Accounts::read();
-        let role = roles::role(peer, door, self.own_uid, &accounts);
+        let role = roles::role(peer, door, self.own_uid, &accounts, &self.groups);
         self.places.retain(|place| !place.task.is_finished());
         match slots::admit(self.places.iter().map(|place| &*place.seat), role) {
             Admission::Room => {}

@@ -111,13 +111,15 @@ pub struct Facts {
     pub started_ms: u64,
     /// Worker threads.
     pub workers: u16,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
 }
 
 impl Facts {
     /// The facts of a process that starts now.
     pub fn new(daemon_id: String, workers: u16) -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { host, daemon_id, started_ms: now_ms(), workers }
+        Self { host, daemon_id, started_ms: now_ms(), workers, read_only: false }
     }
 }
 

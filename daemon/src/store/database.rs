@@ -10,23 +10,24 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use poise_core::plan::BackendId;
-use poise_ipc::message::{Author, Commit};
+use poise_ipc::message::{AuditQuery, AuditRow, Author, Commit};
 use poise_ipc::status::Health;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::entries::Snapshot;
 use super::{
-    Change, DatabaseError, HISTORY_LEN_MAX, HISTORY_MAX, HealthRow, NameRow, Running, StoreError, Stored, Undertakings,
-    WindowChange, database_path, entries, names, undertakings,
+    Change, DatabaseError, HISTORY_LEN_MAX, HealthRow, NameRow, Running, StoreError, Stored, Undertakings,
+    WindowChange, audit, database_path, entries, names, undertakings,
 };
 
 /// Marks the file as ours (`pois`), at byte 68 of the header.
 const APPLICATION_ID: u32 = 0x706f_6973;
 /// Version of the schema, at byte 60 of the header: of a new database and after all additions.
-const SCHEMA_VERSION: u32 = 5;
+const SCHEMA_VERSION: u32 = 6;
 /// What each version added to the one before, from version 2 on. Only ever appended to.
-const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] = [names::TABLE, entries::TABLES, SCORES, undertakings::TABLES];
+const ADDITIONS: [&str; SCHEMA_VERSION as usize - 1] =
+    [names::TABLE, entries::TABLES, SCORES, undertakings::TABLES, audit::TABLE];
 
 /// What damping holds against backends.
 const SCORES: &str = "
@@ -74,16 +75,18 @@ CREATE TABLE health (
 #[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
+    /// Commits of the history that are kept; older ones are removed with each commit.
+    history_max: u32,
 }
 
 impl Database {
     /// Opens or makes the database and reads what it holds.
-    pub(super) fn open(dir: &Path) -> Result<(Self, Stored), StoreError> {
+    pub(super) fn open(dir: &Path, history_max: u32) -> Result<(Self, Stored), StoreError> {
         let path = database_path(dir);
         examine(&path)?;
         let connection = connect(&path)?;
         check(&connection, &path)?;
-        let mut database = Self { connection };
+        let mut database = Self { connection, history_max };
         let version = database.version()?;
         if version == 0 {
             database.create()?;
@@ -163,15 +166,14 @@ impl Database {
     /// Stores a commit with all that follows from it.
     pub(super) fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
         let Change { commit, running, gone, names, earlier, window, layers } = change;
+        let history_max = self.history_max;
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
             for commit in earlier.iter().chain([commit]) {
                 insert(&transaction, commit)?;
             }
-            transaction.execute(
-                "DELETE FROM revisions WHERE revision <= ?1",
-                [integer(commit.revision) - i64::from(HISTORY_MAX)],
-            )?;
+            let oldest = integer(commit.revision) - i64::from(history_max);
+            transaction.execute("DELETE FROM revisions WHERE revision <= ?1", [oldest])?;
             transaction.execute(
                 "INSERT OR REPLACE INTO running VALUES (1, ?1, ?2, ?3, ?4)",
                 params![integer(running.revision), running.text, running.identities, running.taken],
@@ -252,12 +254,14 @@ impl Database {
     }
 
     /// The newest commits, newest first, as many as fit in [`HISTORY_LEN_MAX`] but at least one.
-    pub(super) fn history(&self, limit: u32) -> Result<Vec<Commit>, StoreError> {
+    pub(super) fn history(&self, limit: u32, before: Option<u64>) -> Result<Vec<Commit>, StoreError> {
+        let before = before.map_or(i64::MAX, integer);
         let read = || -> rusqlite::Result<Vec<Commit>> {
-            let mut rows = self.connection.prepare("SELECT * FROM revisions ORDER BY revision DESC LIMIT ?1")?;
+            let wanted = "SELECT * FROM revisions WHERE revision < ?2 ORDER BY revision DESC LIMIT ?1";
+            let mut rows = self.connection.prepare(wanted)?;
             let mut len = 0;
             let mut commits = Vec::new();
-            for row in rows.query_map([limit], commit_row)? {
+            for row in rows.query_map(params![limit, before], commit_row)? {
                 let (commit, commit_len) = row?;
                 len += commit_len;
                 if len > HISTORY_LEN_MAX && !commits.is_empty() {
@@ -268,6 +272,32 @@ impl Database {
             Ok(commits)
         };
         read().map_err(failed("read the history"))
+    }
+
+    /// All commits after a revision, up to and with `until`, newest first.
+    pub(super) fn since(&self, revision: u64, until: u64) -> Result<Vec<Commit>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<Commit>> {
+            let wanted = "SELECT * FROM revisions WHERE revision > ?1 AND revision <= ?2 ORDER BY revision DESC";
+            let mut rows = self.connection.prepare(wanted)?;
+            let commits = rows.query_map([integer(revision), integer(until)], commit_row)?;
+            commits.map(|row| row.map(|(commit, _)| commit)).collect()
+        };
+        read().map_err(failed("read the history"))
+    }
+
+    /// Adds to the audit trail.
+    pub(super) fn audit(&mut self, rows: &[AuditRow]) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            audit::write(&transaction, rows)?;
+            transaction.commit()
+        };
+        write().map_err(failed("store the audit trail"))
+    }
+
+    /// Reads the audit trail, newest first.
+    pub(super) fn audited(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
+        audit::read(&self.connection, query).map_err(failed("read the audit trail"))
     }
 }
 
@@ -282,8 +312,9 @@ fn insert(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
         commit.reason,
         json(&commit.edits)?,
         json(&commit.inverse)?,
+        commit.author.client,
     ];
-    connection.execute("INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", row).map(|_| ())
+    connection.execute("INSERT INTO revisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", row).map(|_| ())
 }
 
 /// Looks at the file without opening it as a database: it must be absent, empty or ours.
@@ -348,11 +379,11 @@ pub(super) fn natural(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(at).map(|value| u64::try_from(value).unwrap_or(0))
 }
 
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(at: usize, text: &str) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(at: usize, text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into()))
 }
@@ -380,7 +411,7 @@ fn health_row(row: &Row<'_>) -> rusqlite::Result<HealthRow> {
 /// A commit and the bytes of its edits.
 fn commit_row(row: &Row<'_>) -> rusqlite::Result<(Commit, usize)> {
     let (edits, inverse): (String, String) = (row.get(6)?, row.get(7)?);
-    let author = Author { uid: row.get(2)?, user: row.get(3)?, pid: row.get(4)? };
+    let author = Author { uid: row.get(2)?, user: row.get(3)?, pid: row.get(4)?, client: row.get(8)? };
     let commit = Commit {
         revision: natural(row, 0)?,
         at_ms: natural(row, 1)?,

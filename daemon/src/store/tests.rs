@@ -19,7 +19,7 @@ pub(crate) fn hold_disk(dir: &Path) -> impl Drop + use<> {
 /// Makes the store refuse to write the commit of a revision.
 pub(crate) fn refuse_revision(dir: &Path, revision: i64) {
     let other = rusqlite::Connection::open(database_path(dir)).expect("opens");
-    let row = "INSERT INTO revisions VALUES (?1, 0, 0, '', 0, NULL, '[]', '[]')";
+    let row = "INSERT INTO revisions VALUES (?1, 0, 0, '', 0, NULL, '[]', '[]', '')";
     other.execute(row, [revision]).expect("written");
 }
 
@@ -44,11 +44,11 @@ pub(crate) fn entry_parts(dir: &Path) -> u32 {
 }
 
 fn open(dir: &Path) -> (Store, Stored) {
-    Store::open(StateDir::hold(dir).expect("held")).expect("opens")
+    Store::open(StateDir::hold(dir).expect("held"), HISTORY_MAX_DEFAULT).expect("opens")
 }
 
 fn refused(dir: &Path) -> StoreError {
-    Store::open(StateDir::hold(dir).expect("held")).map(|_| ()).expect_err("must be refused")
+    Store::open(StateDir::hold(dir).expect("held"), HISTORY_MAX_DEFAULT).map(|_| ()).expect_err("must be refused")
 }
 
 fn change(revision: u64) -> Change {
@@ -57,7 +57,7 @@ fn change(revision: u64) -> Change {
         commit: Commit {
             revision,
             at_ms: 1_000 + revision,
-            author: Author { uid: 1_000, user: "ada".to_owned(), pid: 42 },
+            author: Author::new(1_000, "ada", 42),
             reason: Some("release".to_owned()),
             edits: vec![set(revision)],
             inverse: vec![set(revision - 1)],
@@ -82,7 +82,7 @@ fn store(store: &Store, change: Change) {
 
 fn history(store: &Store, limit: u32) -> Vec<Commit> {
     let (send, receive) = oneshot::channel();
-    store.history(limit, move |outcome| send.send(outcome).expect("waits"));
+    store.history(limit, None, move |outcome| send.send(outcome).expect("waits"));
     receive.blocking_recv().expect("answered").expect("read")
 }
 
@@ -119,10 +119,10 @@ fn an_acknowledged_commit_is_there_after_a_restart_without_a_clean_stop() {
 fn the_history_keeps_its_newest_commits_only() {
     let dir = tempfile::tempdir().expect("dir");
     let (first, _) = open(dir.path());
-    for revision in [1, 2, 3, 3 + u64::from(HISTORY_MAX)] {
+    for revision in [1, 2, 3, 3 + u64::from(HISTORY_MAX_DEFAULT)] {
         store(&first, change(revision));
     }
-    let kept: Vec<u64> = history(&first, HISTORY_MAX).iter().map(|commit| commit.revision).collect();
+    let kept: Vec<u64> = history(&first, HISTORY_MAX_DEFAULT).iter().map(|commit| commit.revision).collect();
     assert_eq!(kept, [1_003]);
 }
 
@@ -181,7 +181,8 @@ fn a_database_of_the_first_version_is_brought_up_to_this_one() {
     let other = rusqlite::Connection::open(database_path(dir.path())).expect("opens");
     let later = "DROP TABLE names; DROP TABLE entries; DROP TABLE entries_in_force; \
         ALTER TABLE health DROP COLUMN score; ALTER TABLE health DROP COLUMN score_ms; \
-        ALTER TABLE health DROP COLUMN is_out; PRAGMA user_version = 1";
+        ALTER TABLE health DROP COLUMN is_out; DROP TABLE confirm_window; DROP TABLE layers; \
+        DROP TABLE audit; ALTER TABLE revisions DROP COLUMN client; PRAGMA user_version = 1";
     other.execute_batch(later).expect("written");
     drop(other);
     let (second, stored) = open(dir.path());

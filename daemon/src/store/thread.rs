@@ -5,22 +5,25 @@
 //! directory's lock until it ends.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use poise_core::plan::BackendId;
+use poise_ipc::message::AuditRow;
 use tracing::{info, warn};
 
 use super::database::Database;
 use super::entries::Snapshot;
-use super::{HealthRow, NameRow, StateDir, StoreError, Work};
+use super::{AUDIT_WAITING_MAX, HealthRow, NameRow, StateDir, StoreError, Work};
 
 /// Time between two attempts to write health on a disk that refuses.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until told to stop or until the handle is gone.
-pub(super) fn run(mut database: Database, queue: &Receiver<Work>, _dir: StateDir) {
-    let mut unwritten = Unwritten::default();
+pub(super) fn run(mut database: Database, queue: &Receiver<Work>, _dir: StateDir, lost: Arc<AtomicU64>) {
+    let mut unwritten = Unwritten { lost, ..Unwritten::default() };
     loop {
         match next(queue, &unwritten) {
             Next::Work(Work::Stop(done)) => {
@@ -85,7 +88,18 @@ fn take(work: Work, database: &mut Database, unwritten: &mut Unwritten) {
             done(outcome);
         }
         Work::Layers { body, done: None } => unwritten.layers = Some(body),
-        Work::History { limit, done } => done(database.history(limit)),
+        Work::History { limit, before, done } => done(database.history(limit, before)),
+        Work::Since { revision, until, done } => done(database.since(revision, until)),
+        Work::Audit(row) if unwritten.audit.len() < AUDIT_WAITING_MAX => unwritten.audit.push(*row),
+        Work::Audit(_) => {
+            unwritten.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Work::Audited { query, done } => {
+            // What is asked for may have been noted a moment ago. A disk that refuses is told by the reading.
+            let _ = unwritten.write_audit(database);
+            let lost = unwritten.lost.load(Ordering::Relaxed);
+            done(database.audited(&query).map(|rows| (rows, lost)));
+        }
         Work::Health(rows) => unwritten.health.extend(rows.into_iter().map(|row| (row.backend, row))),
         Work::Names(rows) => unwritten.names = Some(rows),
         Work::Entries(parts) => unwritten.entries = Some(Snapshot::new(parts)),
@@ -101,12 +115,19 @@ struct Unwritten {
     names: Option<Vec<NameRow>>,
     layers: Option<String>,
     entries: Option<Snapshot>,
+    audit: Vec<AuditRow>,
+    /// Rows of the audit trail that found no room.
+    lost: Arc<AtomicU64>,
     failing: bool,
 }
 
 impl Unwritten {
     fn is_empty(&self) -> bool {
-        self.health.is_empty() && self.names.is_none() && self.layers.is_none() && self.entries.is_none()
+        self.health.is_empty()
+            && self.names.is_none()
+            && self.layers.is_none()
+            && self.entries.is_none()
+            && self.audit.is_empty()
     }
 
     /// Writes the next piece, or with `whole` all there is.
@@ -131,11 +152,20 @@ impl Unwritten {
         }
     }
 
+    fn write_audit(&mut self, database: &mut Database) -> Result<(), StoreError> {
+        if !self.audit.is_empty() {
+            database.audit(&self.audit)?;
+            self.audit.clear();
+        }
+        Ok(())
+    }
+
     fn try_write(&mut self, database: &mut Database, whole: bool) -> Result<(), StoreError> {
         if !self.health.is_empty() {
             database.health(self.health.values())?;
             self.health.clear();
         }
+        self.write_audit(database)?;
         if let Some(body) = &self.layers {
             database.layers(body)?;
             self.layers = None;

@@ -46,7 +46,7 @@ async fn hear(stream: &mut Stream) -> Request {
 async fn greeted(listener: &Listener) -> Stream {
     let mut stream = accept(listener, Hello::admit(Role::Operate)).await;
     let request = hear(&mut stream).await;
-    assert_eq!(request.verb, Verb::Hello);
+    assert_eq!(request.verb, Verb::Introduce { client: "test".to_owned() });
     say(&mut stream, ServerMessage::Reply { id: request.id, reply: welcome() }).await;
     stream
 }
@@ -69,9 +69,9 @@ async fn a_request_gets_its_own_answer_and_events_wait() {
         stream
     };
     let client = async {
-        let mut client = Client::connect_within(&path, LIMIT).await.unwrap();
+        let mut client = Client::connect_as("test", &path, LIMIT).await.unwrap();
         assert_eq!((client.welcome().host.as_str(), client.welcome().revision), ("lb01", 3));
-        let answer = client.request(Verb::History { limit: 1 }).await.unwrap();
+        let answer = client.request(Verb::History { limit: 1, before: None }).await.unwrap();
         assert_eq!(answer, Reply::History { commits: vec![] });
         assert_eq!(client.next_event().await.unwrap().seq, 1);
         assert_eq!(client.next_event().await.unwrap().seq, 2);
@@ -87,7 +87,7 @@ async fn a_daemon_of_another_version_is_named_by_its_version() {
     let (_keep, path) = place();
     let listener = Listener::bind(&path, Access::default()).unwrap();
     let newer = Hello { version: 9, frames: true, role: None };
-    let (_, answer) = tokio::join!(accept(&listener, newer), Client::connect_within(&path, LIMIT));
+    let (_, answer) = tokio::join!(accept(&listener, newer), Client::connect_as("test", &path, LIMIT));
     assert!(matches!(answer, Err(ClientError::Version { theirs: 9 })), "{answer:?}");
 }
 
@@ -101,7 +101,7 @@ async fn a_refusal_carries_its_code() {
         say(&mut stream, ServerMessage::Error { id: 0, error }).await;
         stream
     };
-    let (_stream, answer) = tokio::join!(daemon, Client::connect_within(&path, LIMIT));
+    let (_stream, answer) = tokio::join!(daemon, Client::connect_as("test", &path, LIMIT));
     let Err(ClientError::Refused(error)) = answer else { panic!("{answer:?}") };
     assert_eq!(error.code, ErrorCode::Busy);
 }
@@ -109,7 +109,7 @@ async fn a_refusal_carries_its_code() {
 #[tokio::test]
 async fn nobody_at_the_socket_and_strangers_are_told_apart() {
     let (_keep, path) = place();
-    let nobody = Client::connect_within(&path, LIMIT).await;
+    let nobody = Client::connect_as("test", &path, LIMIT).await;
     assert!(matches!(nobody, Err(ClientError::Unreachable { .. })), "{nobody:?}");
 
     let listener = Listener::bind(&path, Access::default()).unwrap();
@@ -118,7 +118,7 @@ async fn nobody_at_the_socket_and_strangers_are_told_apart() {
         stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
         stream
     };
-    let (_stream, answer) = tokio::join!(stranger, Client::connect_within(&path, LIMIT));
+    let (_stream, answer) = tokio::join!(stranger, Client::connect_as("test", &path, LIMIT));
     assert!(matches!(answer, Err(ClientError::Protocol(_))), "{answer:?}");
 }
 
@@ -126,7 +126,7 @@ async fn nobody_at_the_socket_and_strangers_are_told_apart() {
 async fn a_silent_daemon_does_not_hold_a_client_for_ever() {
     let (_keep, path) = place();
     let listener = Listener::bind(&path, Access::default()).unwrap();
-    let answer = Client::connect_within(&path, LIMIT).await;
+    let answer = Client::connect_as("test", &path, LIMIT).await;
     assert!(matches!(answer, Err(ClientError::TimedOut(limit)) if limit == LIMIT), "{answer:?}");
     drop(listener);
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, LayerStatus, Role, WindowStatus};
+use super::{AuditRow, Event, LayerStatus, Role, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -41,7 +41,7 @@ pub enum ServerMessage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// To `Hello` and `StepDown`.
+    /// To `Hello`, `Introduce` and `StepDown`.
     Hello(Welcome),
     /// To `Status`.
     Status(Box<Status>),
@@ -52,7 +52,7 @@ pub enum Reply {
         /// The configuration.
         config: Config,
     },
-    /// To `ConfigText`.
+    /// To `ConfigText` and `ConfigAt`.
     ConfigText {
         /// Revision of the configuration.
         revision: u64,
@@ -124,6 +124,13 @@ pub enum Reply {
     Window(WindowStatus),
     /// To `Lease`, `Ramp` and `Layer`: the layer, as it is or as it was last.
     Layer(Box<LayerStatus>),
+    /// To `Audit`, newest first.
+    Audit {
+        /// The rows.
+        rows: Vec<AuditRow>,
+        /// Rows that were lost since the start because the disk was slower than requests.
+        lost_total: u64,
+    },
 }
 
 /// Who talks to whom.
@@ -183,6 +190,16 @@ pub struct Author {
     pub user: String,
     /// Process id of the client; 0 for the daemon itself.
     pub pid: i32,
+    /// What it called itself, as in `console` or `poise weight`; empty when it said nothing.
+    #[serde(default)]
+    pub client: String,
+}
+
+impl Author {
+    /// Who is at the other end of a connection, before it has said what it is.
+    pub fn new(uid: u32, user: impl Into<String>, pid: i32) -> Self {
+        Self { uid, user: user.into(), pid, client: String::new() }
+    }
 }
 
 /// Why a request was refused.

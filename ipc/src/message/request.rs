@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LayerQuery, LeaseQuery, RampQuery, WindowQuery, WindowWish};
+use super::{AuditQuery, LayerQuery, LeaseQuery, RampQuery, WindowQuery, WindowWish};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -51,6 +51,9 @@ pub enum Verb {
         /// How many at the most, 1 to 1000.
         #[serde(default = "history_default")]
         limit: u32,
+        /// Only those before this revision.
+        #[serde(default)]
+        before: Option<u64>,
     },
     /// How the operator's file differs from the running configuration (view).
     Drift,
@@ -95,40 +98,18 @@ pub enum Verb {
     Ramp(RampQuery),
     /// Ends, extends, holds or resumes a lease or ramp (operate).
     Layer(LayerQuery),
-}
-
-impl Verb {
-    /// The least role that may ask it.
-    pub const fn role(&self) -> Role {
-        match self {
-            Self::Apply(_)
-            | Self::Replace(_)
-            | Self::EntriesRemove(_)
-            | Self::CertificatesReload { .. }
-            | Self::Errors(_)
-            | Self::Probe(_)
-            | Self::Readmit(_)
-            | Self::Window(_)
-            | Self::Lease(_)
-            | Self::Ramp(_)
-            | Self::Layer(_) => Role::Operate,
-            Self::Reload { .. } => Role::Admin,
-            Self::Hello
-            | Self::Status
-            | Self::Config
-            | Self::ConfigText
-            | Self::Subscribe(_)
-            | Self::Unsubscribe
-            | Self::Logs(_)
-            | Self::History { .. }
-            | Self::Drift
-            | Self::StepDown { .. }
-            | Self::Entries(_)
-            | Self::Cookie(_)
-            | Self::RouteTest(_)
-            | Self::Why(_) => Role::View,
-        }
-    }
+    /// Says what the client is, for history and audit; answered as `Hello` (view).
+    Introduce {
+        /// As in `poise weight`: 1 to 64 printable ASCII characters.
+        client: String,
+    },
+    /// The configuration as text, as it was at a revision (view).
+    ConfigAt {
+        /// The revision.
+        revision: u64,
+    },
+    /// The audit trail (operate).
+    Audit(AuditQuery),
 }
 
 const fn history_default() -> u32 {

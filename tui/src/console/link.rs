@@ -73,7 +73,7 @@ async fn keep_up(socket: PathBuf, mut requests: mpsc::Receiver<Request>, news: m
     let mut wait = RETRY_MIN;
     let mut told: Option<String> = None;
     while !news.is_closed() {
-        let error = match Client::connect_within(&socket, LIMIT).await {
+        let error = match Client::connect_as("console", &socket, LIMIT).await {
             Ok(client) => {
                 wait = RETRY_MIN;
                 told = None;

@@ -3,16 +3,18 @@
 //!
 //! Applying is idempotent: what is there already changes nothing and makes no revision.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use poise_ipc::message::{Apply, Replace, Verb};
 
-use super::Context;
 use super::changes::{comparison, outcome};
 use super::commit::Options;
 use super::failure::Failure;
 use super::link::Link;
 use super::source::{FileArg, Source};
 use super::stdout::print;
+use super::{Context, rollback};
 use crate::exit::Exit;
 
 /// Make the running configuration what a file says.
@@ -28,14 +30,23 @@ pub(crate) struct Args {
     options: Options,
 }
 
-/// Show what a file would change, value by value.
+/// Show what a file would change, or what lies between two revisions, value by value.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Examples:
   poise diff -f poise.toml
+  poise diff 410 412
+  poise diff 410
   poise diff -f poise.toml -o json > edits.json && poise apply -f edits.json")]
 pub(crate) struct DiffArgs {
-    #[command(flatten)]
-    source: FileArg,
+    /// The revision to begin with.
+    #[arg(value_name = "A", required_unless_present = "file", conflicts_with = "file")]
+    from: Option<u64>,
+    /// The revision to end with; the running one unless said.
+    #[arg(value_name = "B")]
+    to: Option<u64>,
+    /// TOML, or edits as JSON; - is standard input.
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -54,8 +65,19 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
 }
 
 pub(super) async fn diff(args: &DiffArgs, context: &Context) -> Result<Exit, Failure> {
-    let source = Source::read(&args.source.file)?;
-    let (revision, running) = Link::open(context).await?.config().await?;
+    let mut link = Link::open(context).await?;
+    if let Some(from) = args.from {
+        let before = rollback::at(&mut link, from).await?;
+        let after = match args.to {
+            Some(to) => rollback::at(&mut link, to).await?,
+            None => link.config().await?.1,
+        };
+        print(&comparison(context.format, from, &before, &poise_ipc::diff::diff(&before, &after)))?;
+        return Ok(Exit::Ok);
+    }
+    let Some(file) = &args.file else { return Err(Failure::new(Exit::Usage, "name a file or a revision")) };
+    let source = Source::read(file)?;
+    let (revision, running) = link.config().await?;
     let edits = source.edits_from(&running)?;
     print(&comparison(context.format, revision, &running, &edits))?;
     Ok(Exit::Ok)

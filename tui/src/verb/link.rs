@@ -22,7 +22,7 @@ pub(super) struct Link {
 impl Link {
     /// Connects; every request has the context's timeout.
     pub(super) async fn open(context: &Context) -> Result<Self, Failure> {
-        Ok(Self { client: Client::connect_within(&context.socket, context.timeout).await? })
+        Ok(Self { client: Client::connect_as(&context.client, &context.socket, context.timeout).await? })
     }
 
     /// Asks and waits for the answer.

@@ -20,7 +20,7 @@ fn path(text: &str) -> BackendPath {
 }
 
 fn author() -> Author {
-    Author { uid: 0, user: "ada".to_owned(), pid: 1 }
+    Author::new(0, "ada", 1)
 }
 
 fn lease(id: u64, key: &str, value: &str) -> Layer {

@@ -18,12 +18,15 @@ use super::Link;
 use super::slots::{Engaged, Seat};
 use super::subscription::{Due, Numbers, Subscription};
 use super::wire::{End, Input, Wire};
+use crate::control::audit::Asked;
 use crate::control::command::{Answer, Command};
 
 /// Time in which the single writer answers; a disk may be slow, a client must not wait for ever.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between two looks whether a peer that sends nothing more still reads.
 const GONE_INTERVAL: Duration = Duration::from_secs(5);
+/// Characters of what a client calls itself.
+const CLIENT_LEN_MAX: usize = 64;
 /// Time for the last words to a peer that is closed.
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(200);
 /// Time between two events of counters, in milliseconds.
@@ -131,11 +134,30 @@ impl Connection {
     }
 
     async fn handle(&mut self, verb: Verb) -> Answer {
+        if !verb.mutates() {
+            return self.admit(verb).await;
+        }
+        let asked = Asked::of(&verb);
+        let said = self.admit(verb).await;
+        let Guest { author, role, link, .. } = &self.guest;
+        link.note(asked.row(author.clone(), *role, &said)).await;
+        said
+    }
+
+    /// Answers what the connection may ask.
+    async fn admit(&mut self, verb: Verb) -> Answer {
         let role = self.guest.role;
         if role < verb.role() {
             return Err(forbidden(role, verb.role()));
         }
+        if self.guest.link.read_only && verb.mutates() {
+            return Err(read_only());
+        }
         match verb {
+            Verb::Introduce { client } => {
+                self.guest.author.client = named(client)?;
+                self.ask(Verb::Hello).await
+            }
             Verb::Subscribe(wanted) => self.subscribe(wanted),
             Verb::Unsubscribe => {
                 self.subscription = None;
@@ -241,6 +263,21 @@ fn forbidden(has: Role, needs: Role) -> ErrorReply {
         Role::Operate | Role::View => "connect as a member of the group poise, through the main socket",
     };
     ErrorReply::new(ErrorCode::Forbidden, message).hint(hint)
+}
+
+fn read_only() -> ErrorReply {
+    let error = ErrorReply::new(ErrorCode::Forbidden, "poised is read-only: nothing can be changed");
+    error.hint("it was started with --read-only")
+}
+
+/// What a client calls itself.
+fn named(client: String) -> Result<String, ErrorReply> {
+    let is_fit = |c: char| c.is_ascii_graphic() || c == ' ';
+    if (1..=CLIENT_LEN_MAX).contains(&client.len()) && client.chars().all(is_fit) {
+        return Ok(client);
+    }
+    let message = format!("a client is called by 1 to {CLIENT_LEN_MAX} printable ASCII characters");
+    Err(ErrorReply { path: Some("client".into()), ..ErrorReply::new(ErrorCode::Invalid, message) })
 }
 
 fn step_up(has: Role) -> ErrorReply {

@@ -33,13 +33,22 @@ impl Stage {
         Self::before(inbox, tokio::spawn(answer_all(commands)))
     }
 
+    fn read_only() -> Self {
+        let (inbox, commands) = mpsc::channel(INBOX_MAX);
+        Self::with(inbox, tokio::spawn(answer_all(commands)), true)
+    }
+
     fn before(inbox: Inbox, writer: JoinHandle<()>) -> Self {
+        Self::with(inbox, writer, false)
+    }
+
+    fn with(inbox: Inbox, writer: JoinHandle<()>, read_only: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::bind(&folder.path().join("poised.sock")).unwrap();
+        let server = Server::bind(&folder.path().join("poised.sock"), Groups::default()).unwrap();
         let path = server.path().to_owned();
         let bus = Bus::new();
         let (stop, stopped) = oneshot::channel();
-        let link = Link { inbox, feed: bus.feed() };
+        let link = Link::new(inbox, bus.feed(), read_only);
         let server = tokio::spawn(server.serve(link, async {
             let _ = stopped.await;
         }));
@@ -101,7 +110,7 @@ async fn answer_all(mut commands: mpsc::Receiver<Command>) {
             Command::Snapshot { reply } => {
                 let _ = reply.send(Arc::new(status(1)));
             }
-            Command::Stop => {}
+            Command::Note(_) | Command::Stop => {}
         }
     }
 }
@@ -128,6 +137,7 @@ fn status(revision: u64) -> Status {
         config_file: None,
         drift: false,
         records_lost_total: 0,
+        read_only: false,
     };
     Status {
         at_ms: 5,
@@ -208,7 +218,9 @@ async fn the_view_only_socket_gives_nobody_more() {
 #[tokio::test]
 async fn the_author_of_a_change_is_who_the_kernel_says() {
     let stage = Stage::new();
-    let Reply::History { commits } = stage.client().await.request(Verb::History { limit: 1 }).await.unwrap() else {
+    let Reply::History { commits } =
+        stage.client().await.request(Verb::History { limit: 1, before: None }).await.unwrap()
+    else {
         panic!("a history")
     };
     assert_eq!(commits[0].author.uid, geteuid().as_raw());
@@ -263,4 +275,30 @@ async fn stopping_answers_what_is_under_way_and_removes_the_socket() {
     assert_eq!(json.line().await, None);
     stage.server.await.unwrap();
     assert!(!stage.path.exists());
+}
+
+#[tokio::test]
+async fn a_client_says_what_it_is_and_the_history_names_it() {
+    let stage = Stage::new();
+    let mut client = Client::connect_as("poise weight", &stage.path, Duration::from_secs(5)).await.unwrap();
+    let Reply::History { commits } = client.request(Verb::History { limit: 1, before: None }).await.unwrap() else {
+        panic!("no history")
+    };
+    assert_eq!(commits[0].author.client, "poise weight");
+    for wrong in ["", "a\u{1b}b", "\u{fc}", &"x".repeat(65)] {
+        let refused = client.request(Verb::Introduce { client: wrong.to_owned() }).await;
+        let Err(ClientError::Refused(error)) = refused else { panic!("{wrong:?} is taken") };
+        assert_eq!((error.code, error.path.as_deref()), (ErrorCode::Invalid, Some("client")));
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_read_only_answers_questions_and_changes_nothing() {
+    let stage = Stage::read_only();
+    let mut client = stage.client().await;
+    assert!(client.request(Verb::Status).await.is_ok());
+    let refused = client.request(Verb::CertificatesReload { name: None }).await;
+    let Err(ClientError::Refused(error)) = refused else { panic!("it is changed") };
+    assert_eq!(error.code, ErrorCode::Forbidden);
+    assert!(error.message.contains("read-only"), "{}", error.message);
 }

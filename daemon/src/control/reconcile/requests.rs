@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::BackendQuery;
-use poise_ipc::message::{Author, ErrorCode, ErrorReply, Reply, Role, Verb, Welcome};
-use poise_ipc::text;
+use poise_ipc::message::{AuditQuery, Author, ErrorCode, ErrorReply, Reply, Role, Verb, Welcome};
+use poise_ipc::{apply, text};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
@@ -20,7 +20,7 @@ use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
 use crate::log::chain;
 use crate::report::{ProbeAsked, Unasked};
-use crate::store::HISTORY_MAX;
+use crate::store::HISTORY_PAGE_MAX;
 
 impl<P: Ports + 'static> Reconcile<P> {
     /// Takes one command.
@@ -31,6 +31,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 // Whoever asked may be gone.
                 let _ = reply.send(self.snapshot());
             }
+            Command::Note(row) => self.parts.store.audit(*row),
             Command::Stop => {}
         }
     }
@@ -62,7 +63,9 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Ramp(query) => self.submit(Job::Layer(Wanted::Ramp(query), author, asker)),
             Verb::Layer(query) => self.submit(Job::Layer(Wanted::Layer(query), author, asker)),
             Verb::Drift => self.submit(Job::File(FileTask::Drift(asker))),
-            Verb::History { limit } => self.history(limit, asker),
+            Verb::History { limit, before } => self.history(limit, before, asker),
+            Verb::ConfigAt { revision } => self.config_at(revision, asker),
+            Verb::Audit(query) => self.audit(query, asker),
             Verb::Logs(query) => self.logs(query, asker),
             Verb::Why(query) => self.why(query, asker),
             Verb::Entries(query) => self.entries(query, asker),
@@ -121,10 +124,47 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
     }
 
-    fn history(&self, limit: u32, asker: oneshot::Sender<Answer>) {
-        self.parts.store.history(limit.clamp(1, HISTORY_MAX), move |commits| {
+    fn history(&self, limit: u32, before: Option<u64>, asker: oneshot::Sender<Answer>) {
+        self.parts.store.history(limit.clamp(1, HISTORY_PAGE_MAX), before, move |commits| {
             let said = commits
                 .map(|commits| Reply::History { commits })
+                .map_err(|error| ErrorReply::new(ErrorCode::Storage, chain(&error)));
+            answer(asker, said);
+        });
+    }
+
+    /// The configuration as it was: what has been committed since is taken back, beside the writer.
+    fn config_at(&self, revision: u64, asker: Asker) {
+        let (now, mut config) = (self.state.revision, self.state.config.clone());
+        if revision > now || revision == 0 {
+            let error =
+                ErrorReply::new(ErrorCode::NotFound, format!("there is no revision {revision} yet; {now} is running"));
+            return answer(asker, Err(error.hint("poise history lists the revisions")));
+        }
+        // Those that are in force and not stored yet are newer than all that are.
+        let unstored: Vec<_> = self.window.unstored().into_iter().filter(|commit| commit.revision > revision).collect();
+        let first = unstored.first().map_or(now, |commit| commit.revision - 1);
+        self.parts.store.since(revision, first, move |commits| {
+            let said =
+                commits.map_err(|error| ErrorReply::new(ErrorCode::Storage, chain(&error))).and_then(|commits| {
+                    if commits.len() as u64 != first - revision {
+                        let oldest = commits.last().map_or(first, |commit| commit.revision - 1);
+                        let message = format!("the history goes back to revision {oldest}, not to {revision}");
+                        return Err(ErrorReply::new(ErrorCode::NotFound, message));
+                    }
+                    for commit in unstored.iter().rev().chain(&commits) {
+                        config = apply::apply(&config, &commit.inverse).map_err(super::commit::invalid)?;
+                    }
+                    Ok(Reply::ConfigText { revision, text: text::print(&config) })
+                });
+            answer(asker, said);
+        });
+    }
+
+    fn audit(&self, query: AuditQuery, asker: Asker) {
+        self.parts.store.audited(query, move |rows| {
+            let said = rows
+                .map(|(rows, lost_total)| Reply::Audit { rows, lost_total })
                 .map_err(|error| ErrorReply::new(ErrorCode::Storage, chain(&error)));
             answer(asker, said);
         });

@@ -221,7 +221,7 @@ impl<P: Ports + 'static> Reconcile<P> {
 
 /// Who makes the commits of the daemon itself.
 pub(crate) fn daemon() -> Author {
-    Author { uid: rustix::process::geteuid().as_raw(), user: "poised".to_owned(), pid: 0 }
+    Author::new(rustix::process::geteuid().as_raw(), "poised", 0)
 }
 
 /// The state that was stored, and the file as it was last taken.

@@ -1,5 +1,6 @@
 //! A snapshot is read as a whole or not at all, and its writing keeps nobody waiting.
 
+use crate::store::HISTORY_MAX_DEFAULT;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -7,7 +8,7 @@ use super::super::{StateDir, Store};
 use super::*;
 
 fn open(dir: &Path) -> (Store, Vec<EntryPart>) {
-    let (store, stored) = Store::open(StateDir::hold(dir).expect("held")).expect("opens");
+    let (store, stored) = Store::open(StateDir::hold(dir).expect("held"), HISTORY_MAX_DEFAULT).expect("opens");
     (store, stored.entries)
 }
 

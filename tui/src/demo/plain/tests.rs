@@ -48,6 +48,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         config_file: None,
         drift: false,
         records_lost_total: 0,
+        read_only: false,
     };
     Status {
         at_ms,

@@ -11,7 +11,7 @@ fn commit() -> Commit {
     Commit {
         revision: 413,
         at_ms: AT_MS,
-        author: Author { uid: 1_000, user: "ops".to_owned(), pid: 99 },
+        author: Author::new(1_000, "ops", 99),
         reason: Some("less\x1bload".to_owned()),
         edits: vec![set("60"), Edit::remove("listeners.db"), Edit::remove("groups.data")],
         inverse: vec![set("100")],
@@ -38,4 +38,13 @@ fn json_carries_what_takes_the_commit_back() {
     assert_eq!(row["author"]["user"], "ops");
     assert_eq!(row["at"], "2026-11-22T14:02:08.122Z");
     assert_eq!(row["inverse"][0]["set"]["value"], "100");
+}
+
+#[test]
+fn a_path_takes_what_is_at_it_below_it_and_what_replaces_it() {
+    let touches = super::touches;
+    assert!(touches("groups.app.backends.a.weight", "groups.app.backends.a"));
+    assert!(touches("groups.app", "groups.app.backends.a"));
+    assert!(touches("groups.app", "groups.app"));
+    assert!(!touches("groups.app.backends.ab.weight", "groups.app.backends.a"));
 }

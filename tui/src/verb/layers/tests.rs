@@ -14,7 +14,7 @@ fn layer(ramp: Option<RampStatus>) -> LayerStatus {
             held: "7".to_owned(),
             in_force: Some("9".to_owned()),
         }],
-        author: Author { uid: 1, user: "ops".to_owned(), pid: 2 },
+        author: Author::new(1, "ops", 2),
         reason: Some("INC\x1b42".to_owned()),
         began_ms: AT_MS,
         until_ms: AT_MS + 60_000,

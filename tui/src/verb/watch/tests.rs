@@ -38,7 +38,7 @@ fn bodies() -> Vec<(EventBody, &'static str)> {
     let commit = Commit {
         revision: 413,
         at_ms: AT_MS,
-        author: Author { uid: 0, user: "root".to_owned(), pid: 1 },
+        author: Author::new(0, "root", 1),
         reason: Some("less load".to_owned()),
         edits: vec![Edit::set("groups.app.scheduler", "wlc")],
         inverse: Vec::new(),

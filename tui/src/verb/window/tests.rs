@@ -13,7 +13,7 @@ fn a_window_says_what_is_left_what_comes_back_and_what_to_do() {
         revisions: vec![13, 14],
         opened_ms: AT_MS,
         deadline_ms: AT_MS + 90_000,
-        author: Author { uid: 1, user: "o\x1bps".to_owned(), pid: 2 },
+        author: Author::new(1, "o\x1bps", 2),
         reason: Some("INC-42".to_owned()),
         trips: vec!["5xx>1%".parse().unwrap(), "app:up<2".parse().unwrap()],
         trouble: None,

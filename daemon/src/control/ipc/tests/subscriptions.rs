@@ -33,7 +33,7 @@ async fn a_commit_is_followed_by_a_snapshot() {
     let stage = Stage::new();
     let mut client = subscribed(&stage, &[Topic::Config]).await;
     stage.bus.publish(1, transition(1));
-    stage.bus.publish(9, What::Committed(commit(Author { uid: 0, user: "root".to_owned(), pid: 1 })));
+    stage.bus.publish(9, What::Committed(commit(Author::new(0, "root", 1))));
     let event = client.next_event().await.unwrap();
     assert!(
         matches!((event.seq, event.at_ms, event.body), (2, 9, EventBody::Committed(_))),

@@ -5,6 +5,7 @@ use poise_ipc::model::Bind;
 
 use super::support::*;
 use crate::control::bus::What;
+use crate::control::command::Command;
 use crate::control::reconcile::WAITING_MAX;
 use crate::store::tests::{allow_revision, hold_disk, refuse_revision};
 
@@ -43,7 +44,9 @@ fn an_acknowledged_edit_is_live_told_and_there_after_a_restart() {
         assert_eq!((after.revision, after.groups[0].backends[0].weight), (2, 7));
         assert_eq!(after.groups[0].backends[0].id, before.groups[0].backends[0].id);
         assert_eq!(second.ports.open.borrow().len(), 1);
-        let Ok(Reply::History { commits }) = second.ask(Verb::History { limit: 9 }).await else { panic!("no history") };
+        let Ok(Reply::History { commits }) = second.ask(Verb::History { limit: 9, before: None }).await else {
+            panic!("no history")
+        };
         assert_eq!(commits.iter().map(|commit| commit.revision).collect::<Vec<_>>(), [2, 1]);
     });
 }
@@ -185,5 +188,66 @@ fn more_changes_than_may_wait_are_told_that_poised_is_busy() {
         for (answer, revision) in answers.into_iter().zip(2..) {
             assert_eq!(applied(answer.await.expect("answered")).expect("valid").revision, revision);
         }
+    });
+}
+
+#[test]
+fn the_configuration_of_every_revision_that_is_kept_can_be_read() {
+    let dir = tempfile::tempdir().expect("dir");
+    on_runtime(async {
+        let writer = writer(dir.path()).await;
+        for weight in ["7", "8", "9"] {
+            writer.apply(vec![set(WEIGHT, weight)]).await.expect("valid");
+        }
+        let at = async |revision| match writer.ask(Verb::ConfigAt { revision }).await {
+            Ok(Reply::ConfigText { revision: told, text }) if told == revision => Ok(text),
+            Ok(other) => panic!("no text: {other:?}"),
+            Err(error) => Err(error.code),
+        };
+        assert_eq!(at(4).await, at(4).await);
+        assert!(at(3).await.expect("kept").contains("weight = 8"));
+        assert!(!at(1).await.expect("kept").contains("weight = 7"));
+        assert_eq!((at(0).await, at(5).await), (Err(ErrorCode::NotFound), Err(ErrorCode::NotFound)));
+    });
+}
+
+#[test]
+fn what_was_asked_is_in_the_audit_trail_and_stays_there() {
+    use poise_ipc::message::{AuditOutcome, AuditQuery, AuditRow, Author, Role};
+    let dir = tempfile::tempdir().expect("dir");
+    let row = |user: &str, refused: bool| AuditRow {
+        seq: 0,
+        at_ms: 5,
+        author: Author::new(1, user, 2),
+        role: Role::Operate,
+        verb: "apply".to_owned(),
+        what: "set x".to_owned(),
+        outcome: if refused {
+            AuditOutcome::Refused { code: ErrorCode::Invalid, message: "no".to_owned() }
+        } else {
+            AuditOutcome::Done { revision: Some(1) }
+        },
+    };
+    on_runtime(async {
+        let first = writer(dir.path()).await;
+        for (user, refused) in [("ada", false), ("bob", true), ("ada", true)] {
+            first.inbox.send(Command::Note(Box::new(row(user, refused)))).await.expect("runs");
+        }
+        first.stop().await;
+        let again = Writer::start(dir.path(), None, FakePorts::default()).await.expect("starts");
+        let asked = async |query: AuditQuery| match again.ask(Verb::Audit(query)).await {
+            Ok(Reply::Audit { rows, lost_total: 0 }) => {
+                rows.into_iter().map(|row| (row.seq, row.author.user)).collect::<Vec<_>>()
+            }
+            other => panic!("no rows: {other:?}"),
+        };
+        let all = AuditQuery { limit: 10, ..AuditQuery::default() };
+        let rows = |rows: &[(u64, &str)]| rows.iter().map(|&(seq, user)| (seq, user.to_owned())).collect::<Vec<_>>();
+        assert_eq!(asked(all.clone()).await, rows(&[(3, "ada"), (2, "bob"), (1, "ada")]));
+        let of = AuditQuery { user: Some("ada".to_owned()), ..all.clone() };
+        assert_eq!(asked(of).await, rows(&[(3, "ada"), (1, "ada")]));
+        assert_eq!(asked(AuditQuery { refused: Some(false), ..all.clone() }).await, rows(&[(1, "ada")]));
+        assert_eq!(asked(AuditQuery { before_seq: Some(3), limit: 1, ..all.clone() }).await, rows(&[(2, "bob")]));
+        assert_eq!(asked(AuditQuery { since_ms: 6, ..all }).await, rows(&[]));
     });
 }

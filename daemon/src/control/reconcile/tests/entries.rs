@@ -171,7 +171,7 @@ fn a_kill_costs_the_last_minute_at_the_most() {
         let mut rounds = 0..10_000;
         while entry_parts(&dir.path().join("state")) == 0 {
             rounds.next().expect("it is stored in the end");
-            writer.ask(Verb::History { limit: 1 }).await.expect("answered");
+            writer.ask(Verb::History { limit: 1, before: None }).await.expect("answered");
         }
         writer.stop().await;
     });

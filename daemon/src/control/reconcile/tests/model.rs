@@ -148,7 +148,7 @@ impl<'d> Pair<'d> {
 
     async fn undo(&mut self) -> String {
         let Some(to) = self.expected.undone() else { return "nothing to undo".to_owned() };
-        let Ok(Reply::History { commits }) = self.writer.ask(Verb::History { limit: 1 }).await else {
+        let Ok(Reply::History { commits }) = self.writer.ask(Verb::History { limit: 1, before: None }).await else {
             panic!("no history")
         };
         assert_eq!(commits[0].revision, self.expected.revision);

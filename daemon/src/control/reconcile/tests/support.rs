@@ -22,7 +22,7 @@ use crate::control::hook::Board;
 use crate::control::ports::{PortError, Wanted};
 use crate::published::Published;
 use crate::recorder::Limits;
-use crate::store::StateDir;
+use crate::store::{HISTORY_MAX_DEFAULT, StateDir};
 use crate::tls::Keeper;
 
 /// Two backends and a listener.
@@ -139,7 +139,8 @@ impl Writer {
         ports: FakePorts,
         started_ms: u64,
     ) -> Result<Self, StartError> {
-        let (store, stored) = Store::open(StateDir::hold(&dir.join("state")).expect("held")).expect("opens");
+        let (store, stored) =
+            Store::open(StateDir::hold(&dir.join("state")).expect("held"), HISTORY_MAX_DEFAULT).expect("opens");
         let bus = Bus::new();
         let publisher = Publisher::new();
         let (feed, plan) = (bus.feed(), publisher.published());
@@ -180,7 +181,7 @@ impl Writer {
     /// Asks.
     pub(super) async fn send(&self, verb: Verb) -> oneshot::Receiver<Answer> {
         let (reply, answer) = oneshot::channel();
-        let author = Author { uid: 1_000, user: "ada".to_owned(), pid: 42 };
+        let author = Author::new(1_000, "ada", 42);
         self.inbox.send(Command::Request { verb, author, role: Role::Admin, reply }).await.expect("runs");
         answer
     }
@@ -274,11 +275,15 @@ impl Writer {
         }
     }
 
-    /// Waits until nothing is under way: questions to the store are answered after what it was given.
+    /// Waits until the writer has done what is due, and nothing is under way.
     pub(super) async fn settled(&self) {
-        for _ in 0..3 {
-            self.status().await;
-            self.ask(Verb::History { limit: 1 }).await.expect("read");
+        for _ in 0..2 {
+            // While nobody asks, what is due is all that there is to do.
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+            // Answered when nothing is under way.
+            self.ask(Verb::Drift).await.expect("there is no file");
         }
     }
 }

@@ -119,7 +119,9 @@ fn a_window_goes_on_after_a_restart_and_is_taken_back_first_when_its_time_is_ove
         third.stop().await;
         let fourth = restarted(dir.path()).await;
         assert_eq!((text(&fourth).await, fourth.status().await.window), ((3, before), None));
-        let Ok(Reply::History { commits }) = fourth.ask(Verb::History { limit: 9 }).await else { panic!("no history") };
+        let Ok(Reply::History { commits }) = fourth.ask(Verb::History { limit: 9, before: None }).await else {
+            panic!("no history")
+        };
         assert_eq!(commits.iter().map(|commit| commit.revision).collect::<Vec<_>>(), [3, 2, 1]);
     });
 }
@@ -204,7 +206,9 @@ fn a_wire_takes_the_commit_back_before_the_deadline() {
         drop(plan);
         writer.pass(2_100).await;
         assert_eq!(text(&writer).await, (3, before));
-        let Ok(Reply::History { commits }) = writer.ask(Verb::History { limit: 1 }).await else { panic!("no history") };
+        let Ok(Reply::History { commits }) = writer.ask(Verb::History { limit: 1, before: None }).await else {
+            panic!("no history")
+        };
         let reason = commits[0].reason.clone().unwrap_or_default();
         assert!(reason.contains("5xx>1%: 50 of 50 responses"), "{reason}");
     });
@@ -228,7 +232,9 @@ fn a_disk_that_refuses_keeps_nothing_that_nobody_confirmed() {
         assert_eq!(writer.apply(vec![set(WEIGHT, "8")]).await.expect("stored with what was not").revision, 4);
         writer.stop().await;
         let again = restarted(dir.path()).await;
-        let Ok(Reply::History { commits }) = again.ask(Verb::History { limit: 9 }).await else { panic!("no history") };
+        let Ok(Reply::History { commits }) = again.ask(Verb::History { limit: 9, before: None }).await else {
+            panic!("no history")
+        };
         assert_eq!(commits.iter().map(|commit| commit.revision).collect::<Vec<_>>(), [4, 3, 2, 1]);
     });
 }
