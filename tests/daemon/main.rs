@@ -44,3 +44,4 @@ mod tls;
 mod udp;
 mod udp_probe;
 mod unix;
+mod windows_killed;

@@ -19,18 +19,30 @@ mod tests;
 pub(super) struct Asked {
     verb: &'static str,
     what: String,
+    /// Whether it only asks what would be.
+    is_dry: bool,
 }
 
 impl Asked {
     /// The words of a verb.
     pub(super) fn of(verb: &Verb) -> Self {
-        Self { verb: verb.word(), what: cut(what(verb)) }
+        let is_dry = match verb {
+            Verb::Apply(apply) => apply.dry_run,
+            Verb::Replace(replace) => replace.dry_run,
+            Verb::Lease(query) => query.dry_run,
+            Verb::Ramp(query) => query.dry_run,
+            _ => false,
+        };
+        let what = if is_dry { format!("try to {}", what(verb)) } else { what(verb) };
+        Self { verb: verb.word(), what: cut(what), is_dry }
     }
 
     /// The row of it, with what became of it.
     pub(super) fn row(self, author: Author, role: Role, said: &Answer) -> AuditRow {
         let outcome = match said {
-            Ok(Reply::Applied(applied)) => AuditOutcome::Done { revision: applied.changed.then_some(applied.revision) },
+            Ok(Reply::Applied(applied)) if applied.changed && !self.is_dry => {
+                AuditOutcome::Done { revision: Some(applied.revision) }
+            }
             Ok(_) => AuditOutcome::Done { revision: None },
             Err(error) => AuditOutcome::Refused { code: error.code, message: cut(error.message.clone()) },
         };
@@ -40,22 +52,18 @@ impl Asked {
 
 fn what(verb: &Verb) -> String {
     match verb {
-        Verb::Apply(apply) => dry(apply.dry_run, edits(&apply.edits)),
-        Verb::Replace(replace) => {
-            dry(replace.dry_run, format!("replace the configuration, {} bytes", replace.text.len()))
-        }
+        Verb::Apply(apply) => edits(&apply.edits),
+        Verb::Replace(replace) => format!("replace the configuration, {} bytes", replace.text.len()),
         Verb::Window(query) => match query.act {
             WindowAct::Confirm => "confirm the window".to_owned(),
             WindowAct::Back => "take the window back".to_owned(),
             WindowAct::Extend { for_ms } => format!("give the window {} s more", for_ms / 1_000),
         },
-        Verb::Lease(query) => {
-            dry(query.dry_run, format!("hold for {} s: {}", query.for_ms / 1_000, edits(&query.edits)))
-        }
+        Verb::Lease(query) => format!("hold for {} s: {}", query.for_ms / 1_000, edits(&query.edits)),
         Verb::Ramp(query) => {
             let from = query.from.map_or_else(String::new, |from| from.to_string());
             let over_s = query.over_ms / 1_000;
-            dry(query.dry_run, format!("ramp {} {from}..{} over {over_s} s", query.backend, query.to))
+            format!("ramp {} {from}..{} over {over_s} s", query.backend, query.to)
         }
         Verb::Layer(query) => match query.act {
             LayerAct::Cancel => format!("cancel layer {}", query.id),
@@ -81,10 +89,6 @@ fn edits(edits: &[Edit]) -> String {
     };
     // What is cut off anyway is not written.
     edits.iter().take(64).map(one).collect::<Vec<_>>().join("; ")
-}
-
-fn dry(is_dry: bool, what: String) -> String {
-    if is_dry { format!("try to {what}") } else { what }
 }
 
 fn cut(text: String) -> String {

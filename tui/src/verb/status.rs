@@ -119,7 +119,8 @@ fn head(status: &Status) -> String {
     let file = daemon.config_file.as_ref().map_or_else(String::new, |file| format!(", config {file}"));
     let drift = if daemon.drift { " (changed since it was taken: poise config diff)" } else { "" };
     let DaemonStatus { version, host, .. } = daemon;
-    format!("poised {version} on {host}, up {up}, {workers}, revision {revision}{file}{drift}")
+    let read_only = if daemon.read_only { ", read-only" } else { "" };
+    format!("poised {version} on {host}, up {up}, {workers}, revision {revision}{read_only}{file}{drift}")
 }
 
 /// How the hook is doing.

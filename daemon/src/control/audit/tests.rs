@@ -15,6 +15,8 @@ fn a_row_says_what_was_asked_as_an_imperative_and_what_became_of_it() {
     let row = Asked::of(&apply(edits.clone(), false)).row(Author::new(1, "ada", 2), Role::Operate, &said);
     assert_eq!((row.verb.as_str(), row.what.as_str()), ("apply", "set groups.app.scheduler = wlc; remove groups.old"));
     assert_eq!(row.outcome, AuditOutcome::Done { revision: Some(7) });
+    let row = Asked::of(&apply(edits.clone(), true)).row(Author::new(1, "ada", 2), Role::Operate, &said);
+    assert_eq!(row.outcome, AuditOutcome::Done { revision: None }, "a dry run makes no revision");
     let refused = Err(ErrorReply::new(ErrorCode::Forbidden, "no"));
     let row = Asked::of(&apply(edits, true)).row(Author::new(1, "ada", 2), Role::View, &refused);
     assert!(row.what.starts_with("try to set "));
