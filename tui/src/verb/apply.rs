@@ -65,20 +65,22 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
 }
 
 pub(super) async fn diff(args: &DiffArgs, context: &Context) -> Result<Exit, Failure> {
-    let mut link = Link::open(context).await?;
-    if let Some(from) = args.from {
-        let before = rollback::at(&mut link, from).await?;
-        let after = match args.to {
-            Some(to) => rollback::at(&mut link, to).await?,
-            None => link.config().await?.1,
-        };
-        print(&comparison(context.format, from, &before, &poise_ipc::diff::diff(&before, &after)))?;
-        return Ok(Exit::Ok);
+    match (&args.file, args.from) {
+        (Some(file), _) => {
+            let source = Source::read(file)?;
+            let (revision, running) = Link::open(context).await?.config().await?;
+            print(&comparison(context.format, revision, &running, &source.edits_from(&running)?))?;
+        }
+        (None, Some(from)) => {
+            let mut link = Link::open(context).await?;
+            let before = rollback::at(&mut link, from).await?;
+            let after = match args.to {
+                Some(to) => rollback::at(&mut link, to).await?,
+                None => link.config().await?.1,
+            };
+            print(&comparison(context.format, from, &before, &poise_ipc::diff::diff(&before, &after)))?;
+        }
+        (None, None) => return Err(Failure::new(Exit::Usage, "name a file or a revision")),
     }
-    let Some(file) = &args.file else { return Err(Failure::new(Exit::Usage, "name a file or a revision")) };
-    let source = Source::read(file)?;
-    let (revision, running) = link.config().await?;
-    let edits = source.edits_from(&running)?;
-    print(&comparison(context.format, revision, &running, &edits))?;
     Ok(Exit::Ok)
 }
