@@ -82,5 +82,20 @@ pub struct Replies {
     pub ends: bool,
 }
 
+/// A flow as another process has known it, or is to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Who talks.
+    pub key: Key,
+    /// With whom.
+    pub backend: BackendId,
+    /// How long nothing has passed, in milliseconds.
+    pub idle_ms: u64,
+    /// Replies so far.
+    pub replies: u32,
+    /// The client spoke last.
+    pub owed: bool,
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! what a scheduler must know exactly (`inflight`) is shared. Counters belong to the identity of
 //! a backend or listener and are carried from plan to plan.
 
+mod carried;
 mod group;
 mod inflight;
 mod latency;
@@ -51,11 +52,21 @@ impl Cell {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
     }
 
+    /// Raises it to a value that is known to have been reached.
+    pub fn raise(&self, to: u64) {
+        self.0.fetch_max(to, Ordering::Relaxed);
+    }
+
     /// Its value.
     #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// Cells for so many workers, and behind them those for what an earlier process has counted.
+fn rows<T: Default>(workers: usize) -> Box<[CachePadded<T>]> {
+    (0..=workers).map(|_| CachePadded::default()).collect()
 }
 
 /// What one worker counts of one backend. Field meanings are those of [`BackendCounters`].
@@ -109,7 +120,7 @@ impl BackendLive {
             leaving: Word::default(),
             queue: Arc::clone(queue),
             next_probe_ms: AtomicU64::new(0),
-            workers: (0..workers).map(|_| CachePadded::default()).collect(),
+            workers: rows(workers),
         }
     }
 
@@ -209,6 +220,17 @@ impl Causes {
         cells[cause as usize].add(1);
     }
 
+    /// Raises counts to what is known to have been reached.
+    fn raise(&self, to: &[(Cause, u64)]) {
+        if to.is_empty() {
+            return;
+        }
+        let cells = self.0.get_or_init(|| Box::new(std::array::from_fn(|_| Cell::default())));
+        for &(cause, count) in to {
+            cells[cause as usize].raise(count);
+        }
+    }
+
     fn of(&self, cause: Cause) -> u64 {
         self.0.get().map_or(0, |cells| cells[cause as usize].get())
     }
@@ -246,7 +268,7 @@ pub struct ListenerLive {
 impl ListenerLive {
     /// Cells for so many workers.
     pub fn new(workers: usize) -> Self {
-        Self { lines_lost: AtomicU64::default(), workers: (0..workers).map(|_| CachePadded::default()).collect() }
+        Self { lines_lost: AtomicU64::default(), workers: rows(workers) }
     }
 
     /// The cells of a worker.

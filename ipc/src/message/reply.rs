@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, LayerStatus, Role, WindowStatus};
+use super::{Event, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -124,6 +124,10 @@ pub enum Reply {
     Window(WindowStatus),
     /// To `Lease`, `Ramp` and `Layer`: the layer, as it is or as it was last.
     Layer(Box<LayerStatus>),
+    /// To `Upgrade`: another process has taken over.
+    Upgraded(Upgraded),
+    /// To `Shutdown`: the daemon drains.
+    Stopping(Stopping),
 }
 
 /// Who talks to whom.
@@ -254,4 +258,6 @@ pub enum ErrorCode {
     Internal,
     /// A confirm window is open, and the commit does not join it.
     WindowOpen,
+    /// The other program does not take over; the daemon goes on as it was.
+    Upgrade,
 }

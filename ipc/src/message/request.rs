@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LayerQuery, LeaseQuery, RampQuery, WindowQuery, WindowWish};
+use super::{LayerQuery, LeaseQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -95,6 +95,10 @@ pub enum Verb {
     Ramp(RampQuery),
     /// Ends, extends, holds or resumes a lease or ramp (operate).
     Layer(LayerQuery),
+    /// Lets another program take over without a connection being refused or cut (admin).
+    Upgrade(Upgrade),
+    /// Drains and ends the daemon (admin).
+    Shutdown(Shutdown),
 }
 
 impl Verb {
@@ -112,7 +116,7 @@ impl Verb {
             | Self::Lease(_)
             | Self::Ramp(_)
             | Self::Layer(_) => Role::Operate,
-            Self::Reload { .. } => Role::Admin,
+            Self::Reload { .. } | Self::Upgrade(_) | Self::Shutdown(_) => Role::Admin,
             Self::Hello
             | Self::Status
             | Self::Config

@@ -202,6 +202,7 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
             config_file: Some("/etc/poise/poise.toml".to_owned()),
             drift: false,
             records_lost_total: 0,
+            predecessors: Vec::new(),
         },
         revision,
         generation: revision + 3,

@@ -106,6 +106,7 @@ fn daemon() -> DaemonStatus {
         config_file: Some("/etc/poise/poise.toml".to_owned()),
         drift: false,
         records_lost_total: 0,
+        predecessors: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use poise_ipc::cause::Cause;
 
 use super::key::{Key, Keyed};
 use super::slots::{Flow, Slots};
-use super::{Course, FlowId, Guide, Replies, Terms};
+use super::{Course, FlowId, Guide, Known, Replies, Terms};
 
 /// The flows of one listening socket. Times are any monotonic milliseconds, the same for all calls.
 #[derive(Debug)]
@@ -54,6 +54,30 @@ impl Table {
     /// Who talks in a flow, while it is open.
     pub fn key(&self, flow: FlowId) -> Option<&Key> {
         self.slots.get(flow).map(|flow| &flow.key)
+    }
+
+    /// What is known of a flow, while it is open.
+    pub fn known(&self, flow: FlowId, now_ms: u64) -> Option<Known> {
+        let flow = self.slots.get(flow)?;
+        let idle_ms = now_ms.saturating_sub(flow.used_ms);
+        Some(Known { key: flow.key, backend: flow.backend, idle_ms, replies: flow.replies, owed: flow.owed })
+    }
+
+    /// Takes up a flow as it was known elsewhere: its backend is judged with the next datagram of its
+    /// client. To be called with the one that was silent for longest first. None where the client has
+    /// a flow already, or there is no room.
+    pub fn take_up(&mut self, known: &Known, now_ms: u64) -> Option<FlowId> {
+        let Known { key, backend, idle_ms, replies, owed } = *known;
+        if self.index.contains_key(&key) || self.len() >= self.terms.flows_max {
+            return None;
+        }
+        // A plan that no flow was judged by.
+        let generation = self.terms.generation.wrapping_sub(1);
+        let used_ms = now_ms.saturating_sub(idle_ms);
+        let slot = self.slots.insert(Flow { key, backend, generation, used_ms, replies, owed, refused: false });
+        self.index.insert(key, slot);
+        self.owed += usize::from(owed);
+        self.slots.at(slot).map(|(flow, _)| flow)
     }
 
     /// Takes a datagram of a client.

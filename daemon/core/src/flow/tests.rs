@@ -109,3 +109,27 @@ fn after_a_flood_the_places_are_new_and_old_names_stay_stale() {
     assert_eq!(flow.slot(), 0);
     assert!(flood.iter().all(|old| table.key(*old).is_none()));
 }
+
+#[test]
+fn a_flow_that_is_taken_up_keeps_its_backend_and_its_silence() {
+    let mut before = table(TERMS);
+    let flow = opened(&mut before, &key(1), 0);
+    before.replies(flow, 3, 5_000);
+    let known = before.known(flow, 15_000).expect("it is open");
+    assert_eq!((known.backend, known.idle_ms, known.replies, known.owed), (BackendId(1), 10_000, 3, false));
+    let mut after = table(TERMS);
+    let taken = after.take_up(&known, 40_000).expect("there is room");
+    assert_eq!((after.take_up(&known, 40_000), after.next_due_ms()), (None, Some(60_000)));
+    // It may stay where it is although another comes first.
+    assert_eq!(after.client(&key(1), 41_000, &mut Usable(&[2, 1])), Course::Forward(taken));
+    assert_eq!(after.owed(), 1);
+}
+
+#[test]
+fn a_flow_that_is_taken_up_moves_when_its_backend_is_gone() {
+    let mut table = table(TERMS);
+    let known = Known { key: key(1), backend: BackendId(7), idle_ms: 0, replies: 0, owed: true };
+    table.take_up(&known, 0).expect("there is room");
+    assert!(matches!(table.client(&key(1), 1, &mut Usable(&[1])), Course::Move(_, BackendId(1))));
+    assert_eq!(table.owed(), 1);
+}

@@ -38,6 +38,21 @@ impl PersistenceCells {
         self.too_long.add(1);
     }
 
+    /// Raises the counts to what is known to have been reached.
+    pub(super) fn raise(&self, to: &PersistenceCounters) {
+        let of = |verdict: PersistenceVerdict| &self.verdicts[verdict as usize];
+        of(PersistenceVerdict::New).raise(to.new_total);
+        of(PersistenceVerdict::Kept).raise(to.kept_total);
+        of(PersistenceVerdict::IdleExpired).raise(to.idle_expired_total);
+        of(PersistenceVerdict::LifeExpired).raise(to.life_expired_total);
+        of(PersistenceVerdict::Unknown).raise(to.unknown_total);
+        of(PersistenceVerdict::Forged).raise(to.forged_total);
+        of(PersistenceVerdict::Moved).raise(to.redispatched_total);
+        of(PersistenceVerdict::Refused).raise(to.refused_total);
+        self.set.raise(to.set_total);
+        self.too_long.raise(to.too_long_total);
+    }
+
     /// The sums over workers.
     pub fn totals<'c>(workers: &(impl Iterator<Item = &'c Self> + Clone)) -> PersistenceCounters {
         let sum = |cell: fn(&Self) -> &Cell| workers.clone().map(|w| cell(w).get()).sum::<u64>();

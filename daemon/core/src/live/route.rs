@@ -21,7 +21,7 @@ pub struct RouteCells {
     /// Time to the first byte of a response.
     pub latency: Latency,
     pub persistence: PersistenceCells,
-    causes: Causes,
+    pub(super) causes: Causes,
 }
 
 impl RouteCells {
@@ -55,13 +55,13 @@ impl Drop for UnderWay {
 /// What all workers count of one route.
 #[derive(Debug)]
 pub struct RouteLive {
-    workers: Box<[CachePadded<RouteCells>]>,
+    pub(super) workers: Box<[CachePadded<RouteCells>]>,
 }
 
 impl RouteLive {
     /// Cells for so many workers.
     pub fn new(workers: usize) -> Self {
-        Self { workers: (0..workers).map(|_| CachePadded::default()).collect() }
+        Self { workers: super::rows(workers) }
     }
 
     /// The cells of a worker.

@@ -128,6 +128,7 @@ fn status(revision: u64) -> Status {
         config_file: None,
         drift: false,
         records_lost_total: 0,
+        predecessors: Vec::new(),
     };
     Status {
         at_ms: 5,

@@ -31,12 +31,19 @@ impl<P: Ports + 'static> Reconcile<P> {
                 // Whoever asked may be gone.
                 let _ = reply.send(self.snapshot());
             }
-            Command::Stop => {}
+            Command::Predecessors { told, gone, counted } => self.hear_of(told, gone, counted),
+            // The loop takes these itself.
+            Command::Stop | Command::Freeze { .. } | Command::Thaw { .. } | Command::Leave { .. } => {}
         }
     }
 
     fn request(&mut self, verb: Verb, author: Author, role: Role, asker: Asker) {
+        if self.frozen && verb.role() > Role::View {
+            return answer(asker, Err(frozen()));
+        }
         match verb {
+            Verb::Upgrade(upgrade) => self.upgrade(upgrade, &author, asker),
+            Verb::Shutdown(shutdown) => self.shutdown(shutdown, &author, asker),
             Verb::Apply(apply) => {
                 let change = Change {
                     if_revision: apply.if_revision,

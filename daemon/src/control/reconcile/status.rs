@@ -73,6 +73,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             config_file: self.file_name(),
             drift: self.file.drift,
             records_lost_total: self.parts.records.lost_total(),
+            predecessors: self.ancestry.list(),
         }
     }
 

@@ -48,6 +48,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         config_file: None,
         drift: false,
         records_lost_total: 0,
+        predecessors: Vec::new(),
     };
     Status {
         at_ms,

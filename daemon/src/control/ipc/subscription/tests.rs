@@ -48,6 +48,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         config_file: None,
         drift: false,
         records_lost_total: 0,
+        predecessors: Vec::new(),
     };
     let (listeners, groups, findings) = (vec![listener], vec![group], vec![]);
     Arc::new(Status {

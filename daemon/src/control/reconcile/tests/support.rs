@@ -162,6 +162,7 @@ impl Writer {
             entries: stored.entries,
             probes: mpsc::channel(1).0,
             epoch: std::time::Instant::now(),
+            life: Life::default(),
         };
         let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
         let (inbox, commands) = mpsc::channel(8);
