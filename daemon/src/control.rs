@@ -22,5 +22,5 @@ pub mod ports;
 pub mod reconcile;
 pub mod records;
 mod sources;
-mod tallies;
+pub mod tallies;
 mod wires;

@@ -6,6 +6,7 @@
 mod access_log;
 mod admit;
 pub mod check;
+mod conduct;
 mod connect;
 pub mod control;
 pub mod demo;
@@ -15,6 +16,7 @@ pub mod l7;
 pub mod listen;
 mod log;
 pub mod loops;
+mod notify;
 pub mod options;
 mod pages;
 #[cfg(test)]
@@ -36,31 +38,35 @@ pub mod tls;
 mod transparent;
 mod turn;
 mod udp;
+pub mod upgrade;
 mod wall;
 pub mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 
 use poise_core::plan::ListenerId;
 use poise_core::token::TokenKey;
 use poise_ipc::model::{Bind, ClientAddress};
-use poise_ipc::transport::ListenError;
+use poise_ipc::transport::{Held, ListenError};
 use tokio::sync::{mpsc, oneshot};
-use tracing::info;
+use tracing::{info, warn};
 
 use access_log::Writer;
+use conduct::{Conductor, Own};
 use control::bus::Bus;
-use control::command::{Command, INBOX_MAX};
+use control::command::{Command, INBOX_MAX, Inbox, ORDERS_MAX};
 use control::errors::Errors;
 use control::hook::{self, Board};
-use control::ipc::{Link, Server};
+use control::ipc::{Ending, Link, Server};
 use control::ports::{PortError, Ports, Want, Wanted};
-use control::reconcile::{Facts, Inputs, Parts, Reconcile, StartError};
+use control::reconcile::{Disk, Facts, Inheritance, Inputs, Life, Parts, Reconcile, StartError};
 use control::records::Records;
 use files::Files;
-use listen::{Binder, Prepared};
+use listen::{Binder, Inherited, Prepared};
+use notify::Manager;
 use options::Settings;
 use probe::Sources;
 use published::Publisher;
@@ -69,7 +75,11 @@ use report::{ASKED_MAX, REPORTS_MAX};
 use resolve::Resolver;
 use signals::Signals;
 use store::{StateDir, Store, StoreError};
-use tls::Keeper;
+use tls::{Keeper, TicketKeys};
+use upgrade::UpgradeError;
+use upgrade::channel::Channel;
+use upgrade::predecessor::{Doors, Program};
+use upgrade::successor::{self, Bag};
 use worker::Workers;
 
 pub use program::main_from;
@@ -87,6 +97,9 @@ pub enum RunError {
     /// The control socket cannot be had.
     #[error("listen on the control socket")]
     Socket(#[from] ListenError),
+    /// The process before cannot be taken over from.
+    #[error("take over from the process before")]
+    Upgrade(#[from] UpgradeError),
     /// A thread, a runtime or a signal handler cannot be made.
     #[error("{what}")]
     System {
@@ -98,26 +111,57 @@ pub enum RunError {
     },
 }
 
-/// Runs the daemon until it is told to stop. Blocks; must not be called within a runtime.
+/// Runs the daemon until it is told to stop, or until another process has taken over and what is open
+/// here has ended. Blocks; must not be called within a runtime.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start; a daemon that runs ends cleanly.
 pub fn run(settings: &Settings) -> Result<(), RunError> {
-    let (store, stored) = Store::open(StateDir::hold(&settings.state_dir)?, settings.history_max)?;
+    match successor::channel().map_err(failed("find the process to take over from"))? {
+        None => start(settings, None),
+        Some(channel) => {
+            let way = channel.share().map_err(failed("share the way to the process before"))?;
+            let bag = successor::meet(channel)?;
+            // Who has served already has nothing to take back.
+            start(settings, Some(bag)).inspect_err(|error| successor::refuse(&way, log::chain(error)))
+        }
+    }
+}
+
+/// Starts and runs, where another process stood or anew.
+fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
+    let program = Program::own();
+    let workers_count = bag.as_ref().map_or(settings.workers.get(), |bag| bag.workers);
+    let Taken { lock, control, view, sockets, tickets, inheritance, before } = Taken::out_of(bag);
+    let mut dir = match lock {
+        Some(lock) => StateDir::take_up(&settings.state_dir, lock),
+        None => StateDir::hold(&settings.state_dir)?,
+    };
+    let share = |dir: &StateDir| dir.share().map_err(failed("share the lock of the state directory"));
+    let (store, stored) = Store::open(share(&dir)?, settings.history_max)?;
     let recorder = Recorder::open(&settings.state_dir, settings.health_log);
     let recorder = recorder.map_err(failed("start the recorder of probes"))?;
     let publisher = Publisher::new();
-    let keeper = Keeper::new().map_err(failed("draw keys for TLS"))?;
+    let keeper = Keeper::with(tickets).map_err(failed("draw keys for TLS"))?;
     let secured = keeper.published();
-    let workers = Workers::spawn(usize::from(settings.workers.get()), &publisher.published(), &secured);
+    let workers = Workers::spawn(usize::from(workers_count), &publisher.published(), &secured);
     let mut workers = workers.map_err(failed("start the workers"))?;
     let writer = Writer::spawn(workers.bell(), workers.take_lines(), publisher.published());
     let writer = writer.map_err(failed("start the writer of access logs"))?;
-    let runtime = runtime()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed("start the control runtime"))?;
 
     let outcome = runtime.block_on(async {
         let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
-        let server = Server::bind(&settings.socket, settings.groups.clone())?;
+        let groups = settings.groups.clone();
+        let server = match control {
+            Some(control) => {
+                let taken = Server::take_up(&settings.socket, control, view, groups);
+                taken.map_err(failed("go on with the control socket"))?
+            }
+            None => Server::bind(&settings.socket, groups)?,
+        };
+        let (main, view) = server.share().map_err(failed("share the control socket"))?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
         let bus = Bus::new();
         let board = Board::new(settings.hook.as_ref());
@@ -125,44 +169,55 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
         let (asking, asked) = mpsc::channel(ASKED_MAX);
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (ordering, orders) = mpsc::channel(ORDERS_MAX);
+        let (stop, stopped) = oneshot::channel::<Ending>();
         let (plans, generation) = (publisher.published(), publisher.generation());
         let link = Link::new(inbox.clone(), bus.feed(), settings.read_only);
+        let mut binder = Binder::new(workers.senders());
+        binder.inherit(sockets);
+        let disk = Disk { dir: share(&dir)?, limits: settings.health_log, history_max: settings.history_max };
         let parts = Parts {
-            ports: Sockets(Binder::new(workers.senders()), Files::new(workers.pages())),
+            ports: Sockets(binder, Files::new(workers.pages())),
             store,
             recorder,
             hook: board.clone(),
             run_ms_max: settings.health_log_fold_ms,
             key: TokenKey::new(stored.cookie_key),
-            facts: Facts { read_only: settings.read_only, ..Facts::new(stored.daemon_id, settings.workers.get()) },
+            facts: Facts { read_only: settings.read_only, ..Facts::new(stored.daemon_id, workers_count) },
             records: Records::new(workers.take_records()),
             errors: Errors::new(workers.take_evidence()),
             resolver: Resolver::system(),
-            undertakings: stored.undertakings,
             names: stored.names,
             entries: stored.entries,
+            undertakings: stored.undertakings,
             tls: keeper,
             publisher,
             bus,
             probes: asking,
             epoch: workers.epoch(),
+            life: Life { orders: Some(ordering), disk: Some(disk), inheritance },
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
+        let released = match before {
+            Some(before) => Some(take_over(before, &inbox)?),
+            None => None,
+        };
+        dir.sign();
         info!(
             version = env!("CARGO_PKG_VERSION"),
             socket = %settings.socket.display(),
             state = %settings.state_dir.display(),
             "poised is ready"
         );
-        // A stop goes from the outside in: signals end the workers, then the socket, then control.
+        let (doors, step_wait) = (Doors { main, view }, settings.upgrade_timeout);
+        let own = Own { program, state: dir, doors, step_wait, released };
+        let (manager, drain) = (Manager::here(), settings.drain);
+        let conductor = Conductor { signals, orders, workers, inbox: inbox.clone(), drain, manager, stop, own };
+        // A stop goes from the outside in: the workers end, then the socket, then control.
         tokio::join!(
+            conductor.conduct(),
             async {
-                signals.conduct(workers, &inbox, settings.drain).await;
-                drop(stop);
-            },
-            async {
-                server.serve(link, async { drop(stopped.await) }).await;
+                server.serve(link, async { stopped.await.unwrap_or(Ending::Close) }).await;
                 // Fails only when control has ended, which is what is wanted.
                 let _ = inbox.send(Command::Stop).await;
             },
@@ -182,9 +237,45 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     outcome
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(failed("start the control runtime"))
+/// What was handed over, each thing for whom it concerns; nothing where a process starts anew.
+#[derive(Default)]
+struct Taken {
+    lock: Option<OwnedFd>,
+    control: Option<Held>,
+    view: Option<Held>,
+    sockets: Vec<Inherited>,
+    tickets: Option<TicketKeys>,
+    inheritance: Option<Box<Inheritance>>,
+    /// The way to the process before.
+    before: Option<Channel>,
+}
+
+impl Taken {
+    fn out_of(bag: Option<Bag>) -> Self {
+        let Some(Bag { channel, workers: _, state_lock, control, view, sockets, tickets, inheritance }) = bag else {
+            return Self::default();
+        };
+        Self {
+            lock: Some(state_lock),
+            control: Some(control),
+            view,
+            sockets,
+            tickets,
+            inheritance: Some(inheritance),
+            before: Some(channel),
+        }
+    }
+}
+
+/// Says that this process serves, and follows the one before. Where that one has gone meanwhile, this one
+/// has everything and goes on alone.
+fn take_over(before: Channel, inbox: &Inbox) -> Result<mpsc::Receiver<()>, RunError> {
+    let (telling, released) = mpsc::channel(1);
+    if let Err(error) = successor::serve(&before) {
+        warn!(error = log::chain(&error), "the process before does not hear that this one serves");
+    }
+    successor::follow(before, inbox.clone(), telling).map_err(failed("follow the process before"))?;
+    Ok(released)
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
@@ -226,6 +317,10 @@ impl Ports for Sockets {
 
     fn address(&self, listener: ListenerId) -> Option<Bind> {
         self.0.address(listener)
+    }
+
+    fn leave(&mut self) {
+        self.0.leave();
     }
 
     fn source(&self, to: IpAddr) -> Option<IpAddr> {

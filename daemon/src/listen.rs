@@ -4,6 +4,7 @@
 //! [`Binder::commit`] opens, passes on and closes. What stays keeps its sockets, so no connection
 //! is refused by an edit. It accepts nothing: that is the workers'.
 
+mod inherited;
 mod socket;
 mod unix;
 
@@ -21,9 +22,10 @@ use poise_ipc::transport::file::SocketFile;
 use socket2::Type;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::inherited::Inherited;
 use self::socket::Spot;
 use crate::loops::Own;
-use crate::worker::{Accepting, DoorId, Listening, Purpose, WorkerCommand};
+use crate::worker::{Accepting, DoorId, HeldFlow, Listening, Purpose, WorkerCommand};
 
 /// How long a commit waits for a worker to close a door. Workers answer at once; a commit must
 /// not hang on one that does not.
@@ -67,6 +69,8 @@ pub struct Binder {
     workers: Vec<mpsc::Sender<WorkerCommand>>,
     doors: BTreeMap<ListenerId, Opened>,
     next: u64,
+    /// Sockets of another process that nobody has claimed yet.
+    inherited: Vec<Inherited>,
 }
 
 /// A door that all workers have open.
@@ -103,13 +107,16 @@ struct Fresh {
     purpose: Purpose,
     place: Place,
     /// One socket per worker.
-    sockets: Vec<Listening>,
+    sockets: Vec<Bound>,
 }
+
+/// A socket with the flows that another process has opened through it.
+type Bound = (Listening, Vec<HeldFlow>);
 
 impl Binder {
     /// A binder that serves nothing yet, for these workers.
     pub fn new(workers: Vec<mpsc::Sender<WorkerCommand>>) -> Self {
-        Self { workers, doors: BTreeMap::new(), next: 0 }
+        Self { workers, doors: BTreeMap::new(), next: 0, inherited: Vec::new() }
     }
 
     /// The real address of a listener, also when its configured port is 0.
@@ -117,12 +124,26 @@ impl Binder {
         self.doors.get(&listener).map(|opened| opened.place.address.clone())
     }
 
+    /// Takes sockets that another process has bound: whoever wants their address gets them.
+    pub fn inherit(&mut self, inherited: Vec<Inherited>) {
+        self.inherited = inherited;
+    }
+
+    /// Another process listens there from now on: the files of Unix sockets stay.
+    pub fn leave(&mut self) {
+        for opened in self.doors.values() {
+            if let Some(file) = &opened.place.file {
+                file.leave();
+            }
+        }
+    }
+
     /// Binds what is wanted and not yet bound. Clients can connect to it from here on and wait
     /// for the commit.
     ///
     /// # Errors
     /// [`BindError`] for the first address that cannot be had; everything is as it was then.
-    pub fn prepare(&self, wanted: &BTreeMap<ListenerId, Wanted>) -> Result<Prepared, BindError> {
+    pub fn prepare(&mut self, wanted: &BTreeMap<ListenerId, Wanted>) -> Result<Prepared, BindError> {
         let modes = wanted.iter().map(|(&listener, want)| (listener, want.settings.socket_mode)).collect();
         let mut prepared = Prepared { kept: self.staying(wanted), fresh: Vec::new(), modes };
         for (&listener, want) in wanted {
@@ -135,7 +156,11 @@ impl Binder {
                 continue;
             }
             let fail = |source| BindError { listener: want.name.clone(), address: want.settings.bind.clone(), source };
-            let fresh = self.bind(&prepared, purpose, want.settings.socket_mode).map_err(fail)?;
+            let mode = want.settings.socket_mode;
+            let fresh = match self.claim(&purpose, mode).map_err(fail)? {
+                Some(fresh) => fresh,
+                None => self.bind(&prepared, purpose, mode).map_err(fail)?,
+            };
             prepared.fresh.push(fresh);
         }
         Ok(prepared)
@@ -172,13 +197,14 @@ impl Binder {
                 let ours: Vec<_> = fresh.chain(open).filter_map(bound).collect();
                 spot.try_alone(&ours)?;
                 let (address, sockets) = socket::bind(spot, self.workers.len())?;
+                let sockets = sockets.into_iter().map(|socket| (socket, Vec::new())).collect();
                 let place = Place { address: Bind::Ip(address), file: None, mode };
                 Ok(Fresh { purpose, place, sockets })
             }
             Bind::Unix(path) => {
                 let (file, sockets) = unix::bind_at(Path::new(path), mode, self.workers.len())?;
                 let place = Place { address: purpose.bind.clone(), file: Some(Arc::new(file)), mode };
-                let listening = |socket| Listening::Stream(Accepting::Unix(socket));
+                let listening = |socket| (Listening::Stream(Accepting::Unix(socket)), Vec::new());
                 Ok(Fresh { purpose, place, sockets: sockets.into_iter().map(listening).collect() })
             }
         }
@@ -207,12 +233,14 @@ impl Binder {
         }
         for (door, purpose, mut sockets) in sockets {
             for worker in &self.workers {
-                let Some(socket) = sockets.pop() else { break };
+                let Some((socket, flows)) = sockets.pop() else { break };
                 // A worker that is gone serves nothing; its socket closes.
-                let _ = worker.send(WorkerCommand::Open { door, purpose: purpose.clone(), socket }).await;
+                let _ = worker.send(WorkerCommand::Open { door, purpose: purpose.clone(), socket, flows }).await;
             }
         }
         self.set_modes(&modes);
+        // What nobody wanted at the first commit, nobody will.
+        self.forgo();
         self.close(before).await;
     }
 

@@ -26,6 +26,8 @@ const SIZE_RANGE: RangeInclusive<u64> = 16 << 20..=1 << 40;
 const FOLD_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 /// How long a run of the hook may take: less is nothing for a program, more is a queue that stands.
 const HOOK_TIMEOUT_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
+/// How long each step of an upgrade may take: a configuration of thousands of backends takes a second.
+const UPGRADE_TIMEOUT_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
 /// Workers at the most; more threads than this share cores on any machine poise runs on.
 pub const WORKERS_MAX: u16 = 256;
 
@@ -63,6 +65,9 @@ pub struct Options {
     /// How long open connections may go on after SIGTERM, at most 1h; a second signal ends at once
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = drain_time)]
     pub drain_time: Duration,
+    /// How long the program that takes over at an upgrade may take to start, and then to serve, 1s to 5m
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = upgrade_time)]
+    pub upgrade_timeout: Duration,
     /// How long the health log is kept, in whole days of UTC after they have ended, 1h to 366d
     #[arg(long, value_name = "TIME", default_value = "72h", value_parser = log_retention)]
     pub health_log_retention: Duration,
@@ -125,6 +130,8 @@ pub struct Settings {
     pub workers: NonZero<u16>,
     /// How long open connections may go on after a stop.
     pub drain: Duration,
+    /// How long each step of an upgrade may take.
+    pub upgrade_timeout: Duration,
     /// How much of the health log is kept.
     pub health_log: Limits,
     /// Longest time that a row of it covers, in milliseconds.
@@ -205,6 +212,7 @@ impl Options {
             socket: self.socket.clone().unwrap_or_else(default_socket),
             workers: NonZero::new(workers).unwrap_or(NonZero::<u16>::MIN),
             drain: self.drain_time,
+            upgrade_timeout: self.upgrade_timeout,
             health_log: Limits { retention_ms: millis(self.health_log_retention), bytes_max: self.health_log_size },
             health_log_fold_ms: millis(self.health_log_fold),
             hook: self.hook.clone().map(|program| Hook {
@@ -233,6 +241,10 @@ fn log_fold(text: &str) -> Result<Duration, String> {
 
 fn hook_timeout(text: &str) -> Result<Duration, String> {
     within(text, HOOK_TIMEOUT_RANGE, "1s to 5m")
+}
+
+fn upgrade_time(text: &str) -> Result<Duration, String> {
+    within(text, UPGRADE_TIMEOUT_RANGE, "1s to 5m")
 }
 
 fn hook_program(text: &str) -> Result<PathBuf, String> {

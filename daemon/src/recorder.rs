@@ -104,6 +104,23 @@ impl Recorder {
         }
     }
 
+    /// Writes what is left and ends the thread; what comes afterwards is lost. Gives up on a disk that
+    /// stands still.
+    pub fn close(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
+        let told = match self.work.try_send(Work::Stop(done)) {
+            Ok(()) => ended.recv_timeout(CLOSE_WAIT).is_ok(),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        };
+        if !told {
+            tracing::error!("the disk stands still: the last rows of the health log may not be stored");
+            return;
+        }
+        // It has said its last word: what is left is closing the files.
+        let _ = thread.join();
+    }
+
     /// How it is doing.
     pub fn status(&self) -> RecorderStatus {
         self.gauges.status()
@@ -124,19 +141,7 @@ impl Recorder {
 impl Drop for Recorder {
     /// Writes what is left and ends the thread; gives up on a disk that stands still.
     fn drop(&mut self) {
-        let (done, ended) = std::sync::mpsc::sync_channel(1);
-        let told = match self.work.try_send(Work::Stop(done)) {
-            Ok(()) => ended.recv_timeout(CLOSE_WAIT).is_ok(),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-        };
-        if !told {
-            tracing::error!("the disk stands still: the last rows of the health log may not be stored");
-            return;
-        }
-        if let Some(thread) = self.thread.take() {
-            // It has said its last word: what is left is closing the files.
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

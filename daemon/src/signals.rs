@@ -1,26 +1,36 @@
 //! Signals: SIGHUP reloads the operator's file and the certificates, SIGUSR1 opens the access logs
-//! again, SIGTERM and SIGINT stop with a drain, a second one ends at once.
+//! again, SIGUSR2 upgrades, SIGTERM and SIGINT stop with a drain, a second one ends at once.
 //!
-//! While connections drain, control goes on deciding about health. What is stopped after the
-//! workers is `lib.rs`'s to say.
-
-use std::time::Duration;
+//! What is done about them is said here for reloads, and in `conduct` for the rest.
 
 use poise_ipc::message::{ErrorReply, Reply, Role, Verb};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::control::command::{Command, Inbox};
 use crate::control::reconcile::daemon;
-use crate::worker::{WorkerCommand, Workers};
 
 /// The signals that poised listens to.
 #[derive(Debug)]
 pub(crate) struct Signals {
     hangup: Signal,
     user: Signal,
+    other: Signal,
     stops: Stops,
+}
+
+/// What a signal wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// SIGHUP: the configuration file and the certificates are read again.
+    Reload,
+    /// SIGUSR1: the access logs are opened again.
+    Reopen,
+    /// SIGUSR2: another process takes over.
+    Upgrade,
+    /// SIGTERM, SIGINT: it drains and ends.
+    Stop,
 }
 
 #[derive(Debug)]
@@ -35,37 +45,30 @@ impl Signals {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
+            other: signal(SignalKind::user_defined2())?,
             stops: Stops { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? },
         })
     }
 
-    /// Reloads as the signals say, and stops the workers; returns when they have ended.
-    pub(crate) async fn conduct(mut self, workers: Workers, inbox: &Inbox, drain: Duration) {
-        loop {
-            tokio::select! {
-                _ = self.hangup.recv() => {
-                    reload(inbox).await;
-                    reload_certificates(inbox).await;
-                }
-                _ = self.user.recv() => {
-                    info!("the access logs are opened again");
-                    workers.bell().reopen();
-                }
-                () = self.stops.next() => break,
-            }
-        }
-        info!(drain_ms = millis(drain), "poised is stopping: connections drain");
-        let senders = workers.senders();
-        tell(&senders, drain).await;
-        let mut ended = tokio::task::spawn_blocking(move || workers.join());
+    /// The next one.
+    ///
+    /// # Cancel safety
+    /// Safe: signals are kept until they are received.
+    pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = &mut ended => {}
-            () = self.stops.next() => {
-                info!("a second signal: connections are cut");
-                tell(&senders, Duration::ZERO).await;
-                let _ = ended.await;
-            }
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.user.recv() => Told::Reopen,
+            _ = self.other.recv() => Told::Upgrade,
+            () = self.stops.next() => Told::Stop,
         }
+    }
+
+    /// The next one that wants an end.
+    ///
+    /// # Cancel safety
+    /// Safe: signals are kept until they are received.
+    pub(crate) async fn stop(&mut self) {
+        self.stops.next().await;
     }
 }
 
@@ -82,15 +85,8 @@ impl Stops {
     }
 }
 
-async fn tell(workers: &[mpsc::Sender<WorkerCommand>], drain: Duration) {
-    for worker in workers {
-        // A worker that is gone has nothing to stop.
-        let _ = worker.send(WorkerCommand::Stop { drain_ms: millis(drain) }).await;
-    }
-}
-
 /// Reads the operator's file again and says in the log what came of it.
-async fn reload(inbox: &Inbox) {
+pub(crate) async fn reload(inbox: &Inbox) {
     let (reply, answer) = oneshot::channel();
     let verb = Verb::Reload { take: None };
     if inbox.send(Command::Request { verb, author: daemon(), role: Role::Admin, reply }).await.is_err() {
@@ -104,7 +100,7 @@ async fn reload(inbox: &Inbox) {
 }
 
 /// Reads the certificates again; what is wrong with them is in the log by then.
-async fn reload_certificates(inbox: &Inbox) {
+pub(crate) async fn reload_certificates(inbox: &Inbox) {
     let (reply, answer) = oneshot::channel();
     let verb = Verb::CertificatesReload { name: None };
     if inbox.send(Command::Request { verb, author: daemon(), role: Role::Admin, reply }).await.is_ok() {
@@ -121,8 +117,4 @@ fn refused(error: &ErrorReply) {
     for edit in &error.edits {
         warn!(%edit, "the configuration file would change this");
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -333,6 +333,29 @@ impl Store {
         self.hand(Work::Audited { query, done: Box::new(done) });
     }
 
+    /// One without a thread, which refuses everything: for the time in which another process may have
+    /// the database.
+    pub fn closed() -> Self {
+        Self { work: std::sync::mpsc::sync_channel(1).0, audit_lost: Arc::default(), thread: None }
+    }
+
+    /// Writes what is left and ends the thread, within a time; false when it goes on.
+    pub fn close(mut self, within: Duration) -> bool {
+        self.end(within)
+    }
+
+    fn end(&mut self, within: Duration) -> bool {
+        let Some(thread) = self.thread.take() else { return true };
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
+        if self.work.try_send(Work::Stop(done)).is_err() || ended.recv_timeout(within).is_err() {
+            tracing::error!("the disk stands still: the last health and persistence entries may not be stored");
+            return false;
+        }
+        // It has said its last word: what is left is closing the database.
+        let _ = thread.join();
+        true
+    }
+
     fn hand(&self, work: Work) {
         if let Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) = self.work.try_send(work) {
             work.refuse();
@@ -343,15 +366,7 @@ impl Store {
 impl Drop for Store {
     /// Writes what is left and ends the thread; gives up on a disk that stands still.
     fn drop(&mut self) {
-        let (done, ended) = std::sync::mpsc::sync_channel(1);
-        if self.work.try_send(Work::Stop(done)).is_err() || ended.recv_timeout(CLOSE_WAIT).is_err() {
-            tracing::error!("the disk stands still: the last health and persistence entries may not be stored");
-            return;
-        }
-        if let Some(thread) = self.thread.take() {
-            // It has said its last word: what is left is closing the database.
-            let _ = thread.join();
-        }
+        self.end(CLOSE_WAIT);
     }
 }
 

@@ -19,6 +19,7 @@ mod reading;
 mod roots;
 mod server;
 mod snapshot;
+mod tickets;
 
 #[cfg(test)]
 mod made;
@@ -37,6 +38,7 @@ pub use self::keeper::Keeper;
 pub(crate) use self::reading::{Reading, Wants};
 pub(crate) use self::server::ServerTls;
 pub use self::snapshot::Published;
+pub use self::tickets::TicketKeys;
 
 /// What there is to advise on what a configuration needs for TLS, its files read now. Blocks.
 ///

@@ -18,11 +18,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use socket2::SockRef;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_local};
 
 use self::engine::Engine;
 use crate::platform::{Batch, join_datagrams, tell_local_address};
-use crate::worker::{Purpose, WorkerContext};
+use crate::worker::{Held, HeldFlow, Purpose, WorkerContext};
 
 /// How long a socket that is to close waits for replies to what clients have just asked. Other
 /// sockets of the address, or another process, serve it right after; flows need nothing from here.
@@ -71,6 +72,10 @@ struct Orders {
     /// The purpose is new.
     assigned: Cell<bool>,
     closing: Cell<bool>,
+    /// Another process is about to serve the socket: nothing is read until it is known whether it does.
+    paused: Cell<bool>,
+    /// Who asks for what is open.
+    asked: RefCell<Option<oneshot::Sender<io::Result<Held>>>>,
     task: RefCell<Option<Waker>>,
 }
 
@@ -85,16 +90,23 @@ impl Door {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket, or there is no randomness for its table.
-    pub(crate) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: UdpSocket) -> io::Result<Self> {
+    pub(crate) fn open(
+        ctx: &Rc<WorkerContext>,
+        purpose: Purpose,
+        socket: UdpSocket,
+        flows: Vec<HeldFlow>,
+    ) -> io::Result<Self> {
         prepare(&socket)?;
         let orders = Orders {
             purpose: RefCell::new(purpose),
             assigned: Cell::new(true),
             closing: Cell::new(false),
+            paused: Cell::new(false),
+            asked: RefCell::new(None),
             task: RefCell::new(None),
         };
         let orders = Rc::new(orders);
-        let engine = Engine::new(Rc::clone(ctx), Rc::clone(&orders), socket)?;
+        let engine = Engine::new(Rc::clone(ctx), Rc::clone(&orders), socket, flows)?;
         Ok(Self { orders, serving: spawn_local(engine.run()) })
     }
 
@@ -103,6 +115,29 @@ impl Door {
         self.orders.purpose.replace(purpose);
         self.orders.assigned.set(true);
         self.wake();
+    }
+
+    /// What another process needs to serve the socket and its flows. What comes from then on waits.
+    ///
+    /// # Errors
+    /// Without free descriptors; it goes on then.
+    pub(crate) async fn hand(&self) -> io::Result<Held> {
+        let (asked, held) = oneshot::channel();
+        self.orders.asked.replace(Some(asked));
+        self.wake();
+        held.await.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    /// Nobody has taken it: what waits is served.
+    pub(crate) fn resume(&self) {
+        self.orders.paused.set(false);
+        self.wake();
+    }
+
+    /// Leaves the socket and the flows to another process.
+    pub(crate) async fn leave(mut self) {
+        self.serving.abort();
+        let _ = (&mut self.serving).await;
     }
 
     /// Forwards what the kernel has already queued, waits a moment for replies, then closes the

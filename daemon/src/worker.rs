@@ -11,6 +11,7 @@ mod clock;
 mod context;
 mod door;
 mod flood;
+mod held;
 mod pacer;
 mod run;
 mod served;
@@ -35,6 +36,7 @@ pub use self::clock::Clock;
 pub(crate) use self::context::tests::context_within;
 pub use self::context::{Alarm, Phase, SCRATCH_BYTES, Scratch, Watch, WorkerContext};
 use self::context::{Rings, Shared};
+pub use self::held::{Held, HeldFlow};
 pub(crate) use self::pacer::{Share, Source, Way};
 use self::throttle::Throttle;
 use crate::access_log::Bell;
@@ -96,6 +98,8 @@ pub enum WorkerCommand {
         purpose: Purpose,
         /// The socket.
         socket: Listening,
+        /// Flows that another process has opened through it.
+        flows: Vec<HeldFlow>,
     },
     /// What is accepted at this door from now on is for somebody else.
     Assign {
@@ -115,6 +119,20 @@ pub enum WorkerCommand {
         door: DoorId,
         /// Answered when the socket is closed.
         closed: oneshot::Sender<()>,
+    },
+    /// Tell what is open, for another process. Datagrams wait in the sockets from then on; connections
+    /// are accepted as before.
+    Hand {
+        /// What is open at this worker; none where that cannot be told.
+        held: oneshot::Sender<Option<Vec<Held>>>,
+    },
+    /// Nobody has taken it: go on.
+    Resume,
+    /// Another process serves the sockets: let go of them with what waits there, and drain. At rest
+    /// connections leave spread over the time.
+    Leave {
+        /// How long open connections may live on, in milliseconds.
+        drain_ms: u64,
     },
     /// Stop accepting; end when all connections have ended, or cut them after this time. A later
     /// stop can only shorten it.

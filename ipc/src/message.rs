@@ -7,6 +7,7 @@ mod audit;
 mod event;
 mod filter;
 mod layer;
+mod lifecycle;
 mod news;
 mod reply;
 mod request;
@@ -23,6 +24,7 @@ pub use layer::{
     ENDED_MAX, LAYER_MS, LAYERS_MAX, LEASE_VALUES_MAX, LayerAct, LayerEnd, LayerEnded, LayerNews, LayerQuery,
     LayerStatus, LayerValue, LeaseQuery, RAMP_STEP_MS_MIN, RampQuery, RampStatus,
 };
+pub use lifecycle::{Shutdown, Stopping, Upgrade, Upgraded};
 pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
 pub use request::{
     Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,

@@ -10,6 +10,7 @@ mod health;
 mod hook;
 mod latency;
 mod listener;
+mod predecessor;
 mod recorder;
 mod tls;
 mod verdict;
@@ -24,6 +25,7 @@ pub use health::{CheckRow, DampingStatus, EjectionStatus, Health, HealthStatus, 
 pub use hook::HookStatus;
 pub use latency::{LatencyWindows, Quantiles};
 pub use listener::{ListenerCounters, ListenerStatus, RouteCounters, RouteStatus, RuleHits, SourceCounters};
+pub use predecessor::PredecessorStatus;
 pub use recorder::RecorderStatus;
 pub use tls::{CertificateFacts, CertificateStatus, TlsCounters, TlsFailure};
 
@@ -88,4 +90,7 @@ pub struct DaemonStatus {
     /// Whether nothing may be changed.
     #[serde(default)]
     pub read_only: bool,
+    /// Processes that have handed over to this one and still drain, the oldest first.
+    #[serde(default)]
+    pub predecessors: Vec<PredecessorStatus>,
 }

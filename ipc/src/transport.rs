@@ -5,6 +5,7 @@
 //! control socket. There is no half-close: `shutdown` is a no-op, an end is a dropped stream.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,6 +49,15 @@ pub struct Listener {
     place: listen::Place,
 }
 
+/// A listening control socket on its way from one process to another.
+#[derive(Debug)]
+pub struct Held {
+    /// The socket.
+    pub socket: OwnedFd,
+    /// The lock beside it.
+    pub lock: OwnedFd,
+}
+
 /// A connection; cheap to clone, each clone may read or write. It ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct Stream(Arc<local::Stream>);
@@ -60,6 +70,30 @@ impl Listener {
     /// [`ListenError`], one variant per thing an operator can do about it.
     pub fn bind(path: &Path, access: Access) -> Result<Self, ListenError> {
         listen::bind(path, access)
+    }
+
+    /// Goes on with a socket that another process listens on at `path`, and with its lock.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch it, or its file is gone.
+    pub fn take_up(path: &Path, held: Held) -> io::Result<Self> {
+        listen::take_up(path, held)
+    }
+
+    /// What another process needs to go on with it.
+    ///
+    /// # Errors
+    /// Without a free descriptor.
+    pub fn share(&self) -> io::Result<Held> {
+        let socket = match &self.socket {
+            local::Listener::UdSocket(socket) => socket.as_fd().try_clone_to_owned()?,
+        };
+        Ok(Held { socket, lock: self.place.lock()? })
+    }
+
+    /// Leaves the file to another process, which listens there from now on.
+    pub fn leave(&self) {
+        self.place.leave();
     }
 
     /// The next connection.
@@ -119,6 +153,11 @@ impl Stream {
 
 fn socket_name(path: &Path) -> io::Result<Name<'_>> {
     path.to_fs_name::<GenericFilePath>()
+}
+
+/// Goes on with a bound socket.
+fn take_up_socket(socket: OwnedFd) -> io::Result<local::Listener> {
+    Ok(local::Listener::UdSocket(socket.try_into()?))
 }
 
 /// Binds the socket file with a mode no wider than `mode`, leaving the file to us.

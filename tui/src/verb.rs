@@ -20,6 +20,7 @@ mod get;
 mod health;
 mod history;
 mod layers;
+mod lifecycle;
 mod link;
 mod logs;
 mod man;
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     RouteTest(route_test::Args),
     Test(trial::Args),
     Config(config::Args),
+    Upgrade(lifecycle::UpgradeArgs),
+    Shutdown(lifecycle::ShutdownArgs),
     Completions(completions::Args),
     Man(man::Args),
     #[command(name = "__complete", hide = true)]
@@ -198,6 +201,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::RouteTest(args) => route_test::run(&args, context).await,
         Command::Test(args) => trial::run(&args, context).await,
         Command::Config(args) => config::run(&args, context).await,
+        Command::Upgrade(args) => lifecycle::upgrade(&args, context).await,
+        Command::Shutdown(args) => lifecycle::shutdown(&args, context).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Complete(args) => completions::names(&args, context).await,

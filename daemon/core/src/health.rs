@@ -67,6 +67,17 @@ impl Machine {
         }
     }
 
+    /// Goes on where the machine of another process stood: with its health, and so many equal verdicts
+    /// in a row, the last one of which passed, failed, or proved nothing.
+    pub fn take_up(&mut self, health: Health, (streak, last): (u32, Option<bool>), transitions: u32, now_ms: u64) {
+        self.health = health;
+        if streak > 0 {
+            self.streak = streak;
+            self.last = Some(last.map_or(Heard::Nothing, |passed| if passed { Heard::Pass } else { Heard::Fail }));
+        }
+        self.transitions.add_many(now_ms, transitions);
+    }
+
     /// Takes a verdict; returns the change it brought about, if any.
     pub fn observe(&mut self, passed: bool, now_ms: u64) -> Option<Change> {
         if passed { self.hear(Heard::Pass, Health::Up, now_ms) } else { self.hear(Heard::Fail, Health::Down, now_ms) }
@@ -136,13 +147,17 @@ impl Default for Transitions {
 
 impl Transitions {
     fn add(&mut self, now_ms: u64) {
+        self.add_many(now_ms, 1);
+    }
+
+    fn add_many(&mut self, now_ms: u64, count: u32) {
         let number = now_ms / SLOT_MS;
         let at = usize::try_from(number % SLOTS as u64).expect("a slot number is small");
         let slot = &mut self.slots[at];
         if slot.0 != number {
             *slot = (number, 0);
         }
-        slot.1 = slot.1.saturating_add(1);
+        slot.1 = slot.1.saturating_add(count);
     }
 
     fn count(&self, now_ms: u64) -> u32 {

@@ -100,6 +100,18 @@ impl Trackers {
         before.into_keys().filter(|id| !self.tracked.contains_key(id)).collect()
     }
 
+    /// Goes on where another process stood.
+    pub fn take_up<'s>(&mut self, known: impl Iterator<Item = (BackendId, &'s HealthStatus)>, now_ms: u64) {
+        for (id, status) in known {
+            let Some(tracked) = self.tracked.get_mut(&id) else { continue };
+            tracked.take_up(status, now_ms);
+            self.standings.insert(id, tracked.standing());
+            if tracked.is_restless() {
+                self.restless.insert(id);
+            }
+        }
+    }
+
     /// Takes a report. `None` when it does not count: the backend is gone, was given another
     /// address, or is no longer probed.
     pub fn observe(&mut self, report: ProbeReport) -> Option<Observed> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use poise_ipc::frame::Codec;
 use poise_ipc::hello::Hello;
 use poise_ipc::message::{AuditRow, ErrorCode, ErrorReply, Role, ServerMessage};
-use poise_ipc::transport::{Access, ListenError, Listener, Stream, view_socket};
+use poise_ipc::transport::{Access, Held, ListenError, Listener, Stream, view_socket};
 use rustix::process::geteuid;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
@@ -60,6 +60,15 @@ impl Link {
         // Fails only when poised ends.
         let _ = self.inbox.send(Command::Note(Box::new(row))).await;
     }
+}
+
+/// How the sockets end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// They are closed, and their files removed.
+    Close,
+    /// Another process listens on them.
+    Leave,
 }
 
 /// The bound sockets.
@@ -112,13 +121,34 @@ impl Server {
         Ok(Self { main, view, own_uid, groups })
     }
 
+    /// Goes on with the sockets of another process. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When they cannot be watched, or the file of the main one is gone.
+    pub fn take_up(path: &Path, main: Held, view: Option<Held>, groups: Groups) -> std::io::Result<Self> {
+        let main = Listener::take_up(path, main)?;
+        let view = view.and_then(|held| {
+            let taken = Listener::take_up(&view_socket(path), held);
+            taken.inspect_err(|error| tracing::warn!(reason = %error, "the view-only socket is not open")).ok()
+        });
+        Ok(Self { main, view, own_uid: geteuid().as_raw(), groups })
+    }
+
+    /// What another process needs to go on with them.
+    ///
+    /// # Errors
+    /// Without free descriptors.
+    pub fn share(&self) -> std::io::Result<(Held, Option<Held>)> {
+        Ok((self.main.share()?, self.view.as_ref().map(Listener::share).transpose()?))
+    }
+
     /// Where the main socket listens.
     pub fn path(&self) -> &Path {
         self.main.path()
     }
 
     /// Serves until `stop` completes, then lets requests under way finish, for a second at most.
-    pub async fn serve(self, link: Link, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, link: Link, stop: impl Future<Output = Ending>) {
         let (stopping, told) = watch::channel(false);
         let mut hall = Hall {
             link,
@@ -131,9 +161,9 @@ impl Server {
             tasks: JoinSet::new(),
         };
         let mut stop = std::pin::pin!(stop);
-        loop {
+        let ending = loop {
             let accepted = tokio::select! {
-                () = &mut stop => break,
+                ending = &mut stop => break ending,
                 accepted = self.main.accept() => accepted.map(|stream| (stream, Door::Main)),
                 accepted = accept_view(self.view.as_ref()) => accepted.map(|stream| (stream, Door::View)),
                 Some(_) = hall.tasks.join_next() => {
@@ -149,6 +179,10 @@ impl Server {
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
+        };
+        if ending == Ending::Leave {
+            self.main.leave();
+            self.view.iter().for_each(Listener::leave);
         }
         drop(self);
         // Nobody may be left to hear it.

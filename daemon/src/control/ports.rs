@@ -67,6 +67,9 @@ pub trait Ports {
     /// The real address of a listener, where the configured port is 0.
     fn address(&self, listener: ListenerId) -> Option<Bind>;
 
+    /// Another process has the sockets from now on: what they leave behind on the disk stays.
+    fn leave(&mut self);
+
     /// The address that connections to `to` come from; none without a route.
     fn source(&self, to: IpAddr) -> Option<IpAddr>;
 }

@@ -10,6 +10,7 @@ mod commit;
 mod cookies;
 mod drains;
 mod entries;
+mod handover;
 mod layers;
 mod logs;
 mod ramps;
@@ -68,6 +69,8 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
 use entries::Handed;
+use handover::Ancestry;
+pub use handover::{Disk, Inheritance, Life};
 use layers::{Layers, Shift, Wanted};
 use ramps::tell_backups;
 use refusals::Refusals;
@@ -161,6 +164,8 @@ pub struct Parts<P> {
     pub undertakings: Undertakings,
     /// When the time of the workers began: what they share is dated by it.
     pub epoch: std::time::Instant,
+    /// What the process comes from, and what becomes of it.
+    pub life: Life,
 }
 
 /// Where work comes from.
@@ -230,6 +235,10 @@ pub struct Reconcile<P: Ports> {
     /// Wall time at that moment.
     born_ms: u64,
     snapshot: Option<(u64, Arc<Status>)>,
+    /// The processes before this one.
+    ancestry: Ancestry,
+    /// Another process may have the disk: nothing is changed or stored.
+    frozen: bool,
     ticks: u64,
 }
 
@@ -281,6 +290,9 @@ impl<P: Ports + 'static> Reconcile<P> {
                 }
                 command = inputs.inbox.recv() => match command {
                     Some(Command::Stop) | None => break,
+                    Some(Command::Freeze { reply }) => self.freeze(reply).await,
+                    Some(Command::Thaw { done }) => self.thaw(done),
+                    Some(Command::Leave { reply }) => return self.leave(reply),
                     Some(command) => self.take(command),
                 },
                 Some(answered) = self.lookups.join_next() => self.looked_up(answered),
@@ -294,7 +306,9 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Begins a job, or lets it wait for the one under way.
     fn submit(&mut self, job: Job) {
-        if self.under_way.is_none() {
+        if self.frozen {
+            job.refuse(frozen());
+        } else if self.under_way.is_none() {
             self.begin(job);
         } else if self.waiting.len() < WAITING_MAX {
             self.waiting.push_back(job);
@@ -351,6 +365,9 @@ impl<P: Ports + 'static> Reconcile<P> {
             self.step_ramps();
         }
         self.step_health(&plan);
+        if self.frozen {
+            return;
+        }
         self.step_drains();
         self.step_window();
         self.watch_wires();
@@ -431,6 +448,11 @@ impl<P: Ports + 'static> Reconcile<P> {
         drop(store);
         ports
     }
+}
+
+/// The refusal of a change while another process may take over.
+fn frozen() -> ErrorReply {
+    ErrorReply::new(ErrorCode::Busy, "poised is being upgraded").hint("try again in a moment")
 }
 
 fn stopping() -> ErrorReply {

@@ -12,6 +12,8 @@ use poise_core::plan::{BackendId, GroupPlan, Plan};
 use poise_ipc::Name;
 use poise_ipc::status::GroupCounters;
 
+use crate::upgrade::{BackendCounted, Counted, GroupCounted, ListenerCounted};
+
 /// The counters of all groups of the plan.
 #[derive(Debug, Default)]
 pub(super) struct Tallies(HashMap<Name, Tally>);
@@ -22,6 +24,42 @@ struct Tally {
     backends: HashMap<BackendId, Arc<BackendLive>>,
     /// What the others have counted.
     gone: GroupCounters,
+    /// What another process has counted beside its backends.
+    carried: GroupCounters,
+}
+
+/// What counts on after the single writer has ended: connections that drain.
+#[derive(Debug)]
+pub struct Counting {
+    plan: Arc<Plan>,
+    /// What groups have counted beside the backends of the plan, without the groups themselves.
+    beside: HashMap<Name, GroupCounters>,
+}
+
+impl Counting {
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> u64 {
+        self.plan.listeners.values().map(|listener| listener.live.open()).sum()
+    }
+
+    /// What has been counted in all, by identity.
+    pub(crate) fn counted(&self) -> Counted {
+        let plan = &self.plan;
+        let listeners = plan.listeners.values().map(|listener| ListenerCounted {
+            listener: listener.id.0,
+            counters: listener.live.totals(),
+            routes: listener.routes.iter().filter_map(|r| Some((r.name.clone(), r.live.as_ref()?.totals()))).collect(),
+        });
+        let backends = plan.groups.iter().flat_map(|group| &group.backends);
+        let backends =
+            backends.map(|backend| BackendCounted { backend: backend.id.0, counters: backend.live.totals() });
+        let groups = plan.groups.iter().map(|group| {
+            let mut counters = self.beside.get(&group.name).cloned().unwrap_or_default();
+            counters.join(&group.live.totals());
+            GroupCounted { group: group.name.clone(), counters }
+        });
+        Counted { listeners: listeners.collect(), backends: backends.collect(), groups: groups.collect() }
+    }
 }
 
 impl Tallies {
@@ -34,12 +72,27 @@ impl Tallies {
         }
     }
 
+    /// Another process has counted so much; what is known already stays.
+    pub(super) fn carry(&mut self, groups: Vec<GroupCounted>) {
+        for GroupCounted { group, counters } in groups {
+            if let Some(tally) = self.0.get_mut(&group) {
+                tally.carried = counters;
+            }
+        }
+    }
+
+    /// What counts on with a plan.
+    pub(super) fn counting(&self, plan: &Arc<Plan>) -> Counting {
+        let beside = self.0.iter().map(|(name, tally)| (name.clone(), tally.beside()));
+        Counting { plan: Arc::clone(plan), beside: beside.collect() }
+    }
+
     /// The counters of a group.
     pub(super) fn group(&self, group: &GroupPlan) -> GroupCounters {
         let GroupCounters { requests_total, causes, .. } = group.live.totals();
         let tally = self.0.get(&group.name);
-        let gone = tally.map(|tally| tally.gone.clone()).unwrap_or_default();
-        let mut counters = GroupCounters { requests_total, ..gone };
+        let mut counters = tally.map(Tally::beside).unwrap_or_default();
+        counters.requests_total += requests_total;
         tally.into_iter().flat_map(|tally| tally.backends.values()).for_each(|live| counters.add(&live.totals()));
         for (cause, count) in causes {
             counters.ended(cause, count);
@@ -49,11 +102,18 @@ impl Tallies {
 }
 
 impl Tally {
+    /// What was counted beside the backends at hand and the group itself.
+    fn beside(&self) -> GroupCounters {
+        let mut beside = self.gone.clone();
+        beside.join(&self.carried);
+        beside
+    }
+
     fn follow(&mut self, group: &GroupPlan) {
         for backend in &group.backends {
             self.backends.entry(backend.id).or_insert_with(|| Arc::clone(&backend.live));
         }
-        let Self { backends, gone } = self;
+        let Self { backends, gone, .. } = self;
         backends.retain(|&id, live| {
             let is_done = group.backend(id).is_none() && Arc::strong_count(live) == 1;
             if is_done {

@@ -5,6 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ const PID_LEN_MAX: u64 = 20;
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -36,7 +37,7 @@ impl StateDir {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
         let file = path.join("poised.lock");
-        let mut lock = OpenOptions::new()
+        let lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -50,13 +51,39 @@ impl StateDir {
             let _ = (&lock).take(PID_LEN_MAX).read_to_string(&mut pid);
             return Err(StoreError::Locked { path: path.to_owned(), pid: pid.trim().parse().ok() });
         }
+        let mut this = Self { path: path.to_owned(), lock };
+        this.sign();
+        Ok(this)
+    }
+
+    /// Goes on with the lock of another process, which holds as long as anybody has it open.
+    pub fn take_up(path: &Path, lock: OwnedFd) -> Self {
+        Self { path: path.to_owned(), lock: lock.into() }
+    }
+
+    /// Another handle, for a later time or another process.
+    ///
+    /// # Errors
+    /// Without a free descriptor.
+    pub fn share(&self) -> std::io::Result<Self> {
+        Ok(Self { path: self.path.clone(), lock: self.lock.try_clone()? })
+    }
+
+    /// Says in the lock file that this process is the holder.
+    pub fn sign(&mut self) {
+        let lock = &mut self.lock;
         // A full disk must not keep the daemon from starting: the lock holds without the pid.
         let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
-        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl From<StateDir> for OwnedFd {
+    fn from(dir: StateDir) -> Self {
+        dir.lock.into()
     }
 }

@@ -21,6 +21,7 @@ use super::facts::date;
 use super::kit::Kit;
 use super::reading::{Authority, Reading, Wants};
 use super::snapshot::{Clients, Published};
+use super::tickets::TicketKeys;
 use super::{ClientTls, ServerTls};
 use crate::log::chain;
 
@@ -74,8 +75,16 @@ impl Keeper {
     /// # Errors
     /// When the system has no randomness.
     pub fn new() -> std::io::Result<Self> {
+        Self::with(None)
+    }
+
+    /// The same with the ticket keys of the process before, if there are some.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn with(keys: Option<TicketKeys>) -> std::io::Result<Self> {
         Ok(Self {
-            kit: Kit::new().map_err(std::io::Error::other)?,
+            kit: Kit::new(keys).map_err(std::io::Error::other)?,
             published: Published::default(),
             certificates: BTreeMap::new(),
             roots: BTreeMap::new(),
@@ -84,6 +93,11 @@ impl Keeper {
             stamped: 0,
             spoken: Spoken::default(),
         })
+    }
+
+    /// The keys of session tickets, for the process that follows.
+    pub(crate) fn ticket_keys(&self) -> TicketKeys {
+        self.kit.tickets.keys()
     }
 
     /// What is published, for readers.

@@ -64,7 +64,7 @@ impl ServerTls {
         let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
         config.alpn_protocols = protocols(http2 != Http2::Off);
         // Tickets alone: they cost no memory, and the ones of before an edit are still good after it.
-        config.ticketer = Arc::clone(&kit.tickets);
+        config.ticketer = Arc::<super::tickets::Tickets>::clone(&kit.tickets);
         config.session_storage = Arc::new(NoServerSessionStorage {});
         // A client that comes back takes the newest; more than one is work for nothing.
         config.send_tls13_tickets = 1;

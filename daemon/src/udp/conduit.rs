@@ -72,8 +72,27 @@ impl Conduit {
     /// # Errors
     /// Those of the system, and a refusal where the socket would be connected to itself.
     pub(super) fn open(order: Order<'_>, dials: &Arc<Dials>, waker: Waker) -> io::Result<Self> {
-        let Order { flow, key, backend, target, generation, worker, slot, from, header, passage } = order;
-        let socket = connected(target, from)?;
+        let socket = connected(order.target, order.from)?;
+        order.backend.live.worker(order.worker).connections.add(1);
+        Self::around(order, socket, dials, waker, Some(Instant::now()))
+    }
+
+    /// Goes on with a socket that another process has connected.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch it.
+    pub(super) fn take_up(order: Order<'_>, socket: OwnedFd, dials: &Arc<Dials>, waker: Waker) -> io::Result<Self> {
+        Self::around(order, UdpSocket::from(socket), dials, waker, None)
+    }
+
+    fn around(
+        order: Order<'_>,
+        socket: UdpSocket,
+        dials: &Arc<Dials>,
+        waker: Waker,
+        asked: Option<Instant>,
+    ) -> io::Result<Self> {
+        let Order { flow, key, backend, target, generation, worker, slot, from: _, header, passage } = order;
         let passing = match passage {
             Some(passage) => Some(dials.enter(Caller::udp(socket.local_addr()?), passage)),
             None => None,
@@ -81,9 +100,7 @@ impl Conduit {
         let socket = watch_readable(socket)?;
         // Asks to be told; nothing can have come yet.
         let _ = socket.poll_read_ready(&mut Context::from_waker(&waker));
-        let cells = backend.live.worker(worker);
-        cells.connections.add(1);
-        cells.connections_open.add(1);
+        backend.live.worker(worker).connections_open.add(1);
         Ok(Self {
             flow,
             key,
@@ -93,7 +110,7 @@ impl Conduit {
             target,
             generation,
             splits: (true, true),
-            asked: Some(Instant::now()),
+            asked,
             header,
             live: Arc::clone(&backend.live),
             worker,

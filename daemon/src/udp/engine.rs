@@ -6,6 +6,7 @@
 
 mod clients;
 mod connect;
+mod handover;
 mod replies;
 
 use std::io;
@@ -29,7 +30,7 @@ use super::Orders;
 use super::conduit::Conduit;
 use super::ready::Ready;
 use crate::platform::{Sending, watch_readable};
-use crate::worker::{Watch, WorkerContext};
+use crate::worker::{HeldFlow, Watch, WorkerContext};
 
 /// Batches of one wake-up, each way.
 const ROUNDS_MAX: usize = 8;
@@ -64,6 +65,8 @@ pub(super) struct Engine {
     watch: Option<Watch>,
     /// When the last record of dropped datagrams was handed over.
     recorded_ms: u64,
+    /// Flows of another process that are still to be taken up.
+    inherited: Vec<HeldFlow>,
     /// Kept for their memory.
     sendings: Vec<Sending>,
     slots: Vec<usize>,
@@ -76,7 +79,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket, or there is no randomness.
-    pub(super) fn new(ctx: Rc<WorkerContext>, orders: Rc<Orders>, socket: UdpSocket) -> io::Result<Self> {
+    pub(super) fn new(
+        ctx: Rc<WorkerContext>,
+        orders: Rc<Orders>,
+        socket: UdpSocket,
+        inherited: Vec<HeldFlow>,
+    ) -> io::Result<Self> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(io::Error::other)?;
         let address = Bind::Ip(socket.local_addr()?);
@@ -96,6 +104,7 @@ impl Engine {
             faults: 0,
             watch: None,
             recorded_ms: 0,
+            inherited,
             sendings: Vec::new(),
             slots: Vec::new(),
             owners: Vec::new(),
@@ -130,7 +139,13 @@ impl Engine {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         *self.orders.task.borrow_mut() = Some(cx.waker().clone());
         self.ctx.clock.refresh();
+        self.hand();
+        if self.orders.paused.get() && !self.orders.closing.get() {
+            self.watch = None;
+            return Poll::Pending;
+        }
         self.follow();
+        self.take_up();
         let ctx = Rc::clone(&self.ctx);
         let mut batch = ctx.udp.batch();
         let mut is_busy = true;
@@ -231,15 +246,22 @@ impl Engine {
         self.listener.as_ref().map(|listener| listener.live.worker(self.ctx.index))
     }
 
-    /// Notes that a flow is open; its socket is still to come.
+    /// Notes that a new flow is open; its socket is still to come.
     fn opened(&mut self, flow: FlowId, admitted: Option<Admitted>) {
+        self.began(flow, admitted);
+        if let Some(cells) = self.cells() {
+            cells.connections.add(1);
+        }
+    }
+
+    /// Notes that a flow is open, be it one that another process has opened.
+    fn began(&mut self, flow: FlowId, admitted: Option<Admitted>) {
         let places = self.conduits.len().max(flow.slot() + 1);
         self.conduits.resize_with(places, || None);
         self.admissions.resize_with(places, || None);
         self.admissions[flow.slot()] = admitted;
         self.ctx.udp.flows.set(self.ctx.udp.flows.get() + 1);
         if let Some(cells) = self.cells() {
-            cells.connections.add(1);
             cells.connections_open.add(1);
         }
     }

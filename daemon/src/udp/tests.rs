@@ -56,7 +56,7 @@ impl Relay {
             dual: false,
             protocol: Protocol::Udp,
         };
-        let door = Door::open(&ctx, purpose, socket).expect("a runtime");
+        let door = Door::open(&ctx, purpose, socket, Vec::new()).expect("a runtime");
         let mut relay = Self { ctx, config, identities, door, address };
         relay.edit(edit);
         relay

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream;
 
@@ -14,7 +14,7 @@ use poise_ipc::model::Bind;
 use rustix::net::SocketFlags;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use super::Accepting;
+use super::{Accepting, Listening};
 use crate::loops::Caller;
 use crate::platform::defer_accept;
 
@@ -62,6 +62,17 @@ impl Acceptor {
             Self::Tcp(socket) => Ok(Some(Bind::Ip(socket.local_addr()?))),
             Self::Unix(_) => Ok(None),
         }
+    }
+
+    /// A further descriptor of the socket.
+    ///
+    /// # Errors
+    /// Without a free descriptor.
+    pub(super) fn share(&self) -> io::Result<Listening> {
+        Ok(Listening::Stream(match self {
+            Self::Tcp(socket) => Accepting::Tcp(socket.as_fd().try_clone_to_owned()?.into()),
+            Self::Unix(socket) => Accepting::Unix(socket.as_fd().try_clone_to_owned()?.into()),
+        }))
     }
 
     /// Lets the kernel keep silent clients to itself for so many seconds, where it can.

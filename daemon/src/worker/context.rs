@@ -75,6 +75,8 @@ pub struct WorkerContext {
     pub(super) budget: Budget,
     pub(super) accept_log: Throttle,
     phase: Cell<Phase>,
+    /// Over which time those at rest leave, on the worker's clock, while it drains.
+    leave: Cell<Option<Leave>>,
     records: RefCell<RecordSender>,
 }
 
@@ -124,6 +126,22 @@ pub enum Phase {
     Cutting,
 }
 
+/// When those at rest leave.
+#[derive(Clone, Copy, Debug)]
+struct Leave {
+    from_ms: u64,
+    over_ms: u64,
+}
+
+impl Leave {
+    /// Whether the turn of a slot has come. Neighbours are far apart.
+    fn is_due(self, slot: usize, now_ms: u64) -> bool {
+        // The golden ratio's fraction spreads any run of numbers evenly.
+        let turn = (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+        now_ms >= self.from_ms.saturating_add(self.over_ms.saturating_mul(turn) >> 16)
+    }
+}
+
 /// Why a wait ended before what it waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
@@ -169,6 +187,7 @@ impl WorkerContext {
             budget: shared.budget,
             accept_log: shared.accept_log.clone(),
             phase: Cell::new(Phase::Serving),
+            leave: Cell::new(None),
             records: RefCell::new(rings.records),
         }
     }
@@ -213,6 +232,21 @@ impl WorkerContext {
     /// Where the worker is in its life.
     pub fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// Lets those at rest leave spread over so many milliseconds from now, instead of at once: another
+    /// process serves the address, and a client that has just spoken is not to be cut.
+    pub(super) fn leave_within(&self, drain_ms: u64) {
+        if self.phase() == Phase::Serving || self.leave.get().is_some() {
+            self.leave.set(Some(Leave { from_ms: self.clock.refresh(), over_ms: drain_ms }));
+        }
+    }
+
+    /// Wakes those at rest whose turn to leave has come.
+    pub(super) fn wake_leaving(&self, now_ms: u64) {
+        if let Some(leave) = self.leave.get() {
+            self.sweep.wake_where(|slot| leave.is_due(slot, now_ms));
+        }
     }
 
     /// Goes on to the next phase and wakes every connection, so that each can see it.
@@ -306,8 +340,12 @@ impl Watch {
     /// As [`Watch::poll_alarm`], for a connection at rest: ready too when the worker drains.
     pub fn poll_rest(&self, cx: &Context<'_>) -> Poll<Alarm> {
         match self.ctx.phase() {
-            Phase::Draining => Poll::Ready(Alarm::Draining),
-            Phase::Serving | Phase::Cutting => self.poll_alarm(cx),
+            Phase::Draining
+                if self.ctx.leave.get().is_none_or(|leave| leave.is_due(self.slot, self.ctx.clock.now_ms())) =>
+            {
+                Poll::Ready(Alarm::Draining)
+            }
+            Phase::Serving | Phase::Draining | Phase::Cutting => self.poll_alarm(cx),
         }
     }
 

@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tracing::warn;
 
 use super::acceptor::{Acceptor, Arrival};
-use super::{Accepting, Purpose, WorkerContext};
+use super::{Accepting, Held, Purpose, WorkerContext};
 use crate::admit::admit;
 use crate::loops::Passage;
 use crate::proxy::{self, Origin};
@@ -70,6 +70,26 @@ impl Door {
         if before.protocol != protocol {
             self.entrance.socket.defer(defer_s(protocol));
         }
+    }
+
+    /// What another process needs to serve it.
+    ///
+    /// # Errors
+    /// Without a free descriptor.
+    pub(super) fn hand(&self) -> io::Result<Held> {
+        let entrance = &self.entrance;
+        Ok(Held {
+            purpose: entrance.purpose.borrow().clone(),
+            address: entrance.address.clone(),
+            socket: entrance.socket.share()?,
+            flows: Vec::new(),
+        })
+    }
+
+    /// Leaves the socket, with what waits there, to another process.
+    pub(super) async fn leave(mut self) {
+        self.accepting.abort();
+        let _ = (&mut self.accepting).await;
     }
 
     /// Takes what the kernel has already accepted, then closes the socket: when this returns,

@@ -16,7 +16,7 @@ use tracing::error;
 
 use super::context::{Phase, WorkerContext};
 use super::served::Served;
-use super::{DoorId, WorkerCommand, pacer, sweep};
+use super::{DoorId, Held, WorkerCommand, pacer, sweep};
 
 /// How long connections may take to notice a cut. Each is woken for it and ends in one poll;
 /// this bounds the case in which one does not.
@@ -60,9 +60,9 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
     let mut doors: HashMap<DoorId, Served> = HashMap::new();
     let drain_ms = loop {
         match commands.recv().await {
-            Some(WorkerCommand::Open { door, purpose, socket }) => {
+            Some(WorkerCommand::Open { door, purpose, socket, flows }) => {
                 let address = purpose.bind.clone();
-                match Served::open(ctx, purpose, socket) {
+                match Served::open(ctx, purpose, socket, flows) {
                     Ok(opened) => close(doors.insert(door, opened)).await,
                     Err(error) => error!(%address, %error, "a listener cannot be served"),
                 }
@@ -78,6 +78,18 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
                 // Whoever asked may have stopped waiting.
                 let _ = closed.send(());
             }
+            Some(WorkerCommand::Hand { held }) => {
+                // Whoever asked may have given up.
+                let _ = held.send(hand(&doors).await);
+            }
+            Some(WorkerCommand::Resume) => doors.values().for_each(Served::resume),
+            Some(WorkerCommand::Leave { drain_ms }) => {
+                for door in doors.into_values() {
+                    door.leave().await;
+                }
+                ctx.leave_within(drain_ms);
+                return drain_ms;
+            }
             Some(WorkerCommand::Stop { drain_ms }) => break drain_ms,
             // Without anybody left to tell it anything a worker has no reason to go on.
             None => break 0,
@@ -90,6 +102,16 @@ async fn serve(ctx: &Rc<WorkerContext>, commands: &mut mpsc::Receiver<WorkerComm
         let _ = closed.await;
     }
     drain_ms
+}
+
+/// What is open; none where a door cannot be told.
+async fn hand(doors: &HashMap<DoorId, Served>) -> Option<Vec<Held>> {
+    let mut all = Vec::with_capacity(doors.len());
+    for door in doors.values() {
+        let held = door.hand().await;
+        all.push(held.inspect_err(|error| error!(%error, "a listener cannot be handed over")).ok()?);
+    }
+    Some(all)
 }
 
 async fn close(door: Option<Served>) {
@@ -107,7 +129,10 @@ async fn drained(ctx: &WorkerContext, commands: &mut mpsc::Receiver<WorkerComman
             () = all_closed(ctx) => return,
             () = tokio::time::sleep_until(until) => return,
             command = commands.recv(), if told => match command {
-                Some(WorkerCommand::Stop { drain_ms }) => until = until.min(after(drain_ms)),
+                Some(WorkerCommand::Stop { drain_ms }) => {
+                    until = until.min(after(drain_ms));
+                    ctx.leave_within(drain_ms);
+                }
                 // Nothing is accepted any more: sockets that arrive now are closed unused.
                 Some(_) => {}
                 None => told = false,

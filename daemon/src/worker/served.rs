@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::door::Door;
-use super::{Listening, Purpose, WorkerContext};
+use super::{Held, HeldFlow, Listening, Purpose, WorkerContext};
 use crate::udp;
 
 /// An open address; dropping it closes the socket.
@@ -22,10 +22,42 @@ impl Served {
     ///
     /// # Errors
     /// When the runtime cannot watch it.
-    pub(super) fn open(ctx: &Rc<WorkerContext>, purpose: Purpose, socket: Listening) -> io::Result<Self> {
+    pub(super) fn open(
+        ctx: &Rc<WorkerContext>,
+        purpose: Purpose,
+        socket: Listening,
+        flows: Vec<HeldFlow>,
+    ) -> io::Result<Self> {
         match socket {
             Listening::Stream(socket) => Door::open(ctx, purpose, socket).map(Self::Streams),
-            Listening::Udp(socket) => udp::Door::open(ctx, purpose, socket).map(Self::Datagrams),
+            Listening::Udp(socket) => udp::Door::open(ctx, purpose, socket, flows).map(Self::Datagrams),
+        }
+    }
+
+    /// What another process needs to serve it. Datagrams wait from then on.
+    ///
+    /// # Errors
+    /// Without a free descriptor.
+    pub(super) async fn hand(&self) -> io::Result<Held> {
+        match self {
+            Self::Streams(door) => door.hand(),
+            Self::Datagrams(door) => door.hand().await,
+        }
+    }
+
+    /// Nobody has taken it.
+    pub(super) fn resume(&self) {
+        match self {
+            Self::Streams(_) => {}
+            Self::Datagrams(door) => door.resume(),
+        }
+    }
+
+    /// Leaves the socket, with what waits there, to another process.
+    pub(super) async fn leave(self) {
+        match self {
+            Self::Streams(door) => door.leave().await,
+            Self::Datagrams(door) => door.leave().await,
         }
     }
 

@@ -99,6 +99,16 @@ impl Sweep {
         Some((slot, slots.wakers[slot].take()))
     }
 
+    /// Wakes the connections of some slots.
+    pub(super) fn wake_where(&self, is_meant: impl Fn(usize) -> bool) {
+        let mut slots = self.slots.borrow_mut();
+        let meant = slots.wakers.iter_mut().enumerate().filter(|(slot, _)| is_meant(*slot));
+        let wakers: Vec<Waker> = meant.filter_map(|(_, waker)| waker.take()).collect();
+        // The borrow ends before a waker runs.
+        drop(slots);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Wakes every connection.
     pub(super) fn wake_all(&self) {
         let wakers: Vec<Waker> = self.slots.borrow_mut().wakers.iter_mut().filter_map(Option::take).collect();
@@ -126,6 +136,7 @@ pub(super) async fn run(ctx: Rc<WorkerContext>) {
             ctx.sweep.wake_all();
         }
         ctx.sweep.wake_due(now_ms);
+        ctx.wake_leaving(now_ms);
         if flood.observe(ctx.load(), now_ms) {
             platform::release_memory();
         }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditRow, Event, LayerStatus, Role, WindowStatus};
+use super::{AuditRow, Event, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -131,6 +131,10 @@ pub enum Reply {
         /// Rows that were lost since the start because the disk was slower than requests.
         lost_total: u64,
     },
+    /// To `Upgrade`: another process has taken over.
+    Upgraded(Upgraded),
+    /// To `Shutdown`: the daemon drains.
+    Stopping(Stopping),
 }
 
 /// Who talks to whom.
@@ -271,4 +275,6 @@ pub enum ErrorCode {
     Internal,
     /// A confirm window is open, and the commit does not join it.
     WindowOpen,
+    /// The other program does not take over; the daemon goes on as it was.
+    Upgrade,
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditQuery, LayerQuery, LeaseQuery, RampQuery, WindowQuery, WindowWish};
+use super::{AuditQuery, LayerQuery, LeaseQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -110,6 +110,10 @@ pub enum Verb {
     },
     /// The audit trail (operate).
     Audit(AuditQuery),
+    /// Lets another program take over without a connection being refused or cut (admin).
+    Upgrade(Upgrade),
+    /// Drains and ends the daemon (admin).
+    Shutdown(Shutdown),
 }
 
 const fn history_default() -> u32 {

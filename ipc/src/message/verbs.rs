@@ -71,6 +71,8 @@ pub const VERBS: &[VerbFacts] = &[
     change("certificates-reload", "reads certificates again and uses them"),
     change("readmit", "lets a backend in that an ejection or damping keeps out"),
     admin("reload", "takes the operator's file"),
+    admin("upgrade", "lets another program take over; no connection is refused or cut"),
+    admin("shutdown", "drains and ends the daemon"),
 ];
 
 impl Verb {
@@ -106,6 +108,8 @@ impl Verb {
             Self::Introduce { .. } => "introduce",
             Self::ConfigAt { .. } => "config-at",
             Self::Audit(_) => "audit",
+            Self::Upgrade(_) => "upgrade",
+            Self::Shutdown(_) => "shutdown",
         }
     }
 

@@ -202,6 +202,20 @@ pub struct GroupCounters {
 }
 
 impl GroupCounters {
+    /// Adds what was counted of the same group elsewhere. What is open is not added.
+    pub fn join(&mut self, other: &Self) {
+        self.requests_total += other.requests_total;
+        self.connections_total += other.connections_total;
+        for (sum, count) in self.responses_total.iter_mut().zip(other.responses_total) {
+            *sum += count;
+        }
+        self.bytes_out_total += other.bytes_out_total;
+        self.bytes_in_total += other.bytes_in_total;
+        for &(cause, count) in &other.causes {
+            self.ended(cause, count);
+        }
+    }
+
     /// Adds what a backend counted. What came is counted by the group alone: a request may be given
     /// to more than one backend.
     pub fn add(&mut self, backend: &BackendCounters) {

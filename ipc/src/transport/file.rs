@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -45,6 +46,8 @@ pub enum PlaceError {
 pub struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
+    /// It is another process's now.
+    left: AtomicBool,
 }
 
 impl SocketFile {
@@ -57,7 +60,7 @@ impl SocketFile {
         if !made.file_type().is_socket() {
             return Err(PlaceError::Occupied);
         }
-        Ok(Self { path: path.to_owned(), identity: identity(&made) })
+        Ok(Self { path: path.to_owned(), identity: identity(&made), left: AtomicBool::new(false) })
     }
 
     /// Where it is.
@@ -91,6 +94,11 @@ impl SocketFile {
         Ok(())
     }
 
+    /// Leaves the file to another process, which listens there from now on.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
     fn is(&self, file: &Metadata) -> bool {
         identity(file) == self.identity && file.file_type().is_socket()
     }
@@ -98,6 +106,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         if fs::symlink_metadata(&self.path).is_ok_and(|now| self.is(&now)) {
             // Nothing to do about a failure: the next one finds that nobody answers.
             let _ = fs::remove_file(&self.path);

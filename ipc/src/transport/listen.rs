@@ -6,6 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use rustix::process::geteuid;
 
 use super::file::{PlaceError, SocketFile, remove_stale};
 use super::paths::{PathTooLong, check_length};
-use super::{Listener, bind_socket};
+use super::{Held, Listener, bind_socket, take_up_socket};
 
 /// Mode of a control socket: its owner and its group may connect.
 const SOCKET_MODE: u32 = 0o660;
@@ -95,12 +96,21 @@ pub(super) struct Place {
     file: SocketFile,
     // Held as long as the socket: the file itself stays, for removing it would let two daemons
     // lock two files of one name.
-    _lock: File,
+    lock: File,
 }
 
 impl Place {
     pub(super) fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    pub(super) fn leave(&self) {
+        self.file.leave();
+    }
+
+    /// The lock, for another process: it holds as long as anybody has it open.
+    pub(super) fn lock(&self) -> io::Result<OwnedFd> {
+        self.lock.try_clone().map(OwnedFd::from)
     }
 }
 
@@ -118,7 +128,13 @@ pub(super) fn bind(path: &Path, access: Access) -> Result<Listener, ListenError>
         give(path, group).map_err(|error| refused(error.into()))?;
     }
     file.open_to(SOCKET_MODE).map_err(refused)?;
-    Ok(Listener { socket, place: Place { file, _lock: lock } })
+    Ok(Listener { socket, place: Place { file, lock } })
+}
+
+/// Goes on with what another process has bound: see [`Listener::take_up`].
+pub(super) fn take_up(path: &Path, held: Held) -> io::Result<Listener> {
+    let file = SocketFile::of(path).map_err(io::Error::other)?;
+    Ok(Listener { socket: take_up_socket(held.socket)?, place: Place { file, lock: held.lock.into() } })
 }
 
 /// A refused place, in the words of the control socket.

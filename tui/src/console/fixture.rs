@@ -203,6 +203,7 @@ pub(super) fn status(revision: u64, seconds: u64) -> Status {
             drift: false,
             records_lost_total: 0,
             read_only: false,
+            predecessors: Vec::new(),
         },
         revision,
         generation: revision + 3,

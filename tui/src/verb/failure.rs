@@ -158,7 +158,8 @@ impl From<ErrorReply> for Failure {
             | ErrorCode::Bind
             | ErrorCode::Storage
             | ErrorCode::Busy
-            | ErrorCode::Internal => Exit::Failed,
+            | ErrorCode::Internal
+            | ErrorCode::Upgrade => Exit::Failed,
         };
         Self {
             exit,

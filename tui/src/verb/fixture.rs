@@ -107,6 +107,7 @@ fn daemon() -> DaemonStatus {
         drift: false,
         records_lost_total: 0,
         read_only: false,
+        predecessors: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@
 use clap::Args as ClapArgs;
 use poise_ipc::advice::{Finding, Severity};
 use poise_ipc::model::AdminState;
-use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, RecorderStatus, Status};
+use poise_ipc::status::{BackendStatus, DaemonStatus, Health, HookStatus, PredecessorStatus, RecorderStatus, Status};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -80,6 +80,7 @@ fn screen(format: Format, status: &Status) -> String {
 fn plain(status: &Status, wide: bool) -> String {
     let reasons = reasons(status).into_iter().map(|reason| format!("degraded: {reason}"));
     let beside = recorder(&status.recorder).into_iter().chain(status.hook.as_ref().map(hook));
+    let beside = beside.chain(status.daemon.predecessors.iter().map(predecessor));
     let window =
         status.window.iter().map(|window| format!("confirm: {}", window::text(window, status.at_ms).trim_end()));
     let beside = beside.chain(window.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()));
@@ -123,6 +124,12 @@ fn head(status: &Status) -> String {
     format!("poised {version} on {host}, up {up}, {workers}, revision {revision}{read_only}{file}{drift}")
 }
 
+/// How a process before this one is doing.
+fn predecessor(one: &PredecessorStatus) -> String {
+    let open = count(usize::try_from(one.open).unwrap_or(usize::MAX), "open connection");
+    format!("process {} (poised {}) drains until {}: {open}", one.pid, clean(&one.version), moment(one.until_ms))
+}
+
 /// How the hook is doing.
 fn hook(hook: &HookStatus) -> String {
     let HookStatus { program, running, waiting, passed_total, failed_total, timed_out_total, lost_total, .. } = hook;
@@ -155,6 +162,9 @@ fn flat(status: &Status) -> String {
     let findings = status.findings.iter().map(|row| format!("finding\t{}", tsv(finding::COLUMNS, row)));
     let window = status.window.iter().map(|window| format!("window\t{}\t{}\n", window.revision, window.deadline_ms));
     let layers = status.layers.iter().map(|row| format!("layer\t{}", tsv(layers::COLUMNS, row)));
+    let before = status.daemon.predecessors.iter();
+    let before = before.map(|one| format!("predecessor\t{}\t{}\t{}\n", one.pid, one.open, one.until_ms));
+    let head = head.chain(before);
     head.chain(listeners).chain(groups).chain(backends).chain(window).chain(layers).chain(findings).collect()
 }
 

@@ -3,7 +3,7 @@
 //! The first ejection lasts `ejection`, the second twice as long, and so on up to `ejection_max`. A
 //! backend that stayed in after an ejection for at least as long as that ejection was to last begins
 //! anew with the first. Time alone ends it; [`Ejection::readmit`] ends it at once and forgets the row.
-//! It is not carried over a restart: traffic finds out anew soon enough. Keeps no clock: time is an
+//! It goes with an upgrade, but not over a restart: traffic finds out anew soon enough. Keeps no clock: time is an
 //! argument.
 
 use poise_ipc::model::{Passive, Switch};
@@ -19,6 +19,11 @@ pub struct Ejection {
 }
 
 impl Ejection {
+    /// As another process has known it.
+    pub const fn take_up(latest: Option<EjectionStatus>) -> Self {
+        Self { latest }
+    }
+
     /// Whether the backend is out.
     pub fn is_out(&self) -> bool {
         self.latest.is_some_and(|latest| latest.active)

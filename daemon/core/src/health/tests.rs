@@ -99,3 +99,12 @@ fn silence_says_nothing_of_an_unknown_backend_and_in_the_end_of_no_other() {
     assert_eq!(machine.observe_silence(10), None);
     assert_eq!(machine.observe_silence(11), Some(Change { from: Down, to: Unknown, streak: 2 }));
 }
+
+#[test]
+fn a_row_of_verdicts_goes_on_in_the_process_that_takes_over() {
+    let mut machine = Machine::new(Unknown, 3, 3);
+    machine.take_up(Up, (2, Some(false)), 4, 1_000);
+    assert_eq!((machine.health(), machine.streak(), machine.transitions(2_000)), (Up, 2, 4));
+    let change = machine.observe(false, 2_000).expect("the third in a row");
+    assert_eq!((change.to, change.streak), (Down, 3));
+}

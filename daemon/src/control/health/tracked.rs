@@ -142,6 +142,23 @@ impl Tracked {
         }
     }
 
+    /// Goes on where another process stood.
+    pub(super) fn take_up(&mut self, known: &HealthStatus, now_ms: u64) {
+        if self.protocol != CheckProtocol::Off {
+            let last = known.last.as_ref().map(|last| &last.verdict);
+            let heard = last.and_then(|verdict| (*verdict != Verdict::Silent).then(|| verdict.passed()));
+            self.machine.take_up(known.health, (known.streak, heard), known.transitions_10min, now_ms);
+            self.restored_since_ms = known.since_ms;
+            self.carried = known.carried;
+            self.last.clone_from(&known.last);
+        }
+        self.ejection = Ejection::take_up(known.ejection);
+        self.refresh(now_ms);
+        if known.health == Health::Down && known.since_ms > 0 && self.unfit_since_ms > 0 {
+            self.unfit_since_ms = known.since_ms;
+        }
+    }
+
     /// Takes what a probe has found; returns the change that it brought about, and how that is told.
     pub(super) fn observe(&mut self, report: &ProbeReport) -> Option<(Change, Told)> {
         let ProbeReport { at_ms, verdict, latency_us, phases, .. } = report;

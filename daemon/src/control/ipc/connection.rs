@@ -23,6 +23,8 @@ use crate::control::command::{Answer, Command};
 
 /// Time in which the single writer answers; a disk may be slow, a client must not wait for ever.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for an upgrade: as long as its steps may take, and some more.
+const UPGRADE_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time between two looks whether a peer that sends nothing more still reads.
 const GONE_INTERVAL: Duration = Duration::from_secs(5);
 /// Characters of what a client calls itself.
@@ -189,6 +191,7 @@ impl Connection {
     /// Asks the single writer.
     async fn ask(&self, verb: Verb) -> Answer {
         let (reply, answer) = oneshot::channel();
+        let patience = if matches!(verb, Verb::Upgrade(_)) { UPGRADE_TIMEOUT } else { ANSWER_TIMEOUT };
         let Guest { author, role, link, .. } = &self.guest;
         let command = Command::Request { verb, author: author.clone(), role: *role, reply };
         match link.inbox.try_send(command) {
@@ -196,11 +199,11 @@ impl Connection {
             Err(TrySendError::Full(_)) => return Err(ErrorReply::new(ErrorCode::Busy, "too many requests wait")),
             Err(TrySendError::Closed(_)) => return Err(ending()),
         }
-        match timeout(ANSWER_TIMEOUT, answer).await {
+        match timeout(patience, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(ending()),
             Err(_) => {
-                let message = format!("no answer within {} s; the change may still be made", ANSWER_TIMEOUT.as_secs());
+                let message = format!("no answer within {} s; the change may still be made", patience.as_secs());
                 Err(ErrorReply::new(ErrorCode::Busy, message).hint("look at the revision before trying again"))
             }
         }

@@ -51,6 +51,7 @@ impl Stage {
         let link = Link::new(inbox, bus.feed(), read_only);
         let server = tokio::spawn(server.serve(link, async {
             let _ = stopped.await;
+            Ending::Close
         }));
         Self { path, bus, stop: Some(stop), server, _writer: writer, _folder: folder }
     }
@@ -110,7 +111,8 @@ async fn answer_all(mut commands: mpsc::Receiver<Command>) {
             Command::Snapshot { reply } => {
                 let _ = reply.send(Arc::new(status(1)));
             }
-            Command::Note(_) | Command::Stop => {}
+            // Nobody upgrades here.
+            _ => {}
         }
     }
 }
@@ -138,6 +140,7 @@ fn status(revision: u64) -> Status {
         drift: false,
         records_lost_total: 0,
         read_only: false,
+        predecessors: Vec::new(),
     };
     Status {
         at_ms: 5,

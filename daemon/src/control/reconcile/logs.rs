@@ -42,6 +42,9 @@ struct Known {
 impl<P: Ports + 'static> Reconcile<P> {
     /// Hands the recorder the rows that are due.
     pub(super) fn hand_over(&mut self) {
+        if self.frozen {
+            return;
+        }
         for kept in self.log.take_due() {
             self.parts.recorder.record(kept);
         }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::commit::answer;
 use super::reload::FileTask;
-use super::{Asker, Change, Job, Reconcile, Source, Wanted};
+use super::{Asker, Change, Job, Reconcile, Source, Wanted, frozen};
 use super::{cookies, routes};
 use crate::control::command::{Answer, Command};
 use crate::control::ports::Ports;
@@ -32,12 +32,19 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let _ = reply.send(self.snapshot());
             }
             Command::Note(row) => self.parts.store.audit(*row),
-            Command::Stop => {}
+            Command::Predecessors { told, gone, counted } => self.hear_of(told, gone, counted),
+            // The loop takes these itself.
+            Command::Stop | Command::Freeze { .. } | Command::Thaw { .. } | Command::Leave { .. } => {}
         }
     }
 
     fn request(&mut self, verb: Verb, author: Author, role: Role, asker: Asker) {
+        if self.frozen && verb.role() > Role::View {
+            return answer(asker, Err(frozen()));
+        }
         match verb {
+            Verb::Upgrade(upgrade) => self.upgrade(upgrade, &author, asker),
+            Verb::Shutdown(shutdown) => self.shutdown(shutdown, &author, asker),
             Verb::Apply(apply) => {
                 let change = Change {
                     if_revision: apply.if_revision,

@@ -22,8 +22,8 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Reconcile, Source,
-    Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
+    Ancestry, Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts,
+    Reconcile, Source, Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
 };
 use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
@@ -119,6 +119,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             born: Instant::now(),
             born_ms,
             snapshot: None,
+            ancestry: Ancestry::default(),
+            frozen: false,
             ticks: 0,
         };
         this.restore_window(undertakings.window.as_deref());
@@ -126,6 +128,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         let health = health.into_iter().map(|row| (row.backend, row)).collect();
         this.follow(&health);
         this.follow_names(Addresses::new());
+        if let Some(inheritance) = this.parts.life.inheritance.take() {
+            // Nothing is stored until it is known that this process is the one: the file waits.
+            return this.take_up(*inheritance).await.map(|()| this);
+        }
         let live = match read {
             Some(read) => this.consider(read, first).await?,
             None => false,
@@ -137,7 +143,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     /// Runs with the configuration as it is.
-    async fn open(&mut self) -> Result<(), StartError> {
+    pub(super) async fn open(&mut self) -> Result<(), StartError> {
         let prepared = self.parts.ports.prepare(&wanted(&self.state.config, &self.state.identities))?;
         self.load_what_is_there().await;
         let failed_open = self.publish();

@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// The way of a flow to a backend that is one of our own listeners.
-    fn passage(&self, listener: &ListenerPlan, backend: &Arc<BackendPlan>, key: &Key) -> Option<Passage> {
+    pub(super) fn passage(&self, listener: &ListenerPlan, backend: &Arc<BackendPlan>, key: &Key) -> Option<Passage> {
         let loops = &self.ctx.loops;
         let leads_home = loops.datagrams_lead_home(backend.target.ip()?, self.ctx.clock.now_ms());
         leads_home.then(|| {

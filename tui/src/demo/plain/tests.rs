@@ -49,6 +49,7 @@ fn status(at_ms: u64, backends: Vec<BackendStatus>) -> Status {
         drift: false,
         records_lost_total: 0,
         read_only: false,
+        predecessors: Vec::new(),
     };
     Status {
         at_ms,

@@ -45,6 +45,7 @@ fn every_refusal_of_the_daemon_has_its_exit_code() {
         (ErrorCode::Storage, Exit::Failed),
         (ErrorCode::Busy, Exit::Failed),
         (ErrorCode::Internal, Exit::Failed),
+        (ErrorCode::Upgrade, Exit::Failed),
         (ErrorCode::Malformed, Exit::Failed),
         (ErrorCode::Version, Exit::Failed),
     ] {

@@ -49,6 +49,7 @@ fn status(requests_total: u64, backends: Vec<BackendStatus>) -> Arc<Status> {
         drift: false,
         records_lost_total: 0,
         read_only: false,
+        predecessors: Vec::new(),
     };
     let (listeners, groups, findings) = (vec![listener], vec![group], vec![]);
     Arc::new(Status {

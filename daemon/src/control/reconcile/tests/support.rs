@@ -103,6 +103,8 @@ impl Ports for FakePorts {
         }
     }
 
+    fn leave(&mut self) {}
+
     async fn commit(&mut self, prepared: Wanted) {
         *self.open.borrow_mut() = prepared;
     }
@@ -163,6 +165,7 @@ impl Writer {
             entries: stored.entries,
             probes: mpsc::channel(1).0,
             epoch: std::time::Instant::now(),
+            life: Life::default(),
         };
         let reconcile = Reconcile::start(made_of, stored.running, stored.health, file.map(Path::to_owned)).await?;
         let (inbox, commands) = mpsc::channel(8);
