@@ -24,6 +24,7 @@ use crate::store::StateDir;
 use crate::upgrade::UpgradeError;
 use crate::upgrade::channel::Channel;
 use crate::upgrade::predecessor::{Doors, Guest, Packed, Program, tell};
+use crate::upgrade::successor::Heard;
 use crate::upgrade::words::{self, Progress};
 use crate::wall::now_ms;
 use crate::worker::{Held, WorkerCommand, Workers};
@@ -65,8 +66,42 @@ pub(crate) struct Own {
     pub(crate) doors: Doors,
     /// How long each step of an upgrade may take.
     pub(crate) step_wait: Duration,
-    /// Processes before it tell that they have let go.
-    pub(crate) released: Option<mpsc::Receiver<()>>,
+    /// The process before, while that drains.
+    pub(crate) before: Before,
+}
+
+/// The process before this one, and those before that.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// What is heard of it; nothing once it has ended.
+    heard: Option<mpsc::Receiver<Heard>>,
+    /// It may still hold something.
+    holds: bool,
+    /// Those that drain, the oldest first.
+    known: Vec<PredecessorStatus>,
+}
+
+impl Before {
+    /// That of which something may be heard, if there is one.
+    pub(crate) fn of(heard: Option<mpsc::Receiver<Heard>>) -> Self {
+        Self { holds: heard.is_some(), heard, known: Vec::new() }
+    }
+
+    /// Waits for what comes next of it; none when it has ended, for ever when there is none. Cancel safe.
+    async fn next(&mut self) -> Option<Heard> {
+        let Some(heard) = &mut self.heard else { return std::future::pending().await };
+        let next = heard.recv().await;
+        match &next {
+            Some(Heard::Progress(progress)) => self.known.clone_from(&progress.predecessors),
+            Some(Heard::Released) => {}
+            None => {
+                info!(pid = self.known.last().map(|last| last.pid), "the process before has ended");
+                self.heard = None;
+                self.known.clear();
+            }
+        }
+        next
+    }
 }
 
 /// How the time of service ends.
@@ -85,7 +120,7 @@ impl Conductor {
     }
 
     async fn serve(&mut self) -> End {
-        if self.own.released.is_none() {
+        if !self.own.before.holds {
             self.manager.ready();
         }
         let mut alive = interval(self.manager.alive_every().unwrap_or(Duration::from_hours(1)));
@@ -125,12 +160,25 @@ impl Conductor {
                         return End::Stop { within: within.unwrap_or(self.drain), asker: Some(asker) };
                     }
                 },
-                () = heard(&mut self.own.released) => {
-                    self.own.released = None;
-                    self.manager.ready();
-                }
+                heard = self.own.before.next() => self.hear(heard).await,
                 _ = alive.tick(), if self.manager.alive_every().is_some() => self.say_alive(),
             }
+        }
+    }
+
+    /// Passes on what is heard of the process before.
+    async fn hear(&mut self, heard: Option<Heard>) {
+        let progress = match heard {
+            Some(Heard::Progress(progress)) => Some(progress),
+            Some(Heard::Released) => None,
+            None => Some(Box::new(Progress { predecessors: Vec::new(), counted: None })),
+        };
+        if let Some(progress) = progress {
+            // Fails only when control has ended.
+            let _ = self.inbox.send(Command::Predecessors(progress)).await;
+        }
+        if std::mem::take(&mut self.own.before.holds) {
+            self.manager.ready();
         }
     }
 
@@ -214,7 +262,7 @@ impl Conductor {
         manager.handed_to(pid);
         let until_ms = now_ms().saturating_add(drain_ms);
         let (reply, counting) = oneshot::channel();
-        let counting = match inbox.send(Command::Leave { reply }).await {
+        let mut counting = match inbox.send(Command::Leave { reply }).await {
             Ok(()) => counting.await.ok(),
             Err(_) => None,
         };
@@ -225,24 +273,37 @@ impl Conductor {
             answer(asker, Ok(Reply::Upgraded(upgraded)));
         }
         let _ = stop.send(Ending::Leave);
-        drop(own);
+        let mut before = own.before;
+        drop((own.state, own.doors));
         let channel = guest.let_go();
         let mut follows = tell(&channel, words::Told::Released).await;
         let mut ended = tokio::task::spawn_blocking(move || workers.join());
         let mut every = interval(PROGRESS_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let (mut has_ended, mut is_over) = (false, false);
+        // What the process before still counts is passed on as long as somebody hears it.
+        while !has_ended || (follows && before.heard.is_some() && !is_over) {
             tokio::select! {
-                _ = &mut ended => break,
+                _ = &mut ended, if !has_ended => has_ended = true,
                 () = signals.stop() => {
                     info!("a signal: connections are cut");
+                    is_over = true;
                     order(&senders, || WorkerCommand::Stop { drain_ms: 0 }).await;
                 }
-                _ = every.tick(), if follows => follows = report(&channel, counting.as_ref(), until_ms).await,
+                heard = before.next() => {
+                    if let (Some(Heard::Progress(progress)), Some(counting)) = (heard, &mut counting)
+                        && let Some(counted) = progress.counted
+                    {
+                        counting.carry(*counted);
+                    }
+                }
+                _ = every.tick(), if follows => {
+                    follows = report(&channel, counting.as_ref(), &before.known, until_ms).await;
+                }
             }
         }
         if follows {
-            report(&channel, counting.as_ref(), until_ms).await;
+            report(&channel, counting.as_ref(), &before.known, until_ms).await;
         }
     }
 }
@@ -302,7 +363,12 @@ async fn hand(senders: &[mpsc::Sender<WorkerCommand>]) -> Result<Vec<Held>, Upgr
 }
 
 /// Tells the process that follows how the drain goes; whether it still listens.
-async fn report(channel: &Arc<Channel>, counting: Option<&Counting>, until_ms: u64) -> bool {
+async fn report(
+    channel: &Arc<Channel>,
+    counting: Option<&Counting>,
+    before: &[PredecessorStatus],
+    until_ms: u64,
+) -> bool {
     let Some(counting) = counting else { return false };
     let own = PredecessorStatus {
         pid: std::process::id(),
@@ -310,7 +376,8 @@ async fn report(channel: &Arc<Channel>, counting: Option<&Counting>, until_ms: u
         open: counting.open(),
         until_ms,
     };
-    let progress = Progress { predecessors: vec![own], counted: Some(Box::new(counting.counted())) };
+    let predecessors = before.iter().cloned().chain([own]).collect();
+    let progress = Progress { predecessors, counted: Some(Box::new(counting.counted())) };
     tell(channel, words::Told::Progress(Box::new(progress))).await
 }
 
@@ -318,15 +385,6 @@ async fn order(workers: &[mpsc::Sender<WorkerCommand>], command: impl Fn() -> Wo
     for worker in workers {
         // A worker that is gone has nothing to do.
         let _ = worker.send(command()).await;
-    }
-}
-
-/// Waits for the process before, if there is one.
-async fn heard(released: &mut Option<mpsc::Receiver<()>>) {
-    match released {
-        // Closed is as good: it has ended.
-        Some(released) => drop(released.recv().await),
-        None => std::future::pending().await,
     }
 }
 

@@ -55,9 +55,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use access_log::Writer;
-use conduct::{Conductor, Own};
+use conduct::{Before, Conductor, Own};
 use control::bus::Bus;
-use control::command::{Command, INBOX_MAX, Inbox, ORDERS_MAX};
+use control::command::{Command, INBOX_MAX, ORDERS_MAX};
 use control::errors::Errors;
 use control::hook::{self, Board};
 use control::ipc::{Ending, Link, Server};
@@ -79,7 +79,7 @@ use tls::{Keeper, TicketKeys};
 use upgrade::UpgradeError;
 use upgrade::channel::Channel;
 use upgrade::predecessor::{Doors, Program};
-use upgrade::successor::{self, Bag};
+use upgrade::successor::{self, Bag, Heard};
 use worker::Workers;
 
 pub use program::main_from;
@@ -133,7 +133,7 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
     let program = Program::own();
     let workers_count = bag.as_ref().map_or(settings.workers.get(), |bag| bag.workers);
     let Taken { lock, control, view, sockets, tickets, inheritance, before } = Taken::out_of(bag);
-    let mut dir = match lock {
+    let dir = match lock {
         Some(lock) => StateDir::take_up(&settings.state_dir, lock),
         None => StateDir::hold(&settings.state_dir)?,
     };
@@ -198,10 +198,7 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
             life: Life { orders: Some(ordering), disk: Some(disk), inheritance },
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
-        let released = match before {
-            Some(before) => Some(take_over(before, &inbox)?),
-            None => None,
-        };
+        let before = before.map(take_over).transpose()?;
         dir.sign();
         info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -210,7 +207,7 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
             "poised is ready"
         );
         let (doors, step_wait) = (Doors { main, view }, settings.upgrade_timeout);
-        let own = Own { program, state: dir, doors, step_wait, released };
+        let own = Own { program, state: dir, doors, step_wait, before: Before::of(before) };
         let (manager, drain) = (Manager::here(), settings.drain);
         let conductor = Conductor { signals, orders, workers, inbox: inbox.clone(), drain, manager, stop, own };
         // A stop goes from the outside in: the workers end, then the socket, then control.
@@ -269,13 +266,11 @@ impl Taken {
 
 /// Says that this process serves, and follows the one before. Where that one has gone meanwhile, this one
 /// has everything and goes on alone.
-fn take_over(before: Channel, inbox: &Inbox) -> Result<mpsc::Receiver<()>, RunError> {
-    let (telling, released) = mpsc::channel(1);
+fn take_over(before: Channel) -> Result<mpsc::Receiver<Heard>, RunError> {
     if let Err(error) = successor::serve(&before) {
         warn!(error = log::chain(&error), "the process before does not hear that this one serves");
     }
-    successor::follow(before, inbox.clone(), telling).map_err(failed("follow the process before"))?;
-    Ok(released)
+    successor::follow(before).map_err(failed("follow the process before"))
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> RunError {

@@ -44,4 +44,5 @@ mod tls;
 mod udp;
 mod udp_probe;
 mod unix;
+mod upgrade;
 mod windows_killed;

@@ -64,12 +64,17 @@ impl Place {
 
     /// The command line of a daemon with its socket elsewhere.
     pub fn command_at(&self, socket: &Path) -> Command {
-        self.command_with(socket, "0s")
+        self.command_with(socket, 1, "0s")
     }
 
     /// The command line of a daemon that drains for so long.
     pub fn command_draining(&self, drain_time: &str) -> Command {
-        self.command_with(&self.socket(), drain_time)
+        self.command_of(1, drain_time)
+    }
+
+    /// The command line of a daemon with so many workers.
+    pub fn command_of(&self, workers: u16, drain_time: &str) -> Command {
+        self.command_with(&self.socket(), workers, drain_time)
     }
 
     /// The command line of a daemon that may hold so many descriptors.
@@ -81,10 +86,10 @@ impl Place {
         shell
     }
 
-    fn command_with(&self, socket: &Path, drain_time: &str) -> Command {
+    fn command_with(&self, socket: &Path, workers: u16, drain_time: &str) -> Command {
         let mut command = command();
         command.arg("--config").arg(self.file()).arg("--state-dir").arg(self.state());
-        command.arg("--socket").arg(socket).args(["--workers", "1", "--drain-time", drain_time]);
+        command.arg("--socket").arg(socket).args(["--workers", &workers.to_string(), "--drain-time", drain_time]);
         command
     }
 

@@ -78,7 +78,21 @@ fn what(verb: &Verb) -> String {
         Verb::Reload { take: None } => "reload the configuration file".to_owned(),
         Verb::Reload { take: Some(Take::File) } => "take the configuration file".to_owned(),
         Verb::Reload { take: Some(Take::Running) } => "keep the running configuration".to_owned(),
+        Verb::Upgrade(upgrade) => upgraded(upgrade.binary.as_deref()),
+        Verb::Shutdown(shutdown) => match shutdown.within_ms {
+            None => "drain and end".to_owned(),
+            Some(0) => "end at once".to_owned(),
+            Some(within_ms) => format!("drain for {} s and end", within_ms / 1_000),
+        },
         other => other.word().to_owned(),
+    }
+}
+
+/// The words of an upgrade, to the daemon's own program or another.
+pub(super) fn upgraded(binary: Option<&str>) -> String {
+    match binary {
+        None => "let another process take over".to_owned(),
+        Some(binary) => format!("let {binary} take over"),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::tallies::Counting;
 use crate::tls::TicketKeys;
 use crate::upgrade::Counted;
+use crate::upgrade::words::Progress;
 
 /// Commands that may wait. Each connection has one request under way, so this is as many busy
 /// clients as a socket admits; a full inbox is answered `busy`.
@@ -69,14 +70,7 @@ pub enum Command {
         reply: oneshot::Sender<Counting>,
     },
     /// How processes before this one are doing, and what they have counted.
-    Predecessors {
-        /// Those that were told of.
-        told: Vec<PredecessorStatus>,
-        /// One that is gone.
-        gone: Option<u32>,
-        /// What they have counted in all.
-        counted: Option<Box<Counted>>,
-    },
+    Predecessors(Box<Progress>),
     /// Store what is not yet stored and end.
     Stop,
 }
@@ -92,6 +86,8 @@ pub struct Frozen {
     pub tickets: TicketKeys,
     /// Processes before this one that still drain.
     pub predecessors: Vec<PredecessorStatus>,
+    /// Who has asked for it; nobody where a signal did.
+    pub author: Option<Author>,
 }
 
 /// What is wanted of the life of the process.

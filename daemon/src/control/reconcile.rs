@@ -36,7 +36,7 @@ use poise_core::ramp::Ramps;
 use poise_core::token::TokenKey;
 use poise_ipc::advice::Finding;
 use poise_ipc::message::{Author, ErrorCode, ErrorReply, WindowQuery};
-use poise_ipc::status::Status;
+use poise_ipc::status::{PredecessorStatus, Status};
 use poise_ipc::{Config, Name};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
@@ -69,7 +69,6 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
 use entries::Handed;
-use handover::Ancestry;
 pub use handover::{Disk, Inheritance, Life};
 use layers::{Layers, Shift, Wanted};
 use ramps::tell_backups;
@@ -236,7 +235,9 @@ pub struct Reconcile<P: Ports> {
     born_ms: u64,
     snapshot: Option<(u64, Arc<Status>)>,
     /// The processes before this one.
-    ancestry: Ancestry,
+    predecessors: Vec<PredecessorStatus>,
+    /// Who has asked for the upgrade that is about to be.
+    upgrader: Option<Author>,
     /// Another process may have the disk: nothing is changed or stored.
     frozen: bool,
     ticks: u64,

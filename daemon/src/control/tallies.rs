@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use poise_core::live::BackendLive;
-use poise_core::plan::{BackendId, GroupPlan, Plan};
+use poise_core::plan::{BackendId, GroupPlan, ListenerId, Plan};
 use poise_ipc::Name;
 use poise_ipc::status::GroupCounters;
 
@@ -23,9 +23,7 @@ struct Tally {
     /// The backends of the group, and those of before that are still at work.
     backends: HashMap<BackendId, Arc<BackendLive>>,
     /// What the others have counted.
-    gone: GroupCounters,
-    /// What another process has counted beside its backends.
-    carried: GroupCounters,
+    beside: Beside,
 }
 
 /// What counts on after the single writer has ended: connections that drain.
@@ -33,7 +31,16 @@ struct Tally {
 pub struct Counting {
     plan: Arc<Plan>,
     /// What groups have counted beside the backends of the plan, without the groups themselves.
-    beside: HashMap<Name, GroupCounters>,
+    beside: HashMap<Name, Beside>,
+}
+
+/// What was counted beside the backends at hand.
+#[derive(Clone, Debug, Default)]
+struct Beside {
+    /// By backends that are no longer there.
+    gone: GroupCounters,
+    /// By another process.
+    carried: GroupCounters,
 }
 
 impl Counting {
@@ -54,11 +61,29 @@ impl Counting {
         let backends =
             backends.map(|backend| BackendCounted { backend: backend.id.0, counters: backend.live.totals() });
         let groups = plan.groups.iter().map(|group| {
-            let mut counters = self.beside.get(&group.name).cloned().unwrap_or_default();
+            let mut counters = self.beside.get(&group.name).map(Beside::sum).unwrap_or_default();
             counters.join(&group.live.totals());
             GroupCounted { group: group.name.clone(), counters }
         });
         Counted { listeners: listeners.collect(), backends: backends.collect(), groups: groups.collect() }
+    }
+
+    /// Another process has counted so much in all.
+    pub(crate) fn carry(&mut self, counted: Counted) {
+        carry(&self.plan, &counted);
+        for GroupCounted { group, counters } in counted.groups {
+            if let Some(beside) = self.beside.get_mut(&group) {
+                beside.carried = counters;
+            }
+        }
+    }
+}
+
+impl Beside {
+    fn sum(&self) -> GroupCounters {
+        let mut sum = self.gone.clone();
+        sum.join(&self.carried);
+        sum
     }
 }
 
@@ -72,18 +97,20 @@ impl Tallies {
         }
     }
 
-    /// Another process has counted so much; what is known already stays.
-    pub(super) fn carry(&mut self, groups: Vec<GroupCounted>) {
-        for GroupCounted { group, counters } in groups {
+    /// Another process has counted so much in all: totals go on where that one stands.
+    pub(super) fn carry(&mut self, plan: &Plan, counted: Counted) {
+        carry(plan, &counted);
+        self.follow(plan);
+        for GroupCounted { group, counters } in counted.groups {
             if let Some(tally) = self.0.get_mut(&group) {
-                tally.carried = counters;
+                tally.beside.carried = counters;
             }
         }
     }
 
     /// What counts on with a plan.
     pub(super) fn counting(&self, plan: &Arc<Plan>) -> Counting {
-        let beside = self.0.iter().map(|(name, tally)| (name.clone(), tally.beside()));
+        let beside = self.0.iter().map(|(name, tally)| (name.clone(), tally.beside.clone()));
         Counting { plan: Arc::clone(plan), beside: beside.collect() }
     }
 
@@ -91,7 +118,7 @@ impl Tallies {
     pub(super) fn group(&self, group: &GroupPlan) -> GroupCounters {
         let GroupCounters { requests_total, causes, .. } = group.live.totals();
         let tally = self.0.get(&group.name);
-        let mut counters = tally.map(Tally::beside).unwrap_or_default();
+        let mut counters = tally.map(|tally| tally.beside.sum()).unwrap_or_default();
         counters.requests_total += requests_total;
         tally.into_iter().flat_map(|tally| tally.backends.values()).for_each(|live| counters.add(&live.totals()));
         for (cause, count) in causes {
@@ -102,18 +129,11 @@ impl Tallies {
 }
 
 impl Tally {
-    /// What was counted beside the backends at hand and the group itself.
-    fn beside(&self) -> GroupCounters {
-        let mut beside = self.gone.clone();
-        beside.join(&self.carried);
-        beside
-    }
-
     fn follow(&mut self, group: &GroupPlan) {
         for backend in &group.backends {
             self.backends.entry(backend.id).or_insert_with(|| Arc::clone(&backend.live));
         }
-        let Self { backends, gone, .. } = self;
+        let Self { backends, beside: Beside { gone, .. } } = self;
         backends.retain(|&id, live| {
             let is_done = group.backend(id).is_none() && Arc::strong_count(live) == 1;
             if is_done {
@@ -121,6 +141,28 @@ impl Tally {
             }
             !is_done
         });
+    }
+}
+
+/// What an earlier process has counted goes on in the counters of a plan.
+fn carry(plan: &Plan, counted: &Counted) {
+    for one in &counted.listeners {
+        let Some(listener) = plan.listeners.get(&ListenerId(one.listener)) else { continue };
+        listener.live.carry(&one.counters);
+        for (name, counters) in &one.routes {
+            let live = listener.routes.iter().filter(|route| route.name == *name).find_map(|route| route.live.as_ref());
+            if let Some(live) = live {
+                live.carry(counters);
+            }
+        }
+    }
+    let known = plan.groups.iter().flat_map(|group| &group.backends);
+    let known: HashMap<_, _> = known.map(|backend| (backend.id.0, backend)).collect();
+    for one in &counted.backends {
+        match known.get(&one.backend) {
+            Some(backend) => backend.live.carry(&one.counters),
+            None => tracing::warn!(backend = one.backend, "counters of a backend that is not known"),
+        }
     }
 }
 

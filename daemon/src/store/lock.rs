@@ -4,9 +4,9 @@
 //! ends, and a leftover file means nothing. It does not look into the database.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -51,7 +51,7 @@ impl StateDir {
             let _ = (&lock).take(PID_LEN_MAX).read_to_string(&mut pid);
             return Err(StoreError::Locked { path: path.to_owned(), pid: pid.trim().parse().ok() });
         }
-        let mut this = Self { path: path.to_owned(), lock };
+        let this = Self { path: path.to_owned(), lock };
         this.sign();
         Ok(this)
     }
@@ -70,10 +70,12 @@ impl StateDir {
     }
 
     /// Says in the lock file that this process is the holder.
-    pub fn sign(&mut self) {
-        let lock = &mut self.lock;
-        // A full disk must not keep the daemon from starting: the lock holds without the pid.
-        let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
+    pub fn sign(&self) {
+        let line = format!("{}\n", std::process::id());
+        // A full disk must not keep the daemon from starting: the lock holds without the pid. Whoever
+        // reads meanwhile finds a number.
+        let written = self.lock.write_all_at(line.as_bytes(), 0);
+        let _ = written.and_then(|()| self.lock.set_len(line.len() as u64));
     }
 
     /// Where it is.

@@ -214,9 +214,10 @@ impl Packed {
         let control = guarded(doors.main);
         let view = doors.view.map(&mut guarded);
         let sockets = held.into_iter().map(|held| socket(held, &mut put)).collect();
-        let Frozen { status, counted, tickets, predecessors } = frozen;
+        let Frozen { status, counted, tickets, predecessors, author } = frozen;
         let tickets = Some(tickets);
-        let luggage = Box::new(Luggage { state_lock, control, view, sockets, tickets, status, counted, predecessors });
+        let luggage = Luggage { state_lock, control, view, sockets, tickets, status, counted, predecessors, author };
+        let luggage = Box::new(luggage);
         Self { luggage, descriptors }
     }
 }

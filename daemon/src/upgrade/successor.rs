@@ -25,7 +25,6 @@ use tokio::sync::mpsc;
 use super::channel::{Channel, ChannelError};
 use super::words::{Guarded, HandedFlow, HandedSocket, Luggage, PROTOCOL, Progress, Said, Told};
 use super::{UpgradeError, VARIABLE};
-use crate::control::command::{Command, Inbox};
 use crate::control::reconcile::Inheritance;
 use crate::listen::Inherited;
 use crate::tls::TicketKeys;
@@ -35,6 +34,8 @@ use crate::worker::{Accepting, HeldFlow, Listening};
 const OFFER_WAIT: Duration = Duration::from_mins(1);
 /// How long it may take to let go of its disk and to hand over.
 const TAKE_WAIT: Duration = Duration::from_mins(1);
+/// Words of the old process that may wait; it says one every half second.
+const HEARD_MAX: usize = 16;
 /// Descriptors below this are those of every process.
 const OWN_FROM: i32 = 3;
 
@@ -124,38 +125,37 @@ pub(crate) fn serve(channel: &Channel) -> Result<(), UpgradeError> {
     say(channel, &Said::Serving)
 }
 
-/// Listens to the old process on a thread of its own until that has ended; `released` is told once it has let go.
+/// What is heard of the old process.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// It has let go of everything.
+    Released,
+    /// How its drain goes.
+    Progress(Box<Progress>),
+}
+
+/// Listens to the old process on a thread of its own; what comes ends when that one does.
 ///
 /// # Errors
 /// Without a thread.
-pub(crate) fn follow(channel: Channel, inbox: Inbox, released: mpsc::Sender<()>) -> io::Result<()> {
+pub(crate) fn follow(channel: Channel) -> io::Result<mpsc::Receiver<Heard>> {
+    let (telling, heard) = mpsc::channel(HEARD_MAX);
     let listen = move || {
-        let mut pid = None;
         loop {
-            let command = match channel.receive::<Told>(None) {
-                Ok((Told::Progress(progress), _)) => {
-                    let Progress { predecessors, counted } = *progress;
-                    pid = predecessors.last().map(|last| last.pid).or(pid);
-                    Command::Predecessors { told: predecessors, gone: None, counted }
-                }
-                Ok((Told::Released, _)) => {
-                    let _ = released.try_send(());
-                    continue;
-                }
+            let heard = match channel.receive::<Told>(None) {
+                Ok((Told::Progress(progress), _)) => Heard::Progress(progress),
+                Ok((Told::Released, _)) => Heard::Released,
                 // What a later version may have to say.
                 Ok(_) | Err(ChannelError::Strange(_)) => continue,
-                Err(_) => break,
+                Err(_) => return,
             };
-            if inbox.blocking_send(command).is_err() {
+            if telling.blocking_send(heard).is_err() {
                 return;
             }
         }
-        let _ = released.try_send(());
-        let gone = Command::Predecessors { told: Vec::new(), gone: pid, counted: None };
-        // Nobody is left to hear it when this process ends too.
-        let _ = inbox.blocking_send(gone);
     };
-    std::thread::Builder::new().name("predecessor".to_owned()).spawn(listen).map(drop)
+    std::thread::Builder::new().name("predecessor".to_owned()).spawn(listen)?;
+    Ok(heard)
 }
 
 fn say(channel: &Channel, said: &Said) -> Result<(), UpgradeError> {
@@ -166,7 +166,7 @@ type Unpacked = (OwnedFd, Held, Option<Held>, Vec<Inherited>, Option<TicketKeys>
 
 /// Puts descriptors where they belong; none where one is missing.
 fn unpack(luggage: Luggage, mut descriptors: Vec<Option<OwnedFd>>) -> Option<Unpacked> {
-    let Luggage { state_lock, control, view, sockets, tickets, status, counted, predecessors } = luggage;
+    let Luggage { state_lock, control, view, sockets, tickets, status, counted, predecessors, author } = luggage;
     let mut take = |at: usize| descriptors.get_mut(at)?.take();
     let guarded = |held: Guarded, take: &mut dyn FnMut(usize) -> Option<OwnedFd>| {
         Some(Held { socket: take(held.socket)?, lock: take(held.lock)? })
@@ -191,7 +191,7 @@ fn unpack(luggage: Luggage, mut descriptors: Vec<Option<OwnedFd>>) -> Option<Unp
         });
         inherited.sockets.push((socket, flows));
     }
-    let inheritance = Box::new(Inheritance { status, counted, predecessors });
+    let inheritance = Box::new(Inheritance { status, counted, predecessors, author });
     Some((state_lock, control, view, by_listener.into_values().collect(), tickets, inheritance))
 }
 

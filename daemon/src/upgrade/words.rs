@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use poise_ipc::message::Author;
 use poise_ipc::model::Bind;
 use poise_ipc::status::{PredecessorStatus, Status};
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,9 @@ pub struct Luggage {
     /// Processes before it that still drain.
     #[serde(default)]
     pub predecessors: Vec<PredecessorStatus>,
+    /// Who has asked for the upgrade; nobody where a signal did.
+    #[serde(default)]
+    pub author: Option<Author>,
 }
 
 /// A control socket with the lock beside it.

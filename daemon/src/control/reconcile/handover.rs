@@ -8,16 +8,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use poise_core::plan::{BackendId, ListenerId, Plan};
-use poise_ipc::message::{Author, ErrorCode, ErrorReply, Shutdown, Upgrade};
+use poise_core::plan::BackendId;
+use poise_ipc::message::{AuditOutcome, AuditRow, Author, ErrorCode, ErrorReply, Role, Shutdown, Upgrade};
 use poise_ipc::status::{PredecessorStatus, Status};
-use rustix::process::{Pid, geteuid, test_kill_process};
+use rustix::process::geteuid;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::commit::answer;
-use super::{Asker, Reconcile, STOP_WAIT, StartError, slow_work, stopping};
+use super::{Asker, Reconcile, STOP_WAIT, StartError, daemon, slow_work, stopping};
+use crate::control::audit::upgraded;
 use crate::control::command::{Frozen, Order};
 use crate::control::ports::Ports;
 use crate::control::tallies::Counting;
@@ -25,6 +26,7 @@ use crate::log::chain;
 use crate::recorder::{Limits, Recorder};
 use crate::store::{StateDir, Store};
 use crate::upgrade::Counted;
+use crate::upgrade::words::Progress;
 use crate::wall::now_ms;
 
 /// How long an upgrade waits for the disk to take what it has to: a table of a million entries takes
@@ -64,37 +66,13 @@ pub struct Inheritance {
     pub counted: Counted,
     /// Those before it that still drain.
     pub predecessors: Vec<PredecessorStatus>,
-}
-
-/// The processes before this one, as far as they were heard of.
-#[derive(Debug, Default)]
-pub(super) struct Ancestry(Vec<PredecessorStatus>);
-
-impl Ancestry {
-    /// Those that are still there, the oldest first.
-    pub(super) fn list(&self) -> Vec<PredecessorStatus> {
-        let lives = |one: &&PredecessorStatus| {
-            let pid = i32::try_from(one.pid).ok().and_then(Pid::from_raw);
-            pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-        };
-        self.0.iter().filter(lives).cloned().collect()
-    }
-
-    fn hear_of(&mut self, told: Vec<PredecessorStatus>, gone: Option<u32>) {
-        for one in told {
-            match self.0.iter_mut().find(|known| known.pid == one.pid) {
-                Some(known) => *known = one,
-                None => self.0.push(one),
-            }
-        }
-        self.0.retain(|known| Some(known.pid) != gone);
-        self.0 = self.list();
-    }
+    /// Who has asked for the upgrade; nobody where a signal did.
+    pub author: Option<Author>,
 }
 
 impl<P: Ports + 'static> Reconcile<P> {
     /// Passes on that another program is to take over.
-    pub(super) fn upgrade(&self, upgrade: Upgrade, author: &Author, asker: Asker) {
+    pub(super) fn upgrade(&mut self, upgrade: Upgrade, author: &Author, asker: Asker) {
         let binary = upgrade.binary.map(PathBuf::from);
         let own = geteuid().as_raw();
         if binary.is_some() && author.uid != 0 && author.uid != own {
@@ -106,6 +84,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             return answer(asker, Err(error.hint("as in /usr/local/bin/poised")));
         }
         info!(author = author.user, "an upgrade is asked for");
+        self.upgrader = Some(author.clone());
         self.order(Order::Upgrade { binary, asker });
     }
 
@@ -175,13 +154,15 @@ impl<P: Ports + 'static> Reconcile<P> {
             status,
             counted: self.tallies.counting(&plan).counted(),
             tickets: self.parts.tls.ticket_keys(),
-            predecessors: self.ancestry.list(),
+            predecessors: self.predecessors.clone(),
+            author: self.upgrader.take(),
         }))
     }
 
     /// Nobody has taken over.
     pub(super) fn thaw(&mut self, done: oneshot::Sender<()>) {
         self.reopen();
+        self.upgrader = None;
         // Whoever asked may have given up.
         let _ = done.send(());
     }
@@ -219,54 +200,37 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Runs with what another process has run, from where that one stood.
     pub(super) async fn take_up(&mut self, inheritance: Inheritance) -> Result<(), StartError> {
-        let Inheritance { status, counted, predecessors } = inheritance;
+        let Inheritance { status, counted, predecessors, author } = inheritance;
         let backends = status.groups.iter().flat_map(|group| &group.backends);
         let known = backends.map(|backend| (BackendId(backend.id), &backend.health));
         self.trackers.take_up(known, now_ms());
         self.open().await?;
         self.carry(counted);
-        self.ancestry.hear_of(predecessors, None);
+        self.predecessors = predecessors;
+        // The process that was asked has let go of the disk.
+        self.parts.store.audit(taken_over(author));
         Ok(())
     }
 
-    /// What was heard of the processes before.
-    pub(super) fn hear_of(&mut self, told: Vec<PredecessorStatus>, gone: Option<u32>, counted: Option<Box<Counted>>) {
-        if let Some(pid) = gone {
-            info!(pid, "the process before has ended");
-        }
-        self.ancestry.hear_of(told, gone);
+    /// How the processes before this one are doing.
+    pub(super) fn hear_of(&mut self, progress: Progress) {
+        let Progress { predecessors, counted } = progress;
+        self.predecessors = predecessors;
         if let Some(counted) = counted {
             self.carry(*counted);
         }
         self.snapshot = None;
     }
 
-    /// Totals go on where another process stands.
     fn carry(&mut self, counted: Counted) {
         let plan = self.parts.publisher.published().load_full();
-        carry(&plan, &counted);
-        self.tallies.follow(&plan);
-        self.tallies.carry(counted.groups);
+        self.tallies.carry(&plan, counted);
     }
 }
 
-fn carry(plan: &Plan, counted: &Counted) {
-    for one in &counted.listeners {
-        let Some(listener) = plan.listeners.get(&ListenerId(one.listener)) else { continue };
-        listener.live.carry(&one.counters);
-        for (name, counters) in &one.routes {
-            let live = listener.routes.iter().filter(|route| route.name == *name).find_map(|route| route.live.as_ref());
-            if let Some(live) = live {
-                live.carry(counters);
-            }
-        }
-    }
-    let known = plan.groups.iter().flat_map(|group| &group.backends);
-    let known: std::collections::HashMap<_, _> = known.map(|backend| (backend.id.0, backend)).collect();
-    for one in &counted.backends {
-        match known.get(&one.backend) {
-            Some(backend) => backend.live.carry(&one.counters),
-            None => warn!(backend = one.backend, "counters of a backend that is not known"),
-        }
-    }
+/// The row of the upgrade in the audit trail.
+fn taken_over(author: Option<Author>) -> AuditRow {
+    let (author, outcome) = (author.unwrap_or_else(daemon), AuditOutcome::Done { revision: None });
+    let (verb, what) = ("upgrade".to_owned(), upgraded(None));
+    AuditRow { seq: 0, at_ms: now_ms(), author, role: Role::Admin, verb, what, outcome }
 }

@@ -32,7 +32,7 @@ impl<P: Ports + 'static> Reconcile<P> {
                 let _ = reply.send(self.snapshot());
             }
             Command::Note(row) => self.parts.store.audit(*row),
-            Command::Predecessors { told, gone, counted } => self.hear_of(told, gone, counted),
+            Command::Predecessors(progress) => self.hear_of(*progress),
             // The loop takes these itself.
             Command::Stop | Command::Freeze { .. } | Command::Thaw { .. } | Command::Leave { .. } => {}
         }

@@ -74,7 +74,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             drift: self.file.drift,
             records_lost_total: self.parts.records.lost_total(),
             read_only: facts.read_only,
-            predecessors: self.ancestry.list(),
+            predecessors: self.predecessors.clone(),
         }
     }
 
