@@ -4,6 +4,7 @@
 //! reverse: they meet here, through the published plan, bounded channels and the live counters.
 
 mod access_log;
+mod activation;
 mod admit;
 pub mod check;
 mod conduct;
@@ -74,7 +75,7 @@ use recorder::Recorder;
 use report::{ASKED_MAX, REPORTS_MAX};
 use resolve::Resolver;
 use signals::Signals;
-use store::{StateDir, Store, StoreError};
+use store::{StateDir, Store, StoreError, Stored};
 use tls::{Keeper, TicketKeys};
 use upgrade::UpgradeError;
 use upgrade::channel::Channel;
@@ -132,17 +133,16 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
 fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
     let program = Program::own();
     let workers_count = bag.as_ref().map_or(settings.workers.get(), |bag| bag.workers);
-    let Taken { lock, control, view, sockets, tickets, inheritance, before } = Taken::out_of(bag);
-    let dir = match lock {
+    let mut taken = Taken::out_of(bag);
+    let dir = match taken.lock.take() {
         Some(lock) => StateDir::take_up(&settings.state_dir, lock),
         None => StateDir::hold(&settings.state_dir)?,
     };
-    let share = |dir: &StateDir| dir.share().map_err(failed("share the lock of the state directory"));
     let (store, stored) = Store::open(share(&dir)?, settings.history_max)?;
     let recorder = Recorder::open(&settings.state_dir, settings.health_log);
     let recorder = recorder.map_err(failed("start the recorder of probes"))?;
     let publisher = Publisher::new();
-    let keeper = Keeper::with(tickets).map_err(failed("draw keys for TLS"))?;
+    let keeper = Keeper::with(taken.tickets.take()).map_err(failed("draw keys for TLS"))?;
     let secured = keeper.published();
     let workers = Workers::spawn(usize::from(workers_count), &publisher.published(), &secured);
     let mut workers = workers.map_err(failed("start the workers"))?;
@@ -150,29 +150,50 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
     let writer = writer.map_err(failed("start the writer of access logs"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed("start the control runtime"))?;
+    let ground = Ground { program, dir, store, stored, recorder, publisher, keeper, workers, workers_count };
+    let outcome = runtime.block_on(ground.serve(settings, taken));
+    // The workers have ended: nothing comes any more.
+    writer.stop();
+    // A look-up that nobody answers does not hold a stop.
+    runtime.shutdown_background();
+    outcome
+}
 
-    let outcome = runtime.block_on(async {
+/// What there is before anything is served.
+struct Ground {
+    program: Program,
+    dir: StateDir,
+    store: Store,
+    stored: Stored,
+    recorder: Recorder,
+    publisher: Publisher,
+    keeper: Keeper,
+    workers: Workers,
+    workers_count: u16,
+}
+
+impl Ground {
+    /// Wires everything together and runs until the end.
+    async fn serve(self, settings: &Settings, taken: Taken) -> Result<(), RunError> {
+        let Self { program, dir, store, stored, recorder, publisher, keeper, mut workers, workers_count } = self;
+        let Taken { control, view, sockets, inheritance, before, .. } = taken;
         let seed = getrandom::u64().map_err(|error| failed("draw a seed")(io::Error::other(error)))?;
-        let groups = settings.groups.clone();
-        let server = match control {
-            Some(control) => {
-                let taken = Server::take_up(&settings.socket, control, view, groups);
-                taken.map_err(failed("go on with the control socket"))?
-            }
-            None => Server::bind(&settings.socket, groups)?,
-        };
+        let server = server(settings, control, view)?;
         let (main, view) = server.share().map_err(failed("share the control socket"))?;
         let signals = Signals::new().map_err(failed("listen for signals"))?;
-        let bus = Bus::new();
-        let board = Board::new(settings.hook.as_ref());
-        let news = bus.feed().subscribe();
+        let (bus, board) = (Bus::new(), Board::new(settings.hook.as_ref()));
+        let (feed, news) = (bus.feed(), bus.feed().subscribe());
         let (inbox, commands) = mpsc::channel(INBOX_MAX);
         let (verdicts, reports) = mpsc::channel(REPORTS_MAX);
         let (asking, asked) = mpsc::channel(ASKED_MAX);
         let (ordering, orders) = mpsc::channel(ORDERS_MAX);
         let (stop, stopped) = oneshot::channel::<Ending>();
-        let (plans, generation) = (publisher.published(), publisher.generation());
-        let link = Link::new(inbox.clone(), bus.feed(), settings.read_only);
+        let sources = Sources {
+            plans: publisher.published(),
+            tls: keeper.published(),
+            generation: publisher.generation(),
+            asked,
+        };
         let mut binder = Binder::new(workers.senders());
         binder.inherit(sockets);
         let disk = Disk { dir: share(&dir)?, limits: settings.health_log, history_max: settings.history_max };
@@ -198,18 +219,14 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
             life: Life { orders: Some(ordering), disk: Some(disk), inheritance },
         };
         let reconcile = Reconcile::start(parts, stored.running, stored.health, settings.config.clone()).await?;
-        let before = before.map(take_over).transpose()?;
+        let before = Before::of(before.map(take_over).transpose()?);
         dir.sign();
-        info!(
-            version = env!("CARGO_PKG_VERSION"),
-            socket = %settings.socket.display(),
-            state = %settings.state_dir.display(),
-            "poised is ready"
-        );
+        tell_ready(settings);
         let (doors, step_wait) = (Doors { main, view }, settings.upgrade_timeout);
-        let own = Own { program, state: dir, doors, step_wait, before: Before::of(before) };
+        let own = Own { program, state: dir, doors, step_wait, before };
         let (manager, drain) = (Manager::here(), settings.drain);
         let conductor = Conductor { signals, orders, workers, inbox: inbox.clone(), drain, manager, stop, own };
+        let link = Link::new(inbox.clone(), feed, settings.read_only);
         // A stop goes from the outside in: the workers end, then the socket, then control.
         tokio::join!(
             conductor.conduct(),
@@ -220,21 +237,37 @@ fn start(settings: &Settings, bag: Option<Bag>) -> Result<(), RunError> {
             },
             reconcile.run(Inputs { inbox: commands, reports }),
             // They end with control, which takes their reports.
-            probe::run(Sources { plans, tls: secured, generation, asked }, verdicts, seed),
+            probe::run(sources, verdicts, seed),
             // It ends with the bus, which control owns.
             hook::run(settings.hook.clone(), board, news),
         );
         info!("poised has stopped");
         Ok(())
-    });
-    // The workers have ended: nothing comes any more.
-    writer.stop();
-    // A look-up that nobody answers does not hold a stop.
-    runtime.shutdown_background();
-    outcome
+    }
 }
 
-/// What was handed over, each thing for whom it concerns; nothing where a process starts anew.
+/// The control socket: that of another process, or one of our own.
+fn server(settings: &Settings, control: Option<Held>, view: Option<Held>) -> Result<Server, RunError> {
+    let groups = settings.groups.clone();
+    let Some(control) = control else { return Ok(Server::bind(&settings.socket, groups)?) };
+    Server::take_up(&settings.socket, control, view, groups).map_err(failed("go on with the control socket"))
+}
+
+fn tell_ready(settings: &Settings) {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        socket = %settings.socket.display(),
+        state = %settings.state_dir.display(),
+        "poised is ready"
+    );
+}
+
+fn share(dir: &StateDir) -> Result<StateDir, RunError> {
+    dir.share().map_err(failed("share the lock of the state directory"))
+}
+
+/// What was handed over, each thing for whom it concerns; sockets of the service manager at most where a
+/// process starts anew.
 #[derive(Default)]
 struct Taken {
     lock: Option<OwnedFd>,
@@ -250,7 +283,7 @@ struct Taken {
 impl Taken {
     fn out_of(bag: Option<Bag>) -> Self {
         let Some(Bag { channel, workers: _, state_lock, control, view, sockets, tickets, inheritance }) = bag else {
-            return Self::default();
+            return Self { sockets: activation::sockets(), ..Self::default() };
         };
         Self {
             lock: Some(state_lock),

@@ -1,6 +1,6 @@
 //! Words to the service manager: ready, reloading, stopping, another process is the main one, still alive.
 //!
-//! The protocol of sd_notify(3): one datagram of lines to the socket that `NOTIFY_SOCKET` names, a path
+//! The protocol of `sd_notify(3)`: one datagram of lines to the socket that `NOTIFY_SOCKET` names, a path
 //! or, behind `@`, an abstract name. Without it nobody is told. It decides nothing.
 
 use std::ffi::OsStr;

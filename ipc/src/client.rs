@@ -1,6 +1,6 @@
 //! The client of the control socket, for the console and for script verbs.
 //!
-//! Speaks bincode frames behind the hello. [`Client`] is one request at a time with a deadline;
+//! Speaks bincode frames behind the hello, or JSON lines to a daemon of another build. [`Client`] is one request at a time with a deadline;
 //! the console splits it into [`Sender`] and [`Receiver`]. It neither reconnects nor retries: what
 //! a lost answer means is the caller's to say.
 
@@ -21,6 +21,8 @@ use crate::transport::Stream;
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Events kept while a request waits for its reply; the oldest go first and leave a gap in `seq`.
 const EVENTS_WAITING_MAX: usize = 4_096;
+/// How the line of an event begins.
+const EVENT_FIRST: &[u8] = b"{\"event\":";
 /// Bytes asked of the socket at once.
 const READ_LEN: usize = 64 << 10;
 
@@ -77,6 +79,7 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Sender {
     stream: Stream,
+    codec: Codec,
     last_id: u64,
 }
 
@@ -84,7 +87,10 @@ pub struct Sender {
 #[derive(Debug)]
 pub struct Receiver {
     stream: Stream,
+    codec: Codec,
     buffer: BytesMut,
+    /// Bytes of it that hold no line end.
+    searched: usize,
 }
 
 impl Client {
@@ -110,16 +116,18 @@ impl Client {
     }
 
     async fn open(client: &str, path: &Path, limit: Duration) -> Result<Self, ClientError> {
-        let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
-        let stream = Stream::connect(path).await.map_err(unreachable)?;
-        let mut sender = Sender { stream: stream.clone(), last_id: 0 };
-        let mut receiver = Receiver { stream, buffer: BytesMut::new() };
+        let (mut sender, mut receiver) = reach(path, Codec::Frames).await?;
         // Hello and first request travel together: one round trip. An error in writing means that
         // the daemon has closed; what it said before that is still to be read, and says why.
         let _ = sender.greet(client).await;
         let theirs = receiver.hello().await?;
         if theirs.version != hello::VERSION || !theirs.frames {
             return Err(ClientError::Version { theirs: theirs.version });
+        }
+        if theirs.words != hello::WORDS {
+            // Another build, as after an upgrade: names are understood where numbers are not.
+            (sender, receiver) = reach(path, Codec::Lines).await?;
+            sender.send(Verb::Introduce { client: client.to_owned() }).await?;
         }
         match receiver.next().await? {
             ServerMessage::Reply { reply: Reply::Hello(welcome), .. } => {
@@ -200,6 +208,14 @@ impl Client {
     }
 }
 
+/// Connects, to speak so.
+async fn reach(path: &Path, codec: Codec) -> Result<(Sender, Receiver), ClientError> {
+    let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
+    let stream = Stream::connect(path).await.map_err(unreachable)?;
+    let sender = Sender { stream: stream.clone(), codec, last_id: 0 };
+    Ok((sender, Receiver { stream, codec, buffer: BytesMut::new(), searched: 0 }))
+}
+
 impl Sender {
     /// Sends a request and says which id its answer will carry.
     ///
@@ -210,7 +226,7 @@ impl Sender {
     /// Not cancel safe: half a frame may have been written.
     pub async fn send(&mut self, verb: Verb) -> Result<u64, ClientError> {
         self.last_id += 1;
-        let frame = Codec::Frames.encode(&Request { id: self.last_id, verb })?;
+        let frame = self.codec.encode(&Request { id: self.last_id, verb })?;
         self.stream.write_all(&frame).await.map_err(|_| ClientError::Closed)?;
         Ok(self.last_id)
     }
@@ -225,7 +241,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next message.
+    /// The next message. An event of another build that is not known here is passed over.
     ///
     /// # Errors
     /// [`ClientError::Closed`], [`ClientError::Protocol`].
@@ -234,11 +250,18 @@ impl Receiver {
     /// Cancel safe: bytes that were read stay in the buffer.
     pub async fn next(&mut self) -> Result<ServerMessage, ClientError> {
         loop {
-            if let Some(cut) = Codec::Frames.split::<ServerMessage>(&self.buffer, 0)? {
-                let message = Codec::Frames.decode(&self.buffer[cut.body]);
+            if let Some(cut) = self.codec.split::<ServerMessage>(&self.buffer, self.searched)? {
+                let body = &self.buffer[cut.body];
+                let message = self.codec.decode(body);
+                let is_news = message.is_err() && self.codec == Codec::Lines && body.starts_with(EVENT_FIRST);
                 self.buffer.advance(cut.end);
+                self.searched = 0;
+                if is_news {
+                    continue;
+                }
                 return Ok(message?);
             }
+            self.searched = self.buffer.len();
             self.fill().await?;
         }
     }

@@ -32,6 +32,7 @@ mod h2;
 mod hostile;
 mod http;
 mod journey;
+mod manager;
 mod probe;
 mod program;
 mod proxy;

@@ -100,7 +100,12 @@ impl Place {
 
     /// The same by a command line of the caller's, which may wrap that of [`Place::command`].
     pub fn start_by(&self, command: &mut Command) -> Daemon {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        self.start_with(command.stdout(Stdio::piped()))
+    }
+
+    /// The same with its output where the caller wants it.
+    pub fn start_with(&self, command: &mut Command) -> Daemon {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut said = String::new();
         while !said.contains("poised is ready") {

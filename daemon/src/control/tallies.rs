@@ -159,10 +159,11 @@ fn carry(plan: &Plan, counted: &Counted) {
     let known = plan.groups.iter().flat_map(|group| &group.backends);
     let known: HashMap<_, _> = known.map(|backend| (backend.id.0, backend)).collect();
     for one in &counted.backends {
-        match known.get(&one.backend) {
-            Some(backend) => backend.live.carry(&one.counters),
-            None => tracing::warn!(backend = one.backend, "counters of a backend that is not known"),
-        }
+        let Some(backend) = known.get(&one.backend) else {
+            tracing::warn!(backend = one.backend, "counters of a backend that is not known");
+            continue;
+        };
+        backend.live.carry(&one.counters);
     }
 }
 

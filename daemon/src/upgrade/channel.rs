@@ -128,9 +128,8 @@ impl Channel {
         let (mut body, mut descriptors) = (Vec::new(), Vec::new());
         loop {
             match self.receive_packet(&mut body, &mut descriptors) {
-                Ok(MORE) => {}
+                Ok(MORE) | Err(Errno::INTR) => {}
                 Ok(_) => break,
-                Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => match until {
                     Some((until, within)) => self.wait(PollFlags::IN, until, within)?,
                     None => self.wait_for_ever()?,

@@ -86,7 +86,7 @@ async fn a_request_gets_its_own_answer_and_events_wait() {
 async fn a_daemon_of_another_version_is_named_by_its_version() {
     let (_keep, path) = place();
     let listener = Listener::bind(&path, Access::default()).unwrap();
-    let newer = Hello { version: 9, frames: true, role: None };
+    let newer = Hello { version: 9, ..Hello::CLIENT };
     let (_, answer) = tokio::join!(accept(&listener, newer), Client::connect_as("test", &path, LIMIT));
     assert!(matches!(answer, Err(ClientError::Version { theirs: 9 })), "{answer:?}");
 }
@@ -129,4 +129,36 @@ async fn a_silent_daemon_does_not_hold_a_client_for_ever() {
     let answer = Client::connect_as("test", &path, LIMIT).await;
     assert!(matches!(answer, Err(ClientError::TimedOut(limit)) if limit == LIMIT), "{answer:?}");
     drop(listener);
+}
+
+#[tokio::test]
+async fn a_daemon_of_another_build_is_spoken_to_in_lines() {
+    let (_keep, path) = place();
+    let listener = Listener::bind(&path, Access::default()).unwrap();
+    let daemon = async {
+        let other = Hello { words: hello::WORDS ^ 1, ..Hello::admit(Role::Operate) };
+        let first = accept(&listener, other).await;
+        let mut stream = listener.accept().await.unwrap();
+        drop(first);
+        let mut lines = Vec::new();
+        for answer in [
+            serde_json::json!({"reply": {"id": 1, "reply": serde_json::to_value(welcome()).unwrap()}}),
+            serde_json::json!({"reply": {"id": 2, "reply": "done", "later": true}}),
+        ] {
+            let mut line = Vec::new();
+            while stream.read_buf(&mut line).await.unwrap() > 0 && !line.ends_with(b"\n") {}
+            lines.push(serde_json::from_slice::<Request>(&line).unwrap().verb);
+            stream
+                .write_all(b"{\"event\":{\"seq\":1,\"at_ms\":1,\"body\":{\"not-invented-yet\":{}}}}\n")
+                .await
+                .unwrap();
+            stream.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+        }
+        assert_eq!(lines, [Verb::Introduce { client: "test".to_owned() }, Verb::Status]);
+    };
+    let client = async {
+        let mut client = Client::connect_as("test", &path, LIMIT).await.unwrap();
+        assert_eq!(client.request(Verb::Status).await.unwrap(), Reply::Done);
+    };
+    tokio::join!(daemon, client);
 }

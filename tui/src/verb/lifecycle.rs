@@ -86,10 +86,8 @@ pub(super) async fn upgrade(args: &UpgradeArgs, context: &Context) -> Result<Exi
     let begun = Instant::now();
     let binary = args.binary.as_ref().map(|path| absolute(path)).transpose()?;
     let patient = patient(context, UPGRADE_TIMEOUT);
-    let upgraded = match Link::open(&patient).await?.ask(Verb::Upgrade(Upgrade { binary })).await? {
-        Reply::Upgraded(upgraded) => upgraded,
-        _ => return Err(misfit()),
-    };
+    let answer = Link::open(&patient).await?.ask(Verb::Upgrade(Upgrade { binary })).await?;
+    let Reply::Upgraded(upgraded) = answer else { return Err(misfit()) };
     let took_ms = millis(begun.elapsed());
     if args.wait {
         while let Some(left) = left(context, upgraded.predecessor).await? {
@@ -130,10 +128,8 @@ async fn left(context: &Context, pid: u32) -> Result<Option<PredecessorStatus>, 
 pub(super) async fn shutdown(args: &ShutdownArgs, context: &Context) -> Result<Exit, Failure> {
     let within_ms = if args.now { Some(0) } else { args.within.map(millis) };
     let mut link = Link::open(context).await?;
-    let stopping = match link.ask(Verb::Shutdown(Shutdown { within_ms })).await? {
-        Reply::Stopping(stopping) => stopping,
-        _ => return Err(misfit()),
-    };
+    let answer = link.ask(Verb::Shutdown(Shutdown { within_ms })).await?;
+    let Reply::Stopping(stopping) = answer else { return Err(misfit()) };
     if !args.no_wait {
         // The connection ends with the daemon.
         let left = Duration::from_millis(stopping.until_ms.saturating_sub(now_ms()).saturating_add(GRACE_MS));
