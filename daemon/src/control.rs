@@ -19,6 +19,7 @@ pub mod ipc;
 pub mod latency;
 mod names;
 pub mod ports;
+mod pulse;
 pub mod reconcile;
 pub mod records;
 mod sources;

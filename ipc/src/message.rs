@@ -9,6 +9,7 @@ mod filter;
 mod layer;
 mod lifecycle;
 mod news;
+mod plan;
 mod reply;
 mod request;
 mod trip;
@@ -25,6 +26,10 @@ pub use layer::{
     LayerStatus, LayerValue, LeaseQuery, RAMP_STEP_MS_MIN, RampQuery, RampStatus,
 };
 pub use lifecycle::{Shutdown, Stopping, Upgrade, Upgraded};
+pub use plan::{
+    Aftermath, BackendForecast, BackendSeen, Fate, Forecast, GroupForecast, GroupOutlook, GroupSeen, ListenerChange,
+    ListenerForecast, PlanQuery, Planned,
+};
 pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
 pub use request::{
     Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,

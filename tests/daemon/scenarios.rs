@@ -12,6 +12,7 @@ mod datagrams;
 mod drains;
 mod entries;
 mod figures;
+mod forecast;
 mod health;
 mod limits;
 mod passive;

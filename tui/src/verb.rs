@@ -25,6 +25,7 @@ mod link;
 mod logs;
 mod man;
 mod objects;
+mod plan;
 mod rm;
 mod rollback;
 mod route_test;
@@ -93,6 +94,7 @@ pub(crate) enum Command {
     Rm(rm::Args),
     Apply(apply::Args),
     Diff(apply::DiffArgs),
+    Plan(plan::Args),
     Entries(entries::Args),
     Errors(errors::Args),
     Certificates(certificates::Args),
@@ -182,6 +184,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Rm(args) => rm::run(&args, context).await,
         Command::Apply(args) => apply::run(&args, context).await,
         Command::Diff(args) => apply::diff(&args, context).await,
+        Command::Plan(args) => plan::run(&args, context).await,
         Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Errors(args) => errors::run(&args, context).await,

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod drain;
 pub mod flow;
+pub mod forecast;
 pub mod health;
 pub mod http;
 pub mod journal;

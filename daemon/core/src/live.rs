@@ -156,6 +156,11 @@ impl BackendLive {
         std::array::from_fn(|class| self.workers.iter().map(|w| w.responses[class].get()).sum())
     }
 
+    /// Work that was given to it, and how much of that persistence decided.
+    pub fn picks(&self) -> (u64, u64) {
+        self.workers.iter().fold((0, 0), |(picks, pinned), w| (picks + w.picks.get(), pinned + w.pinned.get()))
+    }
+
     /// The sums over all workers; latency is control's to fill in.
     pub fn totals(&self) -> BackendCounters {
         let sum = |cell: fn(&BackendCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();

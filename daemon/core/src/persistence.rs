@@ -13,6 +13,7 @@ mod source;
 
 use std::sync::Arc;
 
+pub(crate) use cookie::may_return;
 pub use cookie::{Binding, CookieRule, Mark, SetCookie, Times, VALUE_LEN_MAX, Value, Visit};
 pub use entries::{Entry, EntryFilter};
 pub use recall::Recall;

@@ -10,6 +10,7 @@ mod commit;
 mod cookies;
 mod drains;
 mod entries;
+mod forecast;
 mod handover;
 mod layers;
 mod logs;
@@ -52,6 +53,7 @@ use super::hook::Board;
 use super::latency::Latencies;
 use super::names::Names;
 use super::ports::Ports;
+use super::pulse::Pulse;
 use super::records::Records;
 use super::sources::Sources;
 use super::tallies::Tallies;
@@ -69,6 +71,7 @@ pub use commit::{Change, Source};
 use commit::{Marking, Storing};
 use drains::Emptying;
 use entries::Handed;
+use forecast::Remembered;
 pub use handover::{Disk, Inheritance, Life};
 use layers::{Layers, Shift, Wanted};
 use ramps::tell_backups;
@@ -91,6 +94,8 @@ const TICK_MS: u64 = 100;
 const STOP_WAIT: Duration = Duration::from_millis(500);
 /// Rounds between two counts of latency.
 const LATENCY_TICKS: u64 = poise_core::live::STEP_MS / TICK_MS;
+/// Ticks between two samples of the work that backends get.
+const PULSE_TICKS: u64 = 4;
 /// Rounds between two steps of slow start and of damping (500 ms).
 const RAMP_TICKS: u64 = 5;
 /// Rounds between two looks at the operator's file (10 s).
@@ -234,6 +239,10 @@ pub struct Reconcile<P: Ports> {
     /// Wall time at that moment.
     born_ms: u64,
     snapshot: Option<(u64, Arc<Status>)>,
+    /// Work that backends got lately.
+    pulse: Pulse,
+    /// Commits whose forecasts are remembered.
+    remembered: Remembered,
     /// The processes before this one.
     predecessors: Vec<PredecessorStatus>,
     /// Who has asked for the upgrade that is about to be.
@@ -362,6 +371,10 @@ impl<P: Ports + 'static> Reconcile<P> {
                 self.judge();
             }
         }
+        // At once for the first time: what comes soon after the start counts too.
+        if self.ticks % PULSE_TICKS == 1 {
+            self.pulse.beat(&plan, self.worker_ms());
+        }
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
         }
@@ -410,9 +423,14 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     fn compile(&self, previous: &Plan) -> Plan {
+        self.compile_as(self.in_force(), &self.state.identities, previous)
+    }
+
+    /// The plan of a configuration with what is known now.
+    fn compile_as(&self, config: &Config, identities: &Identities, previous: &Plan) -> Plan {
         let input = poise_core::plan::Compile {
-            config: self.in_force(),
-            identities: &self.state.identities,
+            config,
+            identities,
             standings: self.trackers.standings(),
             resolved: &self.resolved,
             ramps: self.ramps.permilles(),

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditRow, Event, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
+use super::{Aftermath, AuditRow, Event, Forecast, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -135,6 +135,10 @@ pub enum Reply {
     Upgraded(Upgraded),
     /// To `Shutdown`: the daemon drains.
     Stopping(Stopping),
+    /// To `Plan`.
+    Plan(Box<Forecast>),
+    /// To `Aftermath`.
+    Aftermath(Box<Aftermath>),
 }
 
 /// Who talks to whom.

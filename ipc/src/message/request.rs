@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditQuery, LayerQuery, LeaseQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish};
+use super::{AuditQuery, LayerQuery, LeaseQuery, PlanQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -114,6 +114,14 @@ pub enum Verb {
     Upgrade(Upgrade),
     /// Drains and ends the daemon (admin).
     Shutdown(Shutdown),
+    /// Says what a change would do to traffic, and makes none (view).
+    Plan(PlanQuery),
+    /// Says what a commit has done to traffic, beside what was forecast (view).
+    Aftermath {
+        /// Of which; the last one where it is absent.
+        #[serde(default)]
+        revision: Option<u64>,
+    },
 }
 
 const fn history_default() -> u32 {

@@ -53,6 +53,8 @@ pub const VERBS: &[VerbFacts] = &[
     view("entries", "what persistence remembers"),
     view("cookie", "whom a persistence cookie binds"),
     view("route-test", "where a request would go"),
+    view("plan", "what a change would do to traffic; nothing is changed"),
+    view("aftermath", "what a commit has done to traffic, beside what was forecast"),
     look("errors", "the messages that were refused last, which hold what peers sent"),
     look("audit", "who asked for what, and what became of it"),
     VerbFacts {
@@ -110,6 +112,8 @@ impl Verb {
             Self::Audit(_) => "audit",
             Self::Upgrade(_) => "upgrade",
             Self::Shutdown(_) => "shutdown",
+            Self::Plan(_) => "plan",
+            Self::Aftermath { .. } => "aftermath",
         }
     }
 

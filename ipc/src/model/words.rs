@@ -237,6 +237,13 @@ pub enum DrainEnd {
     Reset,
 }
 
+impl DrainEnd {
+    /// Whether what is left is ended.
+    pub const fn cuts(self) -> bool {
+        matches!(self, Self::Close | Self::Reset)
+    }
+}
+
 /// What a probe speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

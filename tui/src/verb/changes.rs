@@ -67,6 +67,11 @@ fn line(change: &Change) -> String {
     format!("{}\n", clean(&text))
 }
 
+/// What edits change in a configuration, a line each.
+pub(super) fn lines_of(before: &Config, edits: &[Edit]) -> String {
+    changes(before, edits).iter().flat_map(|change| ["  ".to_owned(), line(change)]).collect()
+}
+
 /// The comparison of two configurations; `edits` in JSON can be given to `poise apply -f`.
 #[derive(Serialize)]
 struct Comparison<'a> {

@@ -301,7 +301,7 @@ fn left(first_s: u32, life_s: u32, now_s: u32) -> u32 {
 
 /// Whether a backend that may not be used now can be its clients' again: not a backup that need not
 /// serve any more.
-pub(super) fn may_return(group: &GroupPlan, backend: &BackendPlan) -> bool {
+pub(crate) fn may_return(group: &GroupPlan, backend: &BackendPlan) -> bool {
     group.on_backups || !backend.settings.backup
 }
 

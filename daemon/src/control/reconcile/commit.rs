@@ -103,7 +103,11 @@ impl Job {
 impl<P: Ports + 'static> Reconcile<P> {
     /// Does everything up to storing; answers at once what needs no storing.
     pub(super) fn begin_change(&mut self, change: Change, asker: Asker) {
-        let candidate = match self.candidate(&change) {
+        let candidate = match self
+            .expects(&change)
+            .and_then(|()| self.admits(&change.window))
+            .and_then(|()| self.candidate(&change))
+        {
             Ok(candidate) => candidate,
             Err(error) => return answer(asker, Err(error)),
         };
@@ -152,15 +156,19 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
     }
 
-    /// The configuration that a change leads to, valid as a whole.
-    fn candidate(&self, change: &Change) -> Result<Config, ErrorReply> {
+    /// Whether a change was made from what is running.
+    pub(super) fn expects(&self, change: &Change) -> Result<(), ErrorReply> {
         let now = self.state.revision;
         if let Some(expected) = change.if_revision.filter(|&expected| expected != now) {
             let error =
                 ErrorReply::new(ErrorCode::Conflict, format!("revision {expected} was expected, {now} is running"));
             return Err(ErrorReply { revision: Some(now), ..error }.hint("look at what has changed, then try again"));
         }
-        self.admits(&change.window)?;
+        Ok(())
+    }
+
+    /// The configuration that a change leads to, valid as a whole.
+    pub(super) fn candidate(&self, change: &Change) -> Result<Config, ErrorReply> {
         match &change.source {
             Source::Config(config) => Ok(Config::clone(config)),
             Source::Text(text) => text::parse(text).map_err(invalid),
@@ -207,6 +215,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             return answer(asker, Err(refused_by_store(&error)));
         }
         self.window.stored();
+        let eve = self.eve();
         let before = std::mem::replace(&mut self.state, state);
         self.rename_layers(&before.identities);
         if let Some(id) = arrives {
@@ -220,6 +229,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.follow_names(found);
         self.use_certificates(reading);
         let failed_open = self.publish();
+        self.remember(&eve, &commit);
         self.parts.ports.commit(prepared).await;
         self.judge();
         let (revision, edits_count, author) = (commit.revision, commit.edits.len(), commit.author.user.as_str());

@@ -73,6 +73,11 @@ pub(super) enum Wanted {
 }
 
 impl Layers {
+    /// Leases and ramps, the oldest first.
+    pub(super) fn list(&self) -> &[Layer] {
+        &self.set.layers
+    }
+
     /// Those that were stored; what cannot be read is as if there were none.
     pub(super) fn restored(body: Option<&str>) -> Self {
         let set = body.map_or_else(|| Ok(Set::default()), serde_json::from_str::<Set>);

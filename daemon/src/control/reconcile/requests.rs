@@ -90,6 +90,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::Status => Reply::Status(Box::new(self.fresh_status().as_ref().clone())),
             Verb::Config => Reply::Config { revision, config: self.state.config.clone() },
             Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
+            Verb::Plan(query) => return self.plan(query),
+            Verb::Aftermath { revision } => return self.aftermath(revision),
             Verb::Errors(query) => {
                 let plan = self.parts.publisher.published().load_full();
                 self.parts.errors.drain(&plan);

@@ -126,22 +126,29 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Finds out anew what there is to advise, with what is known of this host.
     pub(super) fn judge(&mut self) {
+        let mut findings = self.advice(self.in_force(), &self.state.config);
+        findings.extend(self.refusal_findings());
+        findings.extend(self.unrecorded.clone());
+        findings.extend(self.blind_checks());
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.state.findings = findings;
+        self.snapshot = None;
+    }
+
+    /// What there is to advise on a configuration, given what is in force of it.
+    pub(super) fn advice(&self, in_force: &Config, config: &Config) -> Vec<advice::Finding> {
         let (ports, identities) = (&self.parts.ports, &self.state.identities);
         let site = Site {
             bind: &|name| ports.address(*identities.listeners.get(name)?),
             address: &|host| self.names.address(host),
             is_local: &|address| self.sources.is_local(address, now_ms(), |to| ports.source(to)),
         };
-        let mut findings = advice::findings_at(self.in_force(), &site);
-        findings.extend(self.names.findings(&self.state.config));
-        findings.extend(self.refusal_findings());
-        findings.extend(self.unrecorded.clone());
-        findings.extend(self.blind_checks());
-        findings.extend(transparent::findings(&self.state.config));
-        findings.extend(self.parts.tls.findings(&self.state.config, now_ms()));
+        let mut findings = advice::findings_at(in_force, &site);
+        findings.extend(self.names.findings(config));
+        findings.extend(transparent::findings(config));
+        findings.extend(self.parts.tls.findings(config, now_ms()));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        self.state.findings = findings;
-        self.snapshot = None;
+        findings
     }
 }
 

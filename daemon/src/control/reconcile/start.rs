@@ -22,8 +22,8 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Reconcile, Source,
-    Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
+    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Pulse, Reconcile,
+    Remembered, Source, Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
 };
 use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
@@ -119,6 +119,8 @@ impl<P: Ports + 'static> Reconcile<P> {
             born: Instant::now(),
             born_ms,
             snapshot: None,
+            pulse: Pulse::default(),
+            remembered: Remembered::default(),
             predecessors: Vec::new(),
             upgrader: None,
             frozen: false,
