@@ -88,7 +88,7 @@ impl Stops {
 /// Reads the operator's file again and says in the log what came of it.
 pub(crate) async fn reload(inbox: &Inbox) {
     let (reply, answer) = oneshot::channel();
-    let verb = Verb::Reload { take: None };
+    let verb = Verb::Reload { take: None, decide: Vec::new(), dry_run: false };
     if inbox.send(Command::Request { verb, author: daemon(), role: Role::Admin, reply }).await.is_err() {
         return;
     }

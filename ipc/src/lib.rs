@@ -19,6 +19,7 @@ pub mod frame;
 pub mod health;
 pub mod hello;
 pub mod limits;
+pub mod merge;
 pub mod message;
 pub mod model;
 pub mod name;

@@ -30,9 +30,9 @@ pub use plan::{
     Aftermath, BackendForecast, BackendSeen, Fate, Forecast, GroupForecast, GroupOutlook, GroupSeen, ListenerChange,
     ListenerForecast, PlanQuery, Planned,
 };
-pub use reply::{Applied, Author, Commit, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
+pub use reply::{Applied, Author, Commit, Drifted, ErrorCode, ErrorReply, Reply, ServerMessage, Welcome};
 pub use request::{
-    Apply, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,
+    Apply, Decision, LogFilter, LogLevel, LogQuery, Outcome, Replace, Request, Role, Subscribe, Take, Topic, Verb,
 };
 pub use trip::{Limit, TRIP_SAMPLES_MIN, TRIP_WINDOW_MS, TRIPS_MAX, Trip, TripError};
 pub use verbs::{VERBS, VerbFacts, document as roles_document};

@@ -12,8 +12,10 @@ mod commit;
 mod completions;
 mod config;
 mod describe;
+mod edit;
 mod entries;
 mod errors;
+mod export;
 mod failure;
 mod format;
 mod get;
@@ -95,6 +97,7 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Diff(apply::DiffArgs),
     Plan(plan::Args),
+    Edit(edit::Args),
     Entries(entries::Args),
     Errors(errors::Args),
     Certificates(certificates::Args),
@@ -185,6 +188,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Apply(args) => apply::run(&args, context).await,
         Command::Diff(args) => apply::diff(&args, context).await,
         Command::Plan(args) => plan::run(&args, context).await,
+        Command::Edit(args) => edit::run(&args, context).await,
         Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Errors(args) => errors::run(&args, context).await,

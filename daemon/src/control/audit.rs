@@ -31,6 +31,7 @@ impl Asked {
             Verb::Replace(replace) => replace.dry_run,
             Verb::Lease(query) => query.dry_run,
             Verb::Ramp(query) => query.dry_run,
+            Verb::Reload { dry_run, .. } => *dry_run,
             _ => false,
         };
         let what = if is_dry { format!("try to {}", what(verb)) } else { what(verb) };
@@ -75,9 +76,9 @@ fn what(verb: &Verb) -> String {
         Verb::CertificatesReload { name: Some(name) } => format!("reload certificate {name}"),
         Verb::CertificatesReload { name: None } => "reload all certificates".to_owned(),
         Verb::Readmit(query) => format!("readmit {}/{}", query.group, query.backend),
-        Verb::Reload { take: None } => "reload the configuration file".to_owned(),
-        Verb::Reload { take: Some(Take::File) } => "take the configuration file".to_owned(),
-        Verb::Reload { take: Some(Take::Running) } => "keep the running configuration".to_owned(),
+        Verb::Reload { take: None, .. } => "reload the configuration file".to_owned(),
+        Verb::Reload { take: Some(Take::File), .. } => "take the configuration file".to_owned(),
+        Verb::Reload { take: Some(Take::Running), .. } => "keep the running configuration".to_owned(),
         Verb::Upgrade(upgrade) => upgraded(upgrade.binary.as_deref()),
         Verb::Shutdown(shutdown) => match shutdown.within_ms {
             None => "drain and end".to_owned(),

@@ -32,8 +32,8 @@ pub enum Step {
     Commit,
     /// The running configuration stays; the file counts as taken.
     Mark,
-    /// Neither side is guessed.
-    Refuse,
+    /// What both have changed is brought together, as far as they agree.
+    Merge,
 }
 
 /// Compares the file now and the running configuration with the file as it was last taken; a file
@@ -57,7 +57,7 @@ pub fn step(standing: Standing, take: Option<Take>) -> Step {
     match (standing, take) {
         (Standing::Agree, _) | (Standing::RunningAhead, None) | (_, Some(Take::Running)) => Step::Mark,
         (Standing::FileAhead, None) | (_, Some(Take::File)) => Step::Commit,
-        (Standing::Diverged, None) => Step::Refuse,
+        (Standing::Diverged, None) => Step::Merge,
     }
 }
 

@@ -61,7 +61,8 @@ fn the_bincode_form_of_messages_is_what_it_was_in_the_first_release() {
     let golden = [&[13, 0, 0, 0][..], &[2], &[2], &[252, 64, 66, 15, 0], &[6], &[252, 112, 17, 1, 0]].concat();
     assert_eq!(Codec::Frames.encode(&lost()).unwrap(), golden);
     let golden =
-        [&[20, 0, 0, 0][..], &[1], &[1], &[5], &[0], &[5], b"moved", &[1, 4], b"look", &[0], &[1, 9], &[0]].concat();
+        [&[21, 0, 0, 0][..], &[1], &[1], &[5], &[0], &[5], b"moved", &[1, 4], b"look", &[0], &[1, 9], &[0], &[0]]
+            .concat();
     assert_eq!(Codec::Frames.encode(&refusal()).unwrap(), golden);
 }
 
@@ -72,7 +73,7 @@ fn the_json_form_is_what_scripts_were_written_against() {
     assert_eq!(
         line(&refusal()),
         "{\"error\":{\"id\":1,\"error\":{\"code\":\"conflict\",\"path\":null,\"message\":\"moved\",\
-         \"hint\":\"look\",\"faults\":[],\"revision\":9,\"edits\":[]}}}\n"
+         \"hint\":\"look\",\"faults\":[],\"revision\":9,\"edits\":[],\"conflicts\":[]}}}\n"
     );
     let done = ServerMessage::Reply { id: 4, reply: Reply::Done };
     assert_eq!(line(&done), "{\"reply\":{\"id\":4,\"reply\":\"done\"}}\n");

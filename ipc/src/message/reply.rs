@@ -10,6 +10,7 @@ use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
 use crate::fault::Fault;
 use crate::health::{ProbeAnswer, WhyAnswer};
+use crate::merge::Conflict;
 use crate::model::Config;
 use crate::persistence::CookieRow;
 use crate::routing::RouteAnswer;
@@ -84,6 +85,12 @@ pub enum Reply {
         file: Option<String>,
         /// Edits that lead from the running configuration to the file.
         edits: Vec<Edit>,
+        /// What either side has changed since the file was last taken.
+        #[serde(default)]
+        values: Vec<Drifted>,
+        /// What a reload would not decide by itself.
+        #[serde(default)]
+        conflicts: Vec<Conflict>,
     },
     /// To `Entries`.
     Entries(EntryPage),
@@ -210,6 +217,19 @@ impl Author {
     }
 }
 
+/// A value that the file or the running configuration has otherwise than the file as it was last taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drifted {
+    /// Where.
+    pub path: String,
+    /// As it was taken; absent where there was none.
+    pub taken: Option<String>,
+    /// In the file now.
+    pub file: Option<String>,
+    /// As it runs.
+    pub running: Option<String>,
+}
+
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReply {
@@ -227,6 +247,9 @@ pub struct ErrorReply {
     pub revision: Option<u64>,
     /// With `drift`: edits that lead from the running configuration to the file.
     pub edits: Vec<Edit>,
+    /// With `drift`: what both sides have changed, each in its own way.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
 }
 
 impl ErrorReply {
@@ -240,6 +263,7 @@ impl ErrorReply {
             faults: Vec::new(),
             revision: None,
             edits: Vec::new(),
+            conflicts: Vec::new(),
         }
     }
 

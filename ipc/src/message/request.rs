@@ -62,6 +62,12 @@ pub enum Verb {
         /// Which side wins when both have changed.
         #[serde(default)]
         take: Option<Take>,
+        /// Which side wins where both have changed one value.
+        #[serde(default)]
+        decide: Vec<Decision>,
+        /// Only say what it would do.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// Gives up rights for the rest of the connection (view).
     StepDown {
@@ -174,6 +180,15 @@ pub enum Take {
     File,
     /// The running configuration; the file stays as it is and counts as taken.
     Running,
+}
+
+/// Which side wins at a path and below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The path.
+    pub path: String,
+    /// The side.
+    pub take: Take,
 }
 
 /// What a connection may do; each role includes the ones before it.

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use poise_ipc::edit::Edit;
 use poise_ipc::fault::Fault;
+use poise_ipc::merge::Conflict;
 use poise_ipc::message::{ErrorCode, ErrorReply};
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub struct Failure {
     pub revision: Option<u64>,
     /// With a drift: edits that lead from the running configuration to the file.
     pub edits: Box<[Edit]>,
+    /// What two sides have changed, each in its own way.
+    pub conflicts: Box<[Conflict]>,
 }
 
 impl Failure {
@@ -47,6 +50,7 @@ impl Failure {
             code: None,
             revision: None,
             edits: Box::default(),
+            conflicts: Box::default(),
         }
     }
 
@@ -103,7 +107,12 @@ impl Failure {
             };
             let _ = writeln!(text, "  {}", clean(&line));
         }
-        for edit in &self.edits {
+        for Conflict { path, base, theirs, mine } in &self.conflicts {
+            let [base, theirs, mine] = [base, theirs, mine].map(|value| value.as_deref().unwrap_or("(nothing)"));
+            let _ = writeln!(text, "  {}", clean(&format!("{path}: was {base}, theirs {theirs}, ours {mine}")));
+        }
+        // A conflict has said it.
+        for edit in self.edits.iter().filter(|_| self.conflicts.is_empty()) {
             let _ = writeln!(text, "  {}", clean(&edit.to_string()));
         }
         if let Some(hint) = &self.hint {
@@ -123,6 +132,7 @@ impl Failure {
             revision: self.revision,
             faults: &self.faults,
             edits: &self.edits,
+            conflicts: &self.conflicts,
         };
         jsonl(&ErrorDocument { error })
     }
@@ -144,6 +154,8 @@ struct ErrorObject<'a> {
     revision: Option<u64>,
     faults: &'a [Fault],
     edits: &'a [Edit],
+    #[serde(skip_serializing_if = "<[Conflict]>::is_empty")]
+    conflicts: &'a [Conflict],
 }
 
 impl From<ErrorReply> for Failure {
@@ -170,6 +182,7 @@ impl From<ErrorReply> for Failure {
             code: Some(reply.code),
             revision: reply.revision,
             edits: reply.edits.into(),
+            conflicts: reply.conflicts.into(),
         }
     }
 }

@@ -30,7 +30,7 @@ fn a_file_that_was_never_taken_is_ahead_of_an_empty_configuration_only() {
 fn a_reload_guesses_nothing_and_does_what_it_is_told() {
     assert_eq!(step(Standing::FileAhead, None), Step::Commit);
     assert_eq!(step(Standing::RunningAhead, None), Step::Mark);
-    assert_eq!(step(Standing::Diverged, None), Step::Refuse);
+    assert_eq!(step(Standing::Diverged, None), Step::Merge);
     assert_eq!(step(Standing::Diverged, Some(Take::File)), Step::Commit);
     assert_eq!(step(Standing::Diverged, Some(Take::Running)), Step::Mark);
     assert_eq!(step(Standing::RunningAhead, Some(Take::File)), Step::Commit);

@@ -186,11 +186,11 @@ async fn the_daemons_own_user_is_admin_and_can_only_step_down() {
     let stage = Stage::new();
     let mut client = stage.client().await;
     assert_eq!(client.welcome().role, Role::Admin);
-    client.request(Verb::Reload { take: Some(Take::File) }).await.unwrap();
+    client.request(Verb::Reload { take: Some(Take::File), decide: Vec::new(), dry_run: false }).await.unwrap();
 
     let Reply::Hello(now) = client.request(Verb::StepDown { role: Role::Operate }).await.unwrap() else { panic!() };
     assert_eq!(now.role, Role::Operate);
-    let error = refused(client.request(Verb::Reload { take: None }).await);
+    let error = refused(client.request(Verb::Reload { take: None, decide: Vec::new(), dry_run: false }).await);
     assert_eq!(error.code, ErrorCode::Forbidden);
     assert!(error.message.contains("needs the role admin, the connection has operate"), "{}", error.message);
     client.request(apply()).await.unwrap();

@@ -3,11 +3,14 @@
 //! Reading it is slow work beside the writer; taking it is a commit like any other. What a reload
 //! does is decided in `control::file`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use poise_ipc::message::{Author, ErrorCode, ErrorReply, Reply, Take};
-use poise_ipc::{Config, diff, text};
+use poise_ipc::edit::Edit;
+use poise_ipc::merge::{Conflict, Side, merge};
+use poise_ipc::message::{Applied, Author, Decision, Drifted, ErrorCode, ErrorReply, Reply, Take};
+use poise_ipc::{Config, apply, diff, text};
 use tracing::{info, warn};
 
 use super::commit::{answer, invalid};
@@ -35,7 +38,32 @@ pub(super) enum FileTask {
     /// To show the difference.
     Drift(Asker),
     /// To take it.
-    Reload { take: Option<Take>, author: Author, asker: Asker },
+    Reload { wish: ReloadWish, author: Author, asker: Asker },
+}
+
+/// How a reload is wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReloadWish {
+    /// Which side wins as a whole.
+    pub(super) take: Option<Take>,
+    /// Which side wins where both have changed one value.
+    pub(super) decide: Vec<Decision>,
+    /// Only say what it would do.
+    pub(super) dry_run: bool,
+}
+
+impl ReloadWish {
+    /// Who is right at a path: the decision that names the most of it.
+    fn side(&self, path: &str) -> Option<Side> {
+        let covers = |one: &&Decision| {
+            path.strip_prefix(one.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let decision = self.decide.iter().filter(covers).max_by_key(|one| one.path.len())?;
+        Some(match decision.take {
+            Take::File => Side::Theirs,
+            Take::Running => Side::Mine,
+        })
+    }
 }
 
 impl FileTask {
@@ -83,18 +111,16 @@ impl<P: Ports + 'static> Reconcile<P> {
         match task {
             FileTask::Look => self.look(read),
             FileTask::Drift(asker) => {
-                let said = self.file_config(read).map(|(_, config)| Reply::Drift {
-                    file: self.file_name(),
-                    edits: diff::diff(&self.state.config, &config),
-                });
+                let said = self.file_config(read).map(|(_, config)| self.drift(&config));
                 answer(asker, said);
             }
-            FileTask::Reload { take: Some(Take::Running), asker, .. } => match read {
+            FileTask::Reload { wish: ReloadWish { take: Some(Take::Running), dry_run, .. }, asker, .. } => match read {
+                Ok(_) if dry_run => answer(asker, Ok(self.unchanged())),
                 Ok(text) => self.begin_marking(text, Some(asker)),
                 Err(error) => answer(asker, Err(self.unreadable(&error))),
             },
-            FileTask::Reload { take, author, asker } => match self.file_config(read) {
-                Ok((text, config)) => self.reload(text, config, take, author, asker),
+            FileTask::Reload { wish, author, asker } => match self.file_config(read) {
+                Ok((text, config)) => self.reload(text, config, &wish, author, asker),
                 Err(error) => {
                     self.differs();
                     answer(asker, Err(error));
@@ -119,21 +145,55 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
     }
 
-    fn reload(&mut self, text: String, config: Config, take: Option<Take>, author: Author, asker: Asker) {
+    fn reload(&mut self, text: String, config: Config, wish: &ReloadWish, author: Author, asker: Asker) {
         let standing = file::standing(self.file.taken_config().as_ref(), &config, &self.state.config);
-        match file::step(standing, take) {
-            Step::Mark => self.begin_marking(text, Some(asker)),
-            Step::Refuse => {
-                self.differs();
-                answer(asker, Err(self.diverged(&config)));
-            }
-            Step::Commit => {
-                let reason = self.file_name().map(|file| format!("configuration file {file}"));
-                let source = Source::Config(Box::new(config));
-                let change = Change { taken: Some(text), ..Change::of(source, author, reason) };
-                self.begin_change(change, asker);
-            }
-        }
+        let source = match file::step(standing, wish.take) {
+            Step::Mark if wish.dry_run => return answer(asker, Ok(self.unchanged())),
+            Step::Mark => return self.begin_marking(text, Some(asker)),
+            Step::Merge => match self.merged(&config, |path| wish.side(path)) {
+                Ok(edits) => Source::Edits(edits),
+                Err(error) => {
+                    self.differs();
+                    return answer(asker, Err(error));
+                }
+            },
+            Step::Commit => Source::Config(Box::new(config)),
+        };
+        let reason = self.file_name().map(|file| format!("configuration file {file}"));
+        let change = Change { taken: Some(text), dry_run: wish.dry_run, ..Change::of(source, author, reason) };
+        self.begin_change(change, asker);
+    }
+
+    /// What the file and the running configuration make together: the edits that lead there.
+    pub(super) fn merged(&self, file: &Config, decide: impl Fn(&str) -> Option<Side>) -> Result<Vec<Edit>, ErrorReply> {
+        let base = self.file.taken_config().unwrap_or_default();
+        let merged = merge(&base, file, &self.state.config, decide).map_err(|faults| {
+            let message = "what the file and the running configuration have changed does not go together";
+            let error = ErrorReply { faults, ..ErrorReply::new(ErrorCode::Drift, message) };
+            error.hint("change one of the two, or choose a side: poise config reload --take file, or --take running")
+        })?;
+        if merged.conflicts.is_empty() { Ok(merged.edits) } else { Err(self.diverged(file, merged.conflicts)) }
+    }
+
+    /// How the file differs.
+    fn drift(&self, file: &Config) -> Reply {
+        let (base, running) = (self.file.taken_config().unwrap_or_default(), &self.state.config);
+        let changed = [diff::diff(&base, file), diff::diff(&base, running)];
+        let paths: BTreeSet<String> = changed.iter().flatten().map(|edit| edit.path().to_owned()).collect();
+        let value = |path: String| Drifted {
+            taken: apply::get(&base, &path),
+            file: apply::get(file, &path),
+            running: apply::get(running, &path),
+            path,
+        };
+        let conflicts = merge(&base, file, running, |_| None).map(|merged| merged.conflicts).unwrap_or_default();
+        let (edits, values) = (diff::diff(running, file), paths.into_iter().map(value).collect());
+        Reply::Drift { file: self.file_name(), edits, values, conflicts }
+    }
+
+    fn unchanged(&self) -> Reply {
+        let (revision, edits) = (self.state.revision, Vec::new());
+        Reply::Applied(Applied { revision, changed: false, edits, window: None })
     }
 
     /// From now on the file counts as changed.
@@ -148,11 +208,17 @@ impl<P: Ports + 'static> Reconcile<P> {
         Ok((text, config))
     }
 
-    fn diverged(&self, file: &Config) -> ErrorReply {
-        let message = "the configuration file and the running configuration have both changed";
-        let edits = diff::diff(&self.state.config, file);
-        ErrorReply { edits, revision: Some(self.state.revision), ..ErrorReply::new(ErrorCode::Drift, message) }
-            .hint("choose a side: poise config reload --take file, or --take running")
+    fn diverged(&self, file: &Config, conflicts: Vec<Conflict>) -> ErrorReply {
+        let one = match conflicts.as_slice() {
+            [one] => one.path.clone(),
+            all => format!("{} values", all.len()),
+        };
+        let message = format!("the configuration file and the running configuration have both changed {one}");
+        let (edits, revision) = (diff::diff(&self.state.config, file), Some(self.state.revision));
+        ErrorReply { edits, revision, conflicts, ..ErrorReply::new(ErrorCode::Drift, message) }.hint(
+            "choose a side: poise config reload --take file:PATH or --take running:PATH for a value, \
+            --take file or --take running for everything",
+        )
     }
 
     fn unreadable(&self, error: &io::Error) -> ErrorReply {
@@ -169,7 +235,10 @@ impl<P: Ports + 'static> Reconcile<P> {
 fn without_file(task: FileTask) {
     match task {
         FileTask::Look => {}
-        FileTask::Drift(asker) => answer(asker, Ok(Reply::Drift { file: None, edits: Vec::new() })),
+        FileTask::Drift(asker) => {
+            let (edits, values, conflicts) = (Vec::new(), Vec::new(), Vec::new());
+            answer(asker, Ok(Reply::Drift { file: None, edits, values, conflicts }));
+        }
         FileTask::Reload { asker, .. } => {
             let error = ErrorReply::new(ErrorCode::NotFound, "poised was started without a configuration file");
             answer(asker, Err(error.hint("start it with --config FILE, or change the configuration by edits")));

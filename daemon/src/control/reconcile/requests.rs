@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::commit::answer;
 use super::reload::FileTask;
+use super::reload::ReloadWish;
 use super::{Asker, Change, Job, Reconcile, Source, Wanted, frozen};
 use super::{cookies, routes};
 use crate::control::command::{Answer, Command};
@@ -63,7 +64,10 @@ impl<P: Ports + 'static> Reconcile<P> {
                 };
                 self.submit(Job::Change(change, asker));
             }
-            Verb::Reload { take } => self.submit(Job::File(FileTask::Reload { take, author, asker })),
+            Verb::Reload { take, decide, dry_run } => {
+                let wish = ReloadWish { take, decide, dry_run };
+                self.submit(Job::File(FileTask::Reload { wish, author, asker }));
+            }
             Verb::CertificatesReload { name } => self.submit(Job::Certificates(name, asker)),
             Verb::Window(query) => self.submit(Job::Window(query, author, asker)),
             Verb::Lease(query) => self.submit(Job::Layer(Wanted::Lease(query), author, asker)),

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use poise_core::ramp::Ramps;
 use poise_ipc::fault::Fault;
+use poise_ipc::merge::Conflict;
 use poise_ipc::message::{Author, ErrorReply};
 use poise_ipc::{Config, text};
 use tokio::sync::oneshot;
@@ -160,21 +161,21 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Does with the file what its standing asks for; whether a commit made it the configuration.
     async fn consider(&mut self, read: io::Result<String>, first: bool) -> Result<bool, StartError> {
         let outcome = match self.wanted_of(read) {
-            Ok((Step::Commit, text, config)) => self.take_file(text, config).await.map(|()| true),
+            Ok((Step::Commit, text, config)) => {
+                self.take_file(text, Source::Config(Box::new(config))).await.map(|()| true)
+            }
             Ok((Step::Mark, text, _)) => {
                 self.mark_file(text).await;
                 Ok(false)
             }
-            Ok((Step::Refuse, ..)) => {
-                self.file.drift = true;
-                let file = self.file_name();
-                warn!(
-                    file,
-                    "the configuration file and the running configuration have both changed; \
-                    the running configuration stays until a reload says which side to take"
-                );
-                Ok(false)
-            }
+            Ok((Step::Merge, text, config)) => match self.merged(&config, |_| None) {
+                Ok(edits) if edits.is_empty() => {
+                    self.mark_file(text).await;
+                    Ok(false)
+                }
+                Ok(edits) => self.take_file(text, Source::Edits(edits)).await.map(|()| true),
+                Err(error) => Err(StartError::Refused(Box::new(error))),
+            },
             Err(error) => Err(error),
         };
         outcome.or_else(|error| if first { Err(error) } else { Ok(self.go_on_without(&error)) })
@@ -189,10 +190,10 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     /// Commits the file's configuration, which makes it live.
-    async fn take_file(&mut self, text: String, config: Config) -> Result<(), StartError> {
+    async fn take_file(&mut self, text: String, source: Source) -> Result<(), StartError> {
         let (asker, answer) = oneshot::channel();
         let reason = self.file_name().map(|file| format!("configuration file {file}"));
-        let change = Change { taken: Some(text), ..Change::of(Source::Config(Box::new(config)), daemon(), reason) };
+        let change = Change { taken: Some(text), ..Change::of(source, daemon(), reason) };
         self.begin_change(change, asker);
         self.settle().await;
         match answer.await {
@@ -219,6 +220,12 @@ impl<P: Ports + 'static> Reconcile<P> {
     fn go_on_without(&mut self, error: &StartError) -> bool {
         self.file.drift = true;
         warn!(error = chain(error), "the configuration file is not taken; the stored configuration runs");
+        if let StartError::Refused(refusal) = error {
+            for Conflict { path, base, theirs, mine } in &refusal.conflicts {
+                let [taken, file, running] = [base, theirs, mine].map(|value| value.as_deref().unwrap_or("(nothing)"));
+                warn!(path, taken, file, running, "both have changed this; poise config reload decides");
+            }
+        }
         if let StartError::Invalid { faults, .. } = error {
             for fault in faults {
                 warn!(%fault, "fault in the configuration file");

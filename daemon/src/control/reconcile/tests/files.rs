@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use poise_ipc::message::{ErrorCode, Reply, Take, Verb};
+use poise_ipc::merge::Conflict;
+use poise_ipc::message::{Decision, ErrorCode, Reply, Take, Verb};
 
 use super::support::*;
 use crate::control::reconcile::StartError;
@@ -46,7 +47,7 @@ async fn seen(writer: &Writer) -> (u16, u64, bool) {
 }
 
 async fn reload(writer: &Writer, take: Option<Take>) -> Result<(u64, bool), ErrorCode> {
-    let outcome = applied(writer.ask(Verb::Reload { take }).await);
+    let outcome = applied(writer.ask(Verb::Reload { take, decide: Vec::new(), dry_run: false }).await);
     outcome.map(|applied| (applied.revision, applied.changed)).map_err(|error| error.code)
 }
 
@@ -85,14 +86,17 @@ fn when_both_have_changed_the_running_configuration_stays_until_a_side_is_chosen
         let writer = place.start().await;
         writer.apply(vec![set(EDIT, "7")]).await.expect("valid");
         place.write_weight(60);
-        let error = writer.ask(Verb::Reload { take: None }).await.expect_err("both have changed");
+        let error = writer
+            .ask(Verb::Reload { take: None, decide: Vec::new(), dry_run: false })
+            .await
+            .expect_err("both have changed");
         assert_eq!(seen(&writer).await, (7, 2, true));
         assert_eq!((error.code, error.edits), (ErrorCode::Drift, vec![set(EDIT, "60")]));
         writer.stop().await;
 
         let writer = place.start().await;
         assert_eq!(seen(&writer).await, (7, 2, true));
-        let Ok(Reply::Drift { file: Some(_), edits }) = writer.ask(Verb::Drift).await else { panic!("no drift") };
+        let Ok(Reply::Drift { file: Some(_), edits, .. }) = writer.ask(Verb::Drift).await else { panic!("no drift") };
         assert_eq!(edits, [set(EDIT, "60")]);
         assert_eq!(reload(&writer, Some(Take::Running)).await, Ok((2, false)));
         assert_eq!(seen(&writer).await, (7, 2, false));
@@ -135,7 +139,10 @@ fn without_a_file_a_reload_is_refused_and_there_is_no_drift() {
     on_runtime(async {
         let writer = place.try_start(None).await.expect("starts empty");
         assert_eq!(reload(&writer, None).await, Err(ErrorCode::NotFound));
-        assert_eq!(writer.ask(Verb::Drift).await, Ok(Reply::Drift { file: None, edits: Vec::new() }));
+        let Ok(Reply::Drift { file: None, edits, values, .. }) = writer.ask(Verb::Drift).await else {
+            panic!("a drift")
+        };
+        assert_eq!((edits, values), (vec![], vec![]));
     });
 }
 
@@ -148,5 +155,68 @@ fn a_comment_is_no_change_and_no_drift() {
         place.write(&format!("# tidied\n{TEXT}"));
         assert_eq!(reload(&writer, None).await, Ok((2, false)));
         assert_eq!(seen(&writer).await, (7, 2, false));
+    });
+}
+
+const OTHER: &str = "groups.app.backends.a.weight";
+
+/// Weights of `a` and `b`.
+async fn weights(writer: &Writer) -> [u16; 2] {
+    let status = writer.status().await;
+    [0, 1].map(|at| status.groups[0].backends[at].weight)
+}
+
+#[test]
+fn what_both_have_changed_comes_together_at_a_reload_and_at_a_start() {
+    let place = Place::new();
+    on_runtime(async {
+        let writer = place.start().await;
+        writer.apply(vec![set(OTHER, "7")]).await.expect("valid");
+        place.write_weight(60);
+        assert_eq!(reload(&writer, None).await, Ok((3, true)));
+        assert_eq!(weights(&writer).await, [7, 60]);
+        assert!(!writer.status().await.daemon.drift);
+        place.write_weight(70);
+        writer.apply(vec![set(OTHER, "8")]).await.expect("valid");
+        writer.stop().await;
+        let writer = place.start().await;
+        assert_eq!(weights(&writer).await, [8, 70]);
+    });
+}
+
+#[test]
+fn a_conflict_names_the_path_with_its_three_values_and_is_decided_by_path() {
+    let place = Place::new();
+    on_runtime(async {
+        let writer = place.start().await;
+        writer.apply(vec![set(EDIT, "7"), set(OTHER, "8")]).await.expect("valid");
+        place.write(
+            &TEXT.replace("weight = 50", "weight = 60").replace("\"10.0.0.1:80\"", "\"10.0.0.1:80\", weight = 9"),
+        );
+        let ask = |decide: &[(&str, Take)], dry_run| {
+            let decide = decide.iter().map(|(path, take)| Decision { path: (*path).to_owned(), take: *take }).collect();
+            writer.ask(Verb::Reload { take: None, decide, dry_run })
+        };
+        let error = ask(&[], false).await.expect_err("both have changed two values");
+        let some = |value: &str| Some(value.to_owned());
+        let conflict = |path: &str, [base, theirs, mine]: [&str; 3]| Conflict {
+            path: path.to_owned(),
+            base: some(base),
+            theirs: some(theirs),
+            mine: some(mine),
+        };
+        let both = [conflict(OTHER, ["100", "9", "8"]), conflict(EDIT, ["50", "60", "7"])];
+        assert_eq!(error.conflicts, both);
+        let error = ask(&[(EDIT, Take::File)], false).await.expect_err("one is left");
+        assert_eq!(error.conflicts, both[..1]);
+        assert_eq!(weights(&writer).await, [8, 7]);
+        let Ok(Reply::Drift { values, conflicts, .. }) = writer.ask(Verb::Drift).await else { panic!("no drift") };
+        assert_eq!((values.len(), conflicts.as_slice()), (2, both.as_slice()));
+
+        let decided = [("groups.app.backends.a", Take::Running), ("groups", Take::File)];
+        let tried = applied(ask(&decided, true).await).expect("it says what it would do");
+        assert_eq!((tried.edits, weights(&writer).await), (vec![set(EDIT, "60")], [8, 7]));
+        applied(ask(&decided, false).await).expect("all is decided");
+        assert_eq!(weights(&writer).await, [8, 60], "the decision that names the most of a path counts");
     });
 }
