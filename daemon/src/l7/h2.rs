@@ -15,6 +15,7 @@ mod edge;
 mod frames;
 mod incoming;
 mod io;
+mod pace;
 mod reply;
 mod sessions;
 mod usual;

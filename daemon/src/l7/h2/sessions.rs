@@ -26,6 +26,7 @@ use super::super::dial::dial as dial_link;
 use super::super::outbound::{Held, Link};
 use super::super::stream::Stream;
 use super::backend::BackendStream;
+use super::pace::{Paced, Turn};
 use super::{FRAME_BYTES_MAX, MORSELS_BYTES_MAX, SEND_BUFFER_BYTES};
 use crate::connect::Errand;
 use crate::worker::{Alarm, Phase, Watch, WorkerContext};
@@ -156,13 +157,14 @@ pub(in super::super) async fn dial(
     }
     let link = dial_link(ctx, errand, backend, watch, timeout_ms).await?;
     let (connection, held) = link.into_parts();
-    let shaken = watch.bound(builder().handshake(connection)).await.map_err(cause_of)?;
+    let (paced, turn) = Paced::new(connection);
+    let shaken = watch.bound(builder().handshake(paced)).await.map_err(cause_of)?;
     let (sender, connection) = shaken.map_err(|error| {
         debug!(backend = %backend.name, reason = %error, "no HTTP/2 with a backend");
         backend.live.worker(ctx.index).connect_failures.add(1);
         Cause::ConnectFailed
     })?;
-    keep(ctx, backend, sender, (connection, held));
+    keep(ctx, backend, sender, (connection, turn, held));
     stream(ctx, backend).ok_or(Cause::ConnectFailed)
 }
 
@@ -191,7 +193,7 @@ fn keep(
     ctx: &Rc<WorkerContext>,
     backend: &BackendPlan,
     sender: SendRequest<Bytes>,
-    (connection, held): (Connection<Stream, Bytes>, Option<Held>),
+    (connection, turn, held): (Connection<Paced<Stream>, Bytes>, Turn, Option<Held>),
 ) {
     let use_ = Rc::new(Use {
         streams: Cell::new(0),
@@ -207,6 +209,7 @@ fn keep(
         tls: session.tls,
         live: Arc::clone(&backend.live),
         use_,
+        turn,
         _held: held,
     };
     ctx.l7.sessions.borrow_mut().open.entry(backend.id).or_default().push(session);
@@ -222,13 +225,15 @@ struct Driver {
     tls: Option<TlsStamp>,
     live: Arc<BackendLive>,
     use_: Rc<Use>,
+    turn: Turn,
     _held: Option<Held>,
 }
 
 impl Driver {
-    async fn run(self, mut connection: Connection<Stream, Bytes>) {
+    async fn run(self, mut connection: Connection<Paced<Stream>, Bytes>) {
         let watch = self.ctx.watch(LOOK_MS);
         poll_fn(|cx| {
+            self.turn.begin();
             // Ends: every alarm but the last sets the next.
             loop {
                 if Pin::new(&mut connection).poll(cx).is_ready() {
