@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::rig::{Daemon, poise, run_with};
+use crate::rig::{Daemon, poise, run, run_with};
 
 #[test]
 fn what_is_shown_can_be_applied_and_changes_nothing() {
@@ -85,18 +85,82 @@ fn a_changed_file_is_a_drift_that_a_reload_takes() {
 }
 
 #[test]
-fn a_file_and_a_running_configuration_that_both_changed_need_a_decision() {
+fn a_file_and_a_running_configuration_that_changed_different_values_come_together() {
     let daemon = Daemon::start();
     daemon.ok("weight app/app-1 55");
-    let file = daemon.path("poise.toml");
-    let text = fs::read_to_string(&file).expect("the file").replace("weight = 20", "weight = 30");
-    fs::write(&file, text).expect("a file");
+    change(&daemon, "weight = 20 }", "weight = 30 } # new disks");
+    let told = daemon.ok("config diff");
+    assert!(told.contains("  running: groups.app.backends.app-1.weight: 100 -> 55\n"), "{told}");
+    assert!(told.contains("  file: groups.app.backends.app-2.weight: 20 -> 30\n"), "{told}");
+    assert!(daemon.ok("config reload --dry-run").starts_with("dry run: 1 change"));
+    assert_eq!(daemon.backend("app-2", "weight"), 20);
+    daemon.ok("config reload");
+    assert_eq!(weights(&daemon), [55, 30]);
+    // And back into the file, with its comments.
+    assert!(daemon.ok("config export").contains("weight = 30 } # new disks"));
+    daemon.ok("config export --write");
+    let text = fs::read_to_string(daemon.path("poise.toml")).expect("the file");
+    assert!(text.contains("weight = 55") && text.contains("weight = 30 } # new disks"), "{text}");
+    assert!(daemon.ok("config diff").starts_with("no difference to revision "));
+}
+
+#[test]
+fn a_value_that_both_have_changed_needs_a_decision() {
+    let daemon = Daemon::start();
+    daemon.ok("weight app/app-1 55");
+    daemon.ok("weight app/app-2 25");
+    change(&daemon, "weight = 20", "weight = 30");
     let refused = daemon.run("config reload");
     assert_eq!((refused.code, refused.out.as_str()), (5, ""), "{}", refused.err);
     assert!(refused.err.contains("--take"), "{}", refused.err);
+    assert!(refused.err.contains("app-2.weight: was 20, theirs 30, ours 25"), "{}", refused.err);
+    assert!(
+        daemon.ok("config diff").contains("CONFLICT: groups.app.backends.app-2.weight: was 20, file 30, running 25")
+    );
+    assert_eq!(daemon.run("config export").code, 5);
     daemon.ok("config reload --take running");
-    assert_eq!(daemon.backend("app-2", "weight"), 20);
+    assert_eq!(daemon.backend("app-2", "weight"), 25);
     daemon.ok("config reload --take file");
-    assert_eq!(daemon.backend("app-1", "weight"), 100);
-    assert_eq!(daemon.backend("app-2", "weight"), 30);
+    assert_eq!(weights(&daemon), [100, 30]);
+    daemon.ok("weight app/app-2 26");
+    change(&daemon, "weight = 30", "weight = 31");
+    daemon.ok("config reload --take file:groups.app.backends.app-2");
+    assert_eq!(daemon.backend("app-2", "weight"), 31);
+}
+
+#[test]
+fn an_edit_is_committed_with_what_others_did_meanwhile_and_its_text_is_never_lost() {
+    let daemon = Daemon::start();
+    let edit = |editor: &str| {
+        let mut command = daemon.command("edit --reason rack");
+        command.env_remove("VISUAL").env("EDITOR", editor);
+        run(&mut command)
+    };
+    assert_eq!(edit("true").code, 0);
+    assert_eq!(edit("sed -i 's/weight = 20/weight = 21/'").code, 0);
+    assert_eq!(daemon.backend("app-2", "weight"), 21);
+    // Somebody else commits while the editor is open.
+    let poise = Daemon::shell("weight app/app-1 55");
+    let both = edit(&format!("{poise} && sed -i 's/weight = 21/weight = 22/'"));
+    assert_eq!(both.code, 0, "{}", both.err);
+    assert_eq!(weights(&daemon), [55, 22]);
+    let poise = Daemon::shell("weight app/app-2 60");
+    let one = edit(&format!("{poise} && sed -i 's/weight = 22/weight = 23/'"));
+    assert_eq!(one.code, 5, "{}", one.err);
+    let kept = one.err.split("your text is kept in ").nth(1).and_then(|rest| rest.split(':').next()).expect("a path");
+    assert!(fs::read_to_string(kept).expect("it is there").contains("weight = 23"));
+    let faulty = edit("sed -i 's/weight = 60/weight = 6000/'");
+    assert_eq!(faulty.code, 7, "{}", faulty.err);
+}
+
+/// Changes the operator's file.
+fn change(daemon: &Daemon, from: &str, to: &str) {
+    let file = daemon.path("poise.toml");
+    let text = fs::read_to_string(&file).expect("the file").replace(from, to);
+    fs::write(&file, text).expect("a file");
+}
+
+/// Weights of the two backends.
+fn weights(daemon: &Daemon) -> [u64; 2] {
+    ["app-1", "app-2"].map(|name| daemon.backend(name, "weight").as_u64().expect("a number"))
 }

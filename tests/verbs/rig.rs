@@ -91,6 +91,11 @@ impl Daemon {
         self.json("status")["revision"].as_u64().expect("a number")
     }
 
+    /// `poise` with the words of a line as a shell has to say it.
+    pub(crate) fn shell(line: &str) -> String {
+        format!("{} {line}", env!("CARGO_BIN_EXE_poise"))
+    }
+
     /// A backend address that nothing listens on.
     pub(crate) fn dead() -> &'static str {
         DEAD

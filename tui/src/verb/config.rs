@@ -18,7 +18,7 @@ use poise_ipc::text::parse;
 use serde::Serialize;
 
 use super::Context;
-use super::changes::{comparison, outcome};
+use super::changes::{Change, changes, comparison, outcome};
 use super::export::brought_in;
 use super::failure::Failure;
 use super::format::{Format, json, jsonl};
@@ -173,12 +173,17 @@ async fn drift(context: &Context) -> Result<Exit, Failure> {
     let (revision, running) = link.config().await?;
     let Reply::Drift { file, edits, values, conflicts } = link.ask(Verb::Drift).await? else { return Err(misfit()) };
     let Some(file) = file else { return Err(without_file()) };
-    let document = Drift { revision, file: &file, edits: &edits, values: &values, conflicts: &conflicts };
+    let changes = changes(&running, &edits);
+    let document =
+        Drift { revision, file: &file, changes: &changes, edits: &edits, values: &values, conflicts: &conflicts };
     print(&match context.format {
         Format::Table | Format::Wide if values.is_empty() => format!("no difference to revision {revision}\n"),
         Format::Json => json(&document),
         Format::Jsonl => jsonl(&document),
         Format::Tsv => comparison(Format::Tsv, revision, &running, &edits),
+        _ if values.iter().all(|one| one.running == one.taken) => {
+            comparison(context.format, revision, &running, &edits)
+        }
         _ => drift_text(&document),
     })?;
     Ok(Exit::Ok)
@@ -189,6 +194,7 @@ async fn drift(context: &Context) -> Result<Exit, Failure> {
 struct Drift<'a> {
     revision: u64,
     file: &'a str,
+    changes: &'a [Change],
     edits: &'a [Edit],
     values: &'a [Drifted],
     conflicts: &'a [Conflict],
