@@ -16,7 +16,7 @@ fn open(place: &Place) -> Console {
 
 /// Answers a dialog as an operator does: after having seen it. Keys that come too soon are dropped, so
 /// the answer is typed again until it was taken.
-fn answer(console: &mut Console, key: &str, done: impl Fn(&str) -> bool) {
+pub fn answer(console: &mut Console, key: &str, done: impl Fn(&str) -> bool) {
     for _ in 0..100 {
         console.types(key);
         if console.shows_within(Duration::from_millis(100), &done) {
@@ -26,7 +26,7 @@ fn answer(console: &mut Console, key: &str, done: impl Fn(&str) -> bool) {
     panic!("the answer was not taken:\n{}", console.screen());
 }
 
-fn commit(console: &mut Console, revision: u64) {
+pub fn commit(console: &mut Console, revision: u64) {
     console.types("c");
     console.sees("y commit");
     let done = format!("rev {revision} |");

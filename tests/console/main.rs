@@ -8,3 +8,4 @@ mod pty;
 
 mod live;
 mod restore;
+mod two;

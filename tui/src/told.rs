@@ -4,6 +4,7 @@
 //! Lines without ends and without colour; what came over the wire is made safe here.
 
 mod exchange;
+pub(crate) mod plan;
 mod probe;
 mod reading;
 mod why;

@@ -1,6 +1,7 @@
 //! A daemon's words for tests: two groups, twelve backends in every condition, two listeners, some
 //! traffic and a health log. Always the same.
 
+mod changes;
 mod health;
 mod traffic;
 
@@ -21,6 +22,7 @@ use poise_ipc::status::{
     Phase, Phases, Reason, RecorderStatus, Status, Verdict,
 };
 
+pub(super) use self::changes::{commits, forecast, layer, window};
 pub(super) use self::health::{probed, was};
 pub(super) use self::traffic::error_rows;
 use self::traffic::{routes, windows};
@@ -358,6 +360,14 @@ impl Bench {
             } else if request.verb == poise_ipc::message::Verb::Config {
                 let config = poise_ipc::text::parse(CONFIG).expect("the fixture is valid");
                 self.reply(request.id, Reply::Config { revision: 412, config });
+            } else if let poise_ipc::message::Verb::Plan(query) = &request.verb {
+                self.reply(request.id, Reply::Plan(Box::new(forecast(query))));
+            } else if let poise_ipc::message::Verb::History { before, .. } = request.verb {
+                let commits =
+                    commits().into_iter().filter(|commit| before.is_none_or(|at| commit.revision < at)).collect();
+                self.reply(request.id, Reply::History { commits });
+            } else if let poise_ipc::message::Verb::ConfigAt { revision } = request.verb {
+                self.reply(request.id, Reply::ConfigText { revision, text: CONFIG.to_owned() });
             } else if let poise_ipc::message::Verb::Why(_) = request.verb {
                 self.reply(request.id, Reply::Why(Box::new(was())));
             } else if let poise_ipc::message::Verb::Probe(_) = request.verb {

@@ -47,6 +47,18 @@ pub enum Action {
     Commit,
     Discard,
     Confirm,
+    Keep,
+    RollBack,
+    Within,
+    Trip,
+    Reason,
+    Lease,
+    Ramp,
+    Layers,
+    EndLayer,
+    ExtendLayer,
+    HoldLayer,
+    Past,
     Filter,
     Sort,
     SortReverse,
@@ -84,6 +96,17 @@ impl Action {
                 | Self::Commit
                 | Self::Discard
                 | Self::Confirm
+                | Self::Keep
+                | Self::RollBack
+                | Self::Within
+                | Self::Trip
+                | Self::Reason
+                | Self::Lease
+                | Self::Ramp
+                | Self::EndLayer
+                | Self::ExtendLayer
+                | Self::HoldLayer
+                | Self::Past
         )
     }
 }
@@ -112,14 +135,32 @@ pub enum Place {
     Discard,
     /// In the dialog that quits with a draft.
     Quit,
+    /// In the dialogs that end a confirm window, a lease or a ramp.
+    Ending,
+    /// In the dialog that begins a lease or a ramp.
+    Begin,
+    /// In the list of leases and ramps.
+    Layers,
+    /// On the screen Changes.
+    Changes,
+    /// In the list of what a commit changed.
+    Revision,
 }
 
 impl Place {
     /// Whether it is a screen, where the keys that hold everywhere hold too.
     const fn is_screen(self) -> bool {
         match self {
-            Self::Overview | Self::Balance | Self::Health | Self::Certificates | Self::Errors => true,
-            Self::All | Self::Commit | Self::Conflict | Self::Discard | Self::Quit => false,
+            Self::Overview | Self::Balance | Self::Health | Self::Certificates | Self::Errors | Self::Changes => true,
+            Self::All
+            | Self::Commit
+            | Self::Conflict
+            | Self::Discard
+            | Self::Quit
+            | Self::Ending
+            | Self::Begin
+            | Self::Layers
+            | Self::Revision => false,
         }
     }
 
@@ -136,6 +177,11 @@ impl Place {
             Self::Conflict => "conflict dialog",
             Self::Discard => "discard dialog",
             Self::Quit => "quit dialog",
+            Self::Ending => "dialogs that end something",
+            Self::Begin => "lease and ramp dialogs",
+            Self::Layers => "leases and ramps",
+            Self::Changes => "Changes",
+            Self::Revision => "edits of a commit",
         }
     }
 }

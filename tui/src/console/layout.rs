@@ -178,6 +178,23 @@ pub fn errors(width: u16, height: u16) -> Errors {
     Errors { summary, list, dump }
 }
 
+/// The parts of the screen Changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Names of the columns.
+    pub summary: Area,
+    /// The commits.
+    pub list: Area,
+    /// What the selected one changed; empty where there is no room.
+    pub edits: Area,
+}
+
+/// Lays out the screen Changes.
+pub fn changes(width: u16, height: u16) -> Changes {
+    let Errors { summary, list, dump } = errors(width, height);
+    Changes { summary, list, edits: dump }
+}
+
 fn split_recent(body: Area, width: u16, height: u16) -> (Area, Area) {
     if width >= RECENT.0 && height >= RECENT.1 { body.split_bottom(RECENT_HEIGHT) } else { (body, Area::default()) }
 }

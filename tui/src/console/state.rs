@@ -4,10 +4,12 @@
 //! or a socket, and every time is an argument.
 
 pub mod balance;
+pub mod changes;
 pub mod draft;
 pub mod effect;
 pub mod errors;
 pub mod filter;
+pub mod layer;
 pub mod log;
 pub mod model;
 pub mod order;
@@ -16,6 +18,7 @@ pub mod overview;
 pub mod reading;
 pub mod screen;
 pub mod series;
+pub mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,6 +28,7 @@ use poise_ipc::message::{LogFilter, Role};
 use poise_ipc::status::CheckRow;
 
 use self::balance::Balance;
+use self::changes::Changes;
 use self::draft::{Draft, SavedDraft};
 use self::errors::Errors;
 use self::log::Log;
@@ -99,6 +103,16 @@ pub enum Asked {
     Nothing,
     /// The state as a whole.
     Status,
+    /// What a commit would do, for its dialog.
+    Forecast,
+    /// A lease or a ramp, or what is to become of one.
+    Layer,
+    /// The commits before this revision, or the newest ones.
+    History(Option<u64>),
+    /// The configuration of a revision, to bring it back.
+    Past(u64),
+    /// To commit what brings back what was.
+    Return,
     /// To commit the draft, which was this when it was sent.
     Commit(SavedDraft),
     /// The newest rows of the health log that pass a filter, for its screen.
@@ -185,8 +199,13 @@ pub struct State {
     /// When Ctrl-C was last pressed, on the console's clock.
     pub interrupted_ms: Option<u64>,
 
+    /// The commits that are known.
+    pub changes: Changes,
+
     /// Edits not yet applied.
     pub draft: Draft,
+    /// How commits are wanted.
+    pub wish: window::Wish,
     /// The last revision that this console made.
     pub own_revision: Option<u64>,
 
@@ -225,7 +244,9 @@ impl State {
             message: None,
             paused: false,
             interrupted_ms: None,
+            changes: Changes::default(),
             draft: Draft::default(),
+            wish: window::Wish::default(),
             own_revision: None,
             paint: Paint::Now,
         }
@@ -233,7 +254,20 @@ impl State {
 
     /// Whether edits may be staged and committed.
     pub fn may_edit(&self) -> bool {
-        !self.read_only && self.peer.as_ref().is_none_or(|peer| peer.role >= Role::Operate)
+        self.edits_refused().is_none()
+    }
+
+    /// Why edits may not be staged and committed.
+    pub fn edits_refused(&self) -> Option<&'static str> {
+        if self.read_only {
+            Some("this console is read-only")
+        } else if self.model.as_ref().is_some_and(|model| model.status().daemon.read_only) {
+            Some("the daemon is read-only: it was started so")
+        } else if self.peer.as_ref().is_some_and(|peer| peer.role < Role::Operate) {
+            Some("your role is view: changes need operate")
+        } else {
+            None
+        }
     }
 
     /// Whether the daemon shows refused messages to this console.
@@ -245,6 +279,8 @@ impl State {
     pub fn place(&self) -> Place {
         match &self.overlay {
             Some(Overlay::Ask(ask)) => ask.place(),
+            Some(Overlay::Layers { .. }) => Place::Layers,
+            Some(Overlay::Revision { .. }) => Place::Revision,
             _ => self.screen.place(),
         }
     }
@@ -276,7 +312,7 @@ impl State {
 
     /// Whether lists keep their order: while something is asked or typed.
     pub fn is_frozen(&self) -> bool {
-        matches!(self.overlay, Some(Overlay::Ask(_) | Overlay::Weight { .. } | Overlay::Diff { .. }))
+        matches!(self.overlay, Some(Overlay::Ask(_) | Overlay::Field(_) | Overlay::Diff { .. }))
     }
 
     /// Asks for a paint, unless a more urgent one is due.
@@ -299,7 +335,8 @@ impl State {
         // Half a second to spare: with traffic, news come first.
         let step_ms = (window_ms / 10).max(1_000) + 500;
         let shares = model.moving_until_ms(window_ms).filter(|&until_ms| now_ms < until_ms);
-        let counts_down = matches!(self.overlay, Some(Overlay::Card(_))) || model.out_until_ms() > now_ms;
+        let is_open = model.status().window.is_some();
+        let counts_down = is_open || matches!(self.overlay, Some(Overlay::Card(_))) || model.out_until_ms() > now_ms;
         let second = counts_down.then(|| (now_ms / 1_000 + 1) * 1_000);
         let next_ms = shares.map(|_| now_ms + step_ms).into_iter().chain(second).min()?;
         Some(next_ms.saturating_sub(self.clock_offset_ms))

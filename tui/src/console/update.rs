@@ -4,10 +4,13 @@
 //! It never paints, reads a file or talks to anybody.
 
 mod card;
+mod changes;
+mod commit;
 mod dialog;
 mod edit;
 mod field;
 mod keys;
+mod layer;
 mod log;
 mod news;
 
@@ -49,6 +52,7 @@ pub fn update(state: &mut State, now_ms: u64, msg: Msg) -> Vec<Effect> {
     follow_subscription(state, &mut effects);
     follow_errors(state, &mut effects);
     log::follow(state, &mut effects);
+    changes::follow(state, &mut effects);
     effects
 }
 
@@ -62,6 +66,7 @@ fn resize(state: &mut State, width: u16, height: u16) {
 fn keep_in_view(state: &mut State) {
     let (width, height) = state.size;
     state.balance.scroll(usize::from(layout::balance(width, height).list.height));
+    state.changes.scroll(usize::from(layout::changes(width, height).list.height));
     let Some(model) = &state.model else { return };
     state.overview.scroll(model, usize::from(layout::overview(width, height).list.height));
 }
@@ -141,7 +146,7 @@ fn follow_errors(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Whether an overlay takes keys as text.
 fn is_typing(overlay: Option<&Overlay>) -> bool {
-    matches!(overlay, Some(Overlay::Help { .. } | Overlay::Filter { .. } | Overlay::Weight { .. }))
+    matches!(overlay, Some(Overlay::Help { .. } | Overlay::Filter { .. } | Overlay::Field(_)))
 }
 
 #[cfg(test)]

@@ -8,10 +8,8 @@ use clap::Args as ClapArgs;
 use poise_ipc::Name;
 use poise_ipc::edit::Edit;
 use poise_ipc::message::{
-    Aftermath, BackendForecast, BackendSeen, Fate, Forecast, GroupForecast, GroupOutlook, ListenerChange,
-    ListenerForecast, PlanQuery, Planned, Reply, Verb,
+    Aftermath, BackendForecast, BackendSeen, Forecast, GroupForecast, PlanQuery, Planned, Reply, Verb,
 };
-use poise_ipc::model::{DrainEnd, Scheduler};
 
 use super::Context;
 use super::changes::lines_of;
@@ -22,6 +20,7 @@ use super::source::Source;
 use super::stdout::print;
 use super::text::{clean, count, span};
 use crate::exit::Exit;
+use crate::told::plan as told;
 
 #[cfg(test)]
 mod tests;
@@ -84,7 +83,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
                 0 => format!("nothing would change, revision {}\n", forecast.revision),
                 edits => format!("{} to revision {}\n", count(edits, "change"), forecast.revision),
             };
-            format!("{head}{}{}", lines_of(&running, &forecast.edits), told(&forecast, context.format))
+            format!("{head}{}{}", lines_of(&running, &forecast.edits), body(&forecast, context.format))
         }
         Format::Tsv => forecast.groups.iter().map(|group| table(Format::Tsv, group)).collect(),
         Format::Json => json(&*forecast),
@@ -113,13 +112,13 @@ struct Row(Name, BackendForecast);
 
 const COLUMNS: &[Column<Row>] = &[
     Column::text("BACKEND", |row: &Row| format!("{}/{}", row.0, row.1.backend)),
-    Column::number("NOW", |row: &Row| percent(row.1.before_permille)).raw(|row| raw(row.1.before_permille)),
-    Column::number("AFTER", |row: &Row| percent(row.1.after_permille)).raw(|row| raw(row.1.after_permille)),
+    Column::number("NOW", |row: &Row| told::share(row.1.before_permille)).raw(|row| raw(row.1.before_permille)),
+    Column::number("AFTER", |row: &Row| told::share(row.1.after_permille)).raw(|row| raw(row.1.after_permille)),
     Column::number("POINTS", |row| points(row.1.before_permille, row.1.after_permille)),
     Column::number("ENTRIES", |row| row.1.entries.to_string()),
     Column::number("MOVE", |row| row.1.moved().to_string()),
     Column::number("OPEN", |row| row.1.open.to_string()),
-    Column::text("WHAT IS OPEN", |row| fate(&row.1)),
+    Column::text("WHAT IS OPEN", |row| told::fate(&row.1)),
 ];
 
 fn table(format: Format, group: &GroupForecast) -> String {
@@ -128,15 +127,15 @@ fn table(format: Format, group: &GroupForecast) -> String {
 }
 
 /// Everything of a forecast but its edits.
-fn told(forecast: &Forecast, format: Format) -> String {
+fn body(forecast: &Forecast, format: Format) -> String {
     let mut text = String::new();
     for group in &forecast.groups {
-        text.extend(["\n", &group_line(group), "\n", &table(format, group)]);
+        text.extend(["\n", &told::group(group), "\n", &table(format, group)]);
     }
     if !forecast.listeners.is_empty() {
         text.push('\n');
     }
-    text.extend(forecast.listeners.iter().map(|listener| format!("{}\n", listener_line(listener))));
+    text.extend(forecast.listeners.iter().map(|listener| format!("{}\n", told::listener(listener))));
     let findings = [("finding appears", &forecast.findings), ("finding goes", &forecast.findings_gone)];
     for (word, finding) in findings.into_iter().flat_map(|(word, found)| found.iter().map(move |one| (word, one))) {
         text += &clean(&format!("{word}: {}: {}", finding.subject, finding.message));
@@ -148,68 +147,6 @@ fn told(forecast: &Forecast, format: Format) -> String {
     text
 }
 
-fn group_line(group: &GroupForecast) -> String {
-    let outlook = |outlook: &GroupOutlook| {
-        let room = outlook.room.map_or_else(String::new, |room| format!(", room for {room} more"));
-        let open = if outlook.failing_open { ", failing open" } else { "" };
-        let backups = if outlook.on_backups { ", on backups" } else { "" };
-        format!("{} of {} take work{room}{open}{backups}", outlook.takers, outlook.backends)
-    };
-    let name = &group.group;
-    let line = match (&group.before, &group.after) {
-        (Some(before), Some(after)) if before == after => format!("group {name}: {}", outlook(before)),
-        (Some(before), Some(after)) => format!("group {name}: {}; then {}", outlook(before), outlook(after)),
-        (None, Some(after)) => format!("group {name}: added, {}", outlook(after)),
-        (Some(_), None) => format!("group {name}: removed"),
-        (None, None) => format!("group {name}"),
-    };
-    let basis = match (group.seen, group.pinned_permille) {
-        (0, _) => "; no work seen in the last minute, shares are those of the weights".to_owned(),
-        (_, 0) => String::new(),
-        (seen, pinned) => {
-            format!("; persistence decided {} of the {seen} last, in {}", percent(Some(pinned)), span(group.seen_ms))
-        }
-    };
-    let scheduler = match group.after.or(group.before).map(|outlook| outlook.scheduler) {
-        Some(Scheduler::Hash) => "; hash: shares hold for many clients",
-        Some(scheduler @ (Scheduler::Wlc | Scheduler::P2c)) => {
-            return format!("{line}{basis}; {scheduler}: shares hold where backends are equally fast");
-        }
-        _ => "",
-    };
-    format!("{line}{basis}{scheduler}")
-}
-
-fn fate(backend: &BackendForecast) -> String {
-    match backend.fate {
-        _ if backend.refused > 0 => format!("{} clients refused", backend.refused),
-        Fate::Stays => String::new(),
-        Fate::Outlives => "ends by itself".to_owned(),
-        Fate::Drains { within_ms, then } => {
-            let then = match then {
-                DrainEnd::Leave => "stays",
-                DrainEnd::Close => "is closed",
-                DrainEnd::Reset => "is reset",
-            };
-            format!("drains {}, then {then}", span(within_ms.into()))
-        }
-    }
-}
-
-fn listener_line(listener: &ListenerForecast) -> String {
-    let ListenerForecast { listener: name, change, open, entries, forgotten } = listener;
-    let change = match change {
-        ListenerChange::Added => "begins to accept",
-        ListenerChange::Removed => "accepts no more",
-        ListenerChange::Moved => "accepts elsewhere, on new sockets",
-        ListenerChange::Secured => "keeps its sockets, TLS is set up anew",
-        ListenerChange::Set => "keeps its sockets, has other settings",
-        ListenerChange::Renamed => "only has another name",
-    };
-    let forgets = if *forgotten > 0 { format!(", {forgotten} of {entries} clients forgotten") } else { String::new() };
-    format!("listener {name}: {change}; {open} connections open{forgets}")
-}
-
 /// A backend after a commit, for a row.
 struct After {
     group: Name,
@@ -219,8 +156,9 @@ struct After {
 
 const AFTER: &[Column<After>] = &[
     Column::text("BACKEND", |row: &After| format!("{}/{}", row.group, row.seen.backend)),
-    Column::number("EXPECTED", |row: &After| percent(row.expected)).raw(|row| raw(row.expected)),
-    Column::number("OBSERVED", |row: &After| percent(row.seen.share_permille)).raw(|row| raw(row.seen.share_permille)),
+    Column::number("EXPECTED", |row: &After| told::share(row.expected)).raw(|row| raw(row.expected)),
+    Column::number("OBSERVED", |row: &After| told::share(row.seen.share_permille))
+        .raw(|row| raw(row.seen.share_permille)),
     Column::number("POINTS", |row| points(row.expected, row.seen.share_permille)),
     Column::number("WORK", |row| row.seen.picks.to_string()),
     Column::number("PINNED", |row| row.seen.pinned.to_string()),
@@ -264,10 +202,6 @@ fn told_after(format: Format, aftermath: &Aftermath) -> String {
 
 fn count_of(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
-}
-
-fn percent(permille: Option<u16>) -> String {
-    permille.map_or_else(|| "-".to_owned(), |permille| format!("{}.{}%", permille / 10, permille % 10))
 }
 
 fn raw(permille: Option<u16>) -> String {

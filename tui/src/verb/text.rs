@@ -62,7 +62,7 @@ pub(super) fn date(at_ms: i64) -> String {
 }
 
 /// A span in its two largest units, as in `3d 4h` or `850ms`.
-pub(super) fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
     let Some(first) = UNITS.iter().position(|&(unit, _)| ms >= unit) else { return "0ms".to_owned() };
     let (unit, word) = UNITS[first];

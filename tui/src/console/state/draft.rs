@@ -28,9 +28,10 @@ pub struct Values {
 }
 
 impl Values {
-    /// The values of a backend as they are.
+    /// The values of a backend as they are configured, whatever a lease or ramp holds above them.
     pub fn of(backend: &BackendStatus) -> Self {
-        Self { weight: backend.weight, state: backend.state }
+        let (weight, state) = backend.configured.map_or((backend.weight, backend.state), |own| (own.weight, own.state));
+        Self { weight, state }
     }
 }
 

@@ -49,8 +49,14 @@ fn want(draft: &Draft, model: &Model, id: u64) -> Option<(f64, f64)> {
     Some((before[at], wants_after(draft, group)[at]))
 }
 
+/// What will be in force: what a lease or ramp holds stays so, whatever is configured below it.
 fn values_after(draft: &Draft, backend: &BackendStatus) -> Values {
-    draft.get(backend.id).map_or_else(|| Values::of(backend), |staged| staged.mine)
+    let configured = Values::of(backend);
+    let wanted = draft.get(backend.id).map_or(configured, |staged| staged.mine);
+    Values {
+        weight: if backend.weight == configured.weight { wanted.weight } else { backend.weight },
+        state: if backend.state == configured.state { wanted.state } else { backend.state },
+    }
 }
 
 /// What a backend could carry once the draft is applied, were it not a backup.

@@ -3,16 +3,16 @@
 //!
 //! Shares and rates are computed here from totals; nothing here knows a screen or an edit.
 
+pub mod admit;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use poise_ipc::advice::Finding;
-use poise_ipc::message::Counters;
+use poise_ipc::message::{Counters, WindowStatus};
 use poise_ipc::model::{AdminState, FailOpenUse, FailOpenWhen, Scheduler};
 use poise_ipc::name::{BackendPath, Name};
-use poise_ipc::status::{BackendStatus, CertificateStatus, GroupStatus, Health, ListenerStatus, Status};
+use poise_ipc::status::{BackendStatus, GroupStatus, Health, ListenerStatus, Status};
 
 use super::series::{Growth, Series};
-use crate::safe;
 
 /// Changes of health within ten minutes from which on a backend that is up counts as flapping.
 const FLAPS_MIN: u32 = 4;
@@ -125,7 +125,7 @@ impl Model {
     pub fn new(status: Status) -> Self {
         let mut model = Self {
             now_ms: 0,
-            status: admit(status),
+            status: admit::status(status),
             listeners: BTreeMap::new(),
             backends: HashMap::new(),
             routes: BTreeMap::new(),
@@ -136,7 +136,7 @@ impl Model {
 
     /// Takes a newer status; the past of what is still there is kept.
     pub fn replace(&mut self, status: Status) {
-        self.status = admit(status);
+        self.status = admit::status(status);
         let listeners: HashSet<&Name> = self.status.listeners.iter().map(|l| &l.name).collect();
         self.listeners.retain(|name, _| listeners.contains(name));
         let backends: HashSet<u64> = self.backends().map(|(_, b)| b.id).collect();
@@ -202,6 +202,11 @@ impl Model {
             let serves = backend.state == AdminState::Enabled && to != Health::Down;
             backend.effective_weight = if serves { u32::from(backend.weight) } else { 0 };
         }
+    }
+
+    /// Takes the confirm window, or that there is none.
+    pub fn confirm(&mut self, window: Option<WindowStatus>) {
+        self.status.window = window.map(admit::window);
     }
 
     /// Takes the begin or end of fail-open.
@@ -344,44 +349,4 @@ fn find_backend<'a>(status: &'a mut Status, group: &Name, name: &Name) -> Option
     let backends = &mut status.groups[at].backends;
     let at = backends.binary_search_by(|b| b.name.cmp(name)).ok()?;
     backends.get_mut(at)
-}
-
-/// Makes every free text safe and puts lists into the order that look-ups rely on.
-fn admit(mut status: Status) -> Status {
-    let daemon = &mut status.daemon;
-    daemon.host = safe::owned(std::mem::take(&mut daemon.host));
-    daemon.version = safe::owned(std::mem::take(&mut daemon.version));
-    daemon.config_file = daemon.config_file.take().map(safe::owned);
-    for finding in &mut status.findings {
-        admit_finding(finding);
-    }
-    for certificate in &mut status.certificates {
-        admit_certificate(certificate);
-    }
-    status.listeners.sort_by(|a, b| a.name.cmp(&b.name));
-    status.groups.sort_by(|a, b| a.name.cmp(&b.name));
-    for group in &mut status.groups {
-        group.backends.sort_by(|a, b| a.name.cmp(&b.name));
-        group.health_check.path = safe::owned(std::mem::take(&mut group.health_check.path));
-        group.health_check.host = group.health_check.host.take().map(safe::owned);
-    }
-    status
-}
-
-fn admit_certificate(certificate: &mut CertificateStatus) {
-    certificate.chain = safe::owned(std::mem::take(&mut certificate.chain));
-    certificate.error = certificate.error.take().map(safe::owned);
-    let Some(facts) = &mut certificate.facts else { return };
-    for text in [&mut facts.subject, &mut facts.issuer, &mut facts.serial, &mut facts.key_type] {
-        *text = safe::owned(std::mem::take(text));
-    }
-    for name in &mut facts.names {
-        *name = safe::owned(std::mem::take(name));
-    }
-}
-
-fn admit_finding(finding: &mut Finding) {
-    for text in [&mut finding.code, &mut finding.subject, &mut finding.message, &mut finding.remedy] {
-        *text = safe::owned(std::mem::take(text));
-    }
 }

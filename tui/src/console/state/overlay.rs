@@ -5,6 +5,7 @@
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::{ProbeAnswer, WhyAnswer};
+use poise_ipc::message::{Forecast, LeaseQuery, RampQuery, WindowAct};
 use poise_ipc::name::Name;
 use poise_ipc::text::Setting;
 use tui_input::Input;
@@ -32,15 +33,8 @@ pub enum Overlay {
         /// The filter before.
         before: String,
     },
-    /// The field for a weight.
-    Weight {
-        /// What was typed.
-        input: Input,
-        /// Whose weight.
-        targets: Vec<u64>,
-        /// Why the last try was refused.
-        error: Option<String>,
-    },
+    /// A field in the line of messages.
+    Field(Field),
     /// The staged edits as commands; scrolled by lines.
     Diff {
         /// Lines scrolled away.
@@ -64,6 +58,18 @@ pub enum Overlay {
     },
     /// A backend's health, in full.
     Card(Box<Card>),
+    /// The leases and ramps that are in force, and how the last ones ended.
+    Layers {
+        /// The selected one among those in force.
+        selected: usize,
+    },
+    /// What a commit changed, value by value.
+    Revision {
+        /// Its revision.
+        revision: u64,
+        /// The selected edit.
+        selected: usize,
+    },
     /// What the daemon found wrong with a commit, one per line.
     Faults {
         /// The faults.
@@ -71,6 +77,32 @@ pub enum Overlay {
         /// Lines scrolled away.
         top: usize,
     },
+}
+
+/// A field that waits for something to be typed.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// What is asked for.
+    pub what: Typed,
+    /// What was typed.
+    pub input: Input,
+    /// Why the last try was refused.
+    pub error: Option<String>,
+}
+
+/// What a field asks for.
+#[derive(Clone, Debug)]
+pub enum Typed {
+    /// A weight for these backends, by id.
+    Weight(Vec<u64>),
+    /// Why, for the commit whose dialog this is.
+    Reason(Box<Ask>),
+    /// What to hold on these backends, and for how long.
+    Lease(Vec<BackendPath>),
+    /// Where the weight of this backend is to go, and how.
+    Ramp(BackendPath),
+    /// How much more time a lease gets.
+    Extend(u64),
 }
 
 /// What figures are about: an identity, so that no re-sort changes it.
@@ -133,8 +165,12 @@ pub struct Ask {
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Question {
-    /// Commit the draft.
+    /// Commit the draft, or what brings back what was.
     Commit {
+        /// Which.
+        what: Proposal,
+        /// What the daemon expects of it.
+        forecast: Answer<Forecast>,
         /// Whether the answer was given and the daemon works on it.
         sent: bool,
     },
@@ -142,6 +178,15 @@ pub enum Question {
     Discard,
     /// Quit although edits are staged.
     Quit,
+    /// Keep what a confirm window has, or take it back.
+    Window {
+        /// Which.
+        act: WindowAct,
+        /// The newest revision in it, when the question was asked.
+        revision: u64,
+    },
+    /// End a lease or a ramp.
+    EndLayer(u64),
     /// Another commit changed what is staged: whose values win.
     Conflict {
         /// What overlaps.
@@ -153,6 +198,22 @@ pub enum Question {
     },
 }
 
+/// What a commit is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proposal {
+    /// The draft.
+    Draft,
+    /// The edits of the forecast, which bring back what was.
+    Return {
+        /// In words, and the reason unless another is given: `rollback to 411`.
+        words: String,
+    },
+    /// Values above the configured ones, for a time.
+    Lease(LeaseQuery),
+    /// A weight that goes in steps.
+    Ramp(RampQuery),
+}
+
 impl Ask {
     /// A question that nobody has seen yet.
     pub fn new(question: Question) -> Self {
@@ -162,9 +223,11 @@ impl Ask {
     /// Where its keys stand in the key map.
     pub fn place(&self) -> Place {
         match self.question {
+            Question::Commit { what: Proposal::Lease(_) | Proposal::Ramp(_), .. } => Place::Begin,
             Question::Commit { .. } => Place::Commit,
             Question::Discard => Place::Discard,
             Question::Quit => Place::Quit,
+            Question::Window { .. } | Question::EndLayer(_) => Place::Ending,
             Question::Conflict { .. } => Place::Conflict,
         }
     }

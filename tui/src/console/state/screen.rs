@@ -14,6 +14,7 @@ macro_rules! for_each_screen {
             Health health "Health log" "Health",
             Certificates certificates "Certificates" "Certs",
             Errors errors "Errors" "Errors",
+            Changes changes "Changes" "Changes",
         }
     };
 }

@@ -1,12 +1,14 @@
 //! What keys do in dialogs. Cancel has the focus: Enter and Esc cancel, only the key that the key
 //! map names answers, and nothing does until the dialog has been seen.
 
+use poise_ipc::message::LayerAct;
+
 use super::super::key::Key;
 use super::super::keymap::Action;
 use super::super::msg::Effect;
 use super::super::state::overlay::{Ask, Overlay, Question};
 use super::super::state::{Paint, State};
-use super::{card, edit};
+use super::{card, changes, commit, edit, field, layer};
 
 /// Lines that a page of a dialog goes.
 const PAGE: usize = 8;
@@ -21,6 +23,9 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
             let action = state.keymap.action(key, place);
             match (action, key) {
                 (Some(Action::Confirm), _) => confirm(state, effects),
+                (Some(Action::Within), _) => state.wish.turn_within(),
+                (Some(Action::Trip), _) => state.wish.turn_errors(),
+                (Some(Action::Reason), _) => field::open_reason(state),
                 (Some(Action::Mark), _) => choose_side(ask),
                 (_, Key::Esc | Key::Enter | Key::Char('q' | 'n')) => state.overlay = None,
                 _ => scroll_question(ask, key),
@@ -29,11 +34,33 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
         Some(Overlay::Diff { top }) => match key {
             Key::Char('c') => {
                 state.overlay = None;
-                edit::open_commit(state, effects);
+                commit::open(state, effects);
             }
             Key::Esc | Key::Enter | Key::Char('q' | 'd') => state.overlay = None,
             _ => scroll(top, key),
         },
+        Some(Overlay::Layers { selected }) => {
+            let known = state.model.as_ref().map_or(0, |model| model.status().layers.len());
+            match (state.keymap.action(key, place), key) {
+                (Some(action), _) => {
+                    let at = *selected;
+                    layer::change(state, action, at, effects);
+                }
+                (_, Key::Esc | Key::Enter | Key::Char('q' | 'l')) => state.overlay = None,
+                _ => select(selected, key, known),
+            }
+        }
+        Some(Overlay::Revision { revision, selected }) => {
+            let known = state.changes.commit(*revision).map_or(0, |commit| commit.edits.len());
+            match (state.keymap.action(key, place), key) {
+                (Some(Action::Past), _) => {
+                    let (revision, at) = (*revision, *selected);
+                    changes::take_back(state, revision, at, effects);
+                }
+                (_, Key::Esc | Key::Enter | Key::Char('q')) => state.overlay = None,
+                _ => select(selected, key, known),
+            }
+        }
         Some(Overlay::Card(_)) => card::press(state, key, effects),
         Some(Overlay::Faults { top, .. } | Overlay::Settings { top, .. } | Overlay::Figures { top, .. }) => match key {
             Key::Esc | Key::Enter | Key::Char('q' | 'i' | 'f') => state.overlay = None,
@@ -46,17 +73,27 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
 fn confirm(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Overlay::Ask(Ask { question, .. })) = &mut state.overlay else { return };
     match question {
-        Question::Commit { sent: true } => {}
-        Question::Commit { .. } => edit::send_commit(state, effects),
+        Question::Commit { sent: true, .. } => {}
+        Question::Commit { .. } => commit::send(state, effects),
         Question::Discard => {
             state.overlay = None;
             edit::discard(state, effects);
         }
         Question::Quit => effects.push(Effect::Quit),
+        Question::Window { act, revision } => {
+            let (act, revision) = (*act, *revision);
+            state.overlay = None;
+            commit::end_window(state, act, revision, effects);
+        }
+        Question::EndLayer(id) => {
+            let id = *id;
+            state.overlay = None;
+            layer::send(state, id, LayerAct::Cancel, effects);
+        }
         Question::Conflict { overlaps, mine, .. } => {
             let keep: Vec<u64> = overlaps.iter().zip(mine).filter(|(_, mine)| **mine).map(|(o, _)| o.id).collect();
             state.overlay = None;
-            edit::settle(state, &keep, effects);
+            commit::settle(state, &keep, effects);
         }
     }
 }
@@ -77,6 +114,12 @@ fn scroll_question(ask: &mut Ask, key: Key) {
         }
         _ => scroll(&mut ask.top, key),
     }
+}
+
+/// Selects among so many lines.
+fn select(selected: &mut usize, key: Key, count: usize) {
+    scroll(selected, key);
+    *selected = (*selected).min(count.saturating_sub(1));
 }
 
 /// Scrolls; the view stops at the end, so `top` may only exceed it by what one more page would.

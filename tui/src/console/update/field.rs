@@ -4,16 +4,17 @@
 //! acts as keys.
 
 use poise_ipc::limits::WEIGHT;
+use poise_ipc::message::LayerAct;
 use tui_input::{Input, InputRequest};
 
 use super::super::key::Key;
 use super::super::msg::Effect;
 use super::super::state::draft::Values;
 use super::super::state::filter::Filter;
-use super::super::state::overlay::Overlay;
+use super::super::state::overlay::{Field, Overlay, Typed};
 use super::super::state::screen::Screen;
 use super::super::state::{Paint, State};
-use super::{arrange, edit, keys};
+use super::{arrange, edit, keys, layer};
 
 /// Characters that a field takes.
 const FIELD_LEN_MAX: usize = 120;
@@ -24,9 +25,18 @@ pub(super) fn open_filter(state: &mut State) {
     state.paint(Paint::Now);
 }
 
-pub(super) fn open_weight(state: &mut State, targets: Vec<u64>) {
-    state.overlay = Some(Overlay::Weight { input: Input::default(), targets, error: None });
+/// Opens a field that holds `text`.
+pub(super) fn open(state: &mut State, what: Typed, text: &str) {
+    state.overlay = Some(Overlay::Field(Field { what, input: Input::new(text.to_owned()), error: None }));
     state.paint(Paint::Now);
+}
+
+/// Opens the field for the reason of the commit whose dialog is in front.
+pub(super) fn open_reason(state: &mut State) {
+    if let Some(Overlay::Ask(ask)) = state.overlay.take() {
+        let before = state.wish.reason().unwrap_or_default().to_owned();
+        open(state, Typed::Reason(Box::new(ask)), &before);
+    }
 }
 
 fn current_filter(state: &State) -> &str {
@@ -67,8 +77,11 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
 
 /// Takes back what an abandoned field changed.
 pub(super) fn cancelled(state: &mut State, overlay: Overlay) {
-    if let Overlay::Filter { before, .. } = overlay {
-        set_filter(state, &before);
+    match overlay {
+        Overlay::Filter { before, .. } => set_filter(state, &before),
+        Overlay::Field(Field { what: Typed::Reason(ask), .. }) => state.overlay = Some(Overlay::Ask(*ask)),
+        Overlay::Field(Field { what: Typed::Extend(_), .. }) => state.overlay = Some(Overlay::Layers { selected: 0 }),
+        _ => {}
     }
 }
 
@@ -88,7 +101,8 @@ fn request(key: Key) -> Option<InputRequest> {
 }
 
 fn insert(overlay: &mut Overlay, request: InputRequest) {
-    let (Overlay::Help { filter: input, .. } | Overlay::Filter { input, .. } | Overlay::Weight { input, .. }) = overlay
+    let (Overlay::Help { filter: input, .. } | Overlay::Filter { input, .. } | Overlay::Field(Field { input, .. })) =
+        overlay
     else {
         return;
     };
@@ -97,7 +111,7 @@ fn insert(overlay: &mut Overlay, request: InputRequest) {
     }
     match overlay {
         Overlay::Help { selected, .. } => *selected = 0,
-        Overlay::Weight { error, .. } => *error = None,
+        Overlay::Field(field) => field.error = None,
         _ => {}
     }
 }
@@ -119,7 +133,7 @@ fn refilter(state: &mut State, overlay: &Overlay) {
 
 fn entered(state: &mut State, overlay: Overlay, effects: &mut Vec<Effect>) {
     match overlay {
-        Overlay::Weight { input, targets, .. } => take_weight(state, input, targets, effects),
+        Overlay::Field(field) => take(state, field, effects),
         Overlay::Help { filter, selected } => {
             let chosen = state.keymap.search(filter.value()).get(selected).map(|b| (*b).clone());
             if let Some(binding) = chosen
@@ -132,14 +146,32 @@ fn entered(state: &mut State, overlay: Overlay, effects: &mut Vec<Effect>) {
     }
 }
 
-fn take_weight(state: &mut State, input: Input, targets: Vec<u64>, effects: &mut Vec<Effect>) {
-    let typed = input.value().trim().parse::<u16>().ok();
-    if let Some(weight) = typed.filter(|weight| WEIGHT.contains(weight)) {
-        edit::stage_on(state, &targets, effects, |values| Values { weight, ..values });
-    } else {
-        let error = Some(format!("a weight is a number from {} to {}", WEIGHT.start(), WEIGHT.end()));
-        state.overlay = Some(Overlay::Weight { input, targets, error });
+/// Takes what was typed; what is wrong with it is said, and it stays to be mended.
+fn take(state: &mut State, field: Field, effects: &mut Vec<Effect>) {
+    let text = field.input.value().trim();
+    let taken = match &field.what {
+        Typed::Weight(targets) => take_weight(state, text, targets, effects),
+        Typed::Reason(ask) => {
+            state.wish.set_reason(text);
+            state.overlay = Some(Overlay::Ask((**ask).clone()));
+            Ok(())
+        }
+        Typed::Lease(backends) => layer::typed_lease(state, text, backends, effects),
+        Typed::Ramp(backend) => layer::typed_ramp(state, text, backend, effects),
+        Typed::Extend(id) => crate::console::state::layer::time(Some(text)).map(|for_ms| {
+            layer::send(state, *id, LayerAct::Extend { for_ms }, effects);
+        }),
+    };
+    if let Err(error) = taken {
+        state.overlay = Some(Overlay::Field(Field { error: Some(error), ..field }));
     }
+}
+
+fn take_weight(state: &mut State, text: &str, targets: &[u64], effects: &mut Vec<Effect>) -> Result<(), String> {
+    let weight = text.parse::<u16>().ok().filter(|weight| WEIGHT.contains(weight));
+    let weight = weight.ok_or_else(|| format!("a weight is a number from {} to {}", WEIGHT.start(), WEIGHT.end()))?;
+    edit::stage_on(state, targets, effects, |values| Values { weight, ..values });
+    Ok(())
 }
 
 /// Takes pasted text into the open field; line ends and controls are dropped.

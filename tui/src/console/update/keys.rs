@@ -11,7 +11,7 @@ use super::super::state::overlay::{Ask, Object, Overlay, Question};
 use super::super::state::overview::Line;
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
-use super::{arrange, ask, card, dialog, edit, field, is_typing, keep_in_view, log, say, show};
+use super::{arrange, ask, card, changes, dialog, edit, field, is_typing, keep_in_view, layer, log, say, show};
 use crate::console::layout;
 
 /// Within this time a second Ctrl-C quits.
@@ -66,7 +66,13 @@ fn open(state: &mut State, overlay: Overlay) {
 /// Carries out an action of a screen.
 pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec<Effect>) {
     state.paint(Paint::Now);
-    if edit::act(state, action, effects) || walk(state, action) || mark(state, action) {
+    if edit::act(state, action, effects) || layer::act(state, action) || mark(state, action) {
+        return;
+    }
+    if walk(state, action) {
+        if state.screen == Screen::Changes {
+            changes::older(state, effects);
+        }
         return;
     }
     if look(state, action) || search(state, action, effects) {
@@ -84,6 +90,8 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::Next => next(state, false),
         Action::Previous => next(state, true),
         Action::Open if state.screen == Screen::Health => card::open(state, effects),
+        Action::Open if state.screen == Screen::Changes => changes::open(state),
+        Action::Past => changes::back_to_selected(state, effects),
         Action::Open => drill(state),
         Action::Check => card::check(state, effects),
         Action::Settings => settings(state, effects),
@@ -211,7 +219,7 @@ fn back(state: &mut State) {
         Screen::Balance => !state.balance.filter.is_empty(),
         Screen::Health => !state.log.filter.is_empty(),
         Screen::Errors => !state.errors.filter.is_empty(),
-        Screen::Overview | Screen::Certificates => false,
+        Screen::Overview | Screen::Certificates | Screen::Changes => false,
     };
     if on_balance && !(state.balance.marks.is_empty() && state.balance.range_from.is_none()) {
         state.balance.marks.clear();
@@ -235,6 +243,7 @@ fn walk(state: &mut State, action: Action) -> bool {
         Screen::Balance => layout::balance(width, height).list.height,
         Screen::Health | Screen::Certificates => layout::health(width, height).list.height,
         Screen::Errors => layout::errors(width, height).list.height,
+        Screen::Changes => layout::changes(width, height).list.height,
     };
     let lines = usize::from(page);
     let page = isize::try_from(page.saturating_sub(1).max(1)).unwrap_or(1);
@@ -260,6 +269,7 @@ fn walk(state: &mut State, action: Action) -> bool {
         }
         Screen::Errors => walk_log(&mut state.errors, action, (delta, lines)),
         Screen::Certificates => walk_certificates(state, delta),
+        Screen::Changes => changes::move_by(state, delta),
     }
     keep_in_view(state);
     true

@@ -11,11 +11,12 @@ use poise_ipc::status::{DrainOutcome, Status};
 use poise_ipc::text::settings;
 
 use super::super::msg::Effect;
-use super::super::state::model::Model;
+use super::super::state::layer::kind as layer_kind;
+use super::super::state::model::{Model, admit};
 use super::super::state::overlay::{Overlay, Question, Sheet};
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone};
-use super::{ask, card, edit, is_asked, keep_in_view, log, say};
+use super::{ask, card, changes, commit, edit, is_asked, keep_in_view, layer, log, say};
 use crate::console::safe_line;
 
 pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<Effect>) {
@@ -25,6 +26,7 @@ pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<
     // Numbers of refused messages begin anew with a daemon.
     state.errors.clear();
     state.errors_asked_at = None;
+    state.changes.is_begun = false;
     let peer = Peer {
         host: safe_line(&welcome.host),
         role: welcome.role,
@@ -35,6 +37,7 @@ pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<
     if !known {
         state.reading.is_resumed = false;
         state.draft.clear();
+        state.changes.clear();
         effects.push(Effect::LoadDraft { daemon_id: peer.daemon_id.clone() });
     }
     if state.read_only && welcome.role > Role::View {
@@ -47,7 +50,7 @@ pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<
 
 pub(super) fn lost(state: &mut State, reason: &str, at_ms: u64) {
     let reason = safe_line(reason);
-    let committing = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+    let committing = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_) | Asked::Return));
     state.asked.clear();
     state.reading.is_resumed |= matches!(state.subscribed, Some(Some(_)));
     state.reading.newest = 0;
@@ -80,12 +83,17 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
             replied(state, asked, reply, effects);
         }
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
-            Some(Asked::Commit(_)) => edit::commit_refused(state, &error, effects),
-            Some(Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)) => {
-                log::refused(state, &edit::sentence(&error));
+            Some(Asked::Commit(_) | Asked::Return) => commit::commit_refused(state, &error, effects),
+            Some(Asked::Forecast) => commit::foreseen(state, Err(&error)),
+            Some(Asked::Layer) => {
+                commit::close(state);
+                say(state, Tone::Alarm, &format!("refused: {}", commit::sentence(&error)));
             }
-            Some(asked @ (Asked::Why(_) | Asked::Probe(_))) => card::refused(state, &asked, &edit::sentence(&error)),
-            _ => say(state, Tone::Alarm, &format!("refused: {}", edit::sentence(&error))),
+            Some(Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)) => {
+                log::refused(state, &commit::sentence(&error));
+            }
+            Some(asked @ (Asked::Why(_) | Asked::Probe(_))) => card::refused(state, &asked, &commit::sentence(&error)),
+            _ => say(state, Tone::Alarm, &format!("refused: {}", commit::sentence(&error))),
         },
     }
 }
@@ -93,7 +101,12 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
 fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effect>) {
     match (asked, reply) {
         (_, Reply::Status(status)) => take_status(state, *status, effects),
-        (Asked::Commit(sent), Reply::Applied(applied)) => edit::committed(state, &sent, &applied, effects),
+        (Asked::Commit(sent), Reply::Applied(applied)) => commit::committed(state, &sent, &applied, effects),
+        (Asked::Return, Reply::Applied(applied)) => commit::done(state, &applied),
+        (Asked::Layer, reply) => layer::done(state, &reply),
+        (Asked::History(_), Reply::History { commits }) => changes::told(state, commits),
+        (Asked::Past(revision), Reply::ConfigText { text, .. }) => changes::past(state, revision, text, effects),
+        (Asked::Forecast, Reply::Plan(forecast)) => commit::foreseen(state, Ok(*forecast)),
         (
             asked @ (Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)),
             Reply::Logs { rows, .. },
@@ -135,15 +148,27 @@ fn sheet(config: &Config, path: String) -> Option<Sheet> {
 }
 
 fn window(state: &mut State, news: &WindowNews) {
-    let tone = if matches!(news.what, WindowEvent::Back { .. }) { Tone::Alarm } else { Tone::Plain };
-    say(state, tone, &news.sentence());
+    if let Some(model) = &mut state.model {
+        let is_open = matches!(news.what, WindowEvent::Opened | WindowEvent::Changed);
+        model.confirm(is_open.then(|| news.window.clone()));
+    }
+    // Who was about to answer has nothing to answer any more, or something else.
+    if matches!(&state.overlay, Some(Overlay::Ask(ask)) if matches!(ask.question, Question::Window { .. })) {
+        state.overlay = None;
+    }
+    match news.what {
+        // The line that counts down says it.
+        WindowEvent::Opened | WindowEvent::Changed => state.paint(Paint::Now),
+        WindowEvent::Confirmed { .. } => say(state, Tone::Plain, &news.sentence()),
+        WindowEvent::Back { .. } => say(state, Tone::Alarm, &news.sentence()),
+    }
 }
 
-fn layer(state: &mut State, news: &LayerNews) {
-    // The steps of ramps are seen in the rows.
-    let is_step = matches!(news, LayerNews::Changed(layer) if layer.ramp.is_some());
-    if !is_step {
-        say(state, Tone::Plain, &news.sentence());
+fn layered(state: &mut State, news: &LayerNews) {
+    match news {
+        LayerNews::Changed(layer) if layer.ramp.is_some() => {}
+        LayerNews::Began(one) => say(state, Tone::Plain, &format!("{} {} begins", layer_kind(one), one.id)),
+        news => say(state, Tone::Plain, &news.sentence()),
     }
 }
 
@@ -152,13 +177,14 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
     match event.body {
         EventBody::Snapshot(status) => take_status(state, *status, effects),
         EventBody::Committed(commit) => {
-            let sent = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_)));
+            let sent = state.asked.values().any(|asked| matches!(asked, Asked::Commit(_) | Asked::Return));
             let mine = sent || state.own_revision == Some(commit.revision);
             if !mine {
                 let count = commit.edits.len();
                 let text = format!("rev {} by {}: {count} edits", commit.revision, commit.author.user);
                 say(state, Tone::Plain, &text);
             }
+            state.changes.take(vec![admit::commit(commit)]);
         }
         EventBody::Transition(turned) => {
             if let Some(model) = &mut state.model {
@@ -200,7 +226,7 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
             }
         }
         EventBody::Window(news) => window(state, &news),
-        EventBody::Layer(news) => layer(state, &news),
+        EventBody::Layer(news) => layered(state, &news),
         EventBody::Counters(counters) => {
             if let Some(model) = &mut state.model {
                 model.moved(event.at_ms, counters);

@@ -1,5 +1,6 @@
 //! What keys and news do to the state; above all what they never do.
 
+mod changes;
 mod health;
 mod log;
 mod screens;
@@ -14,7 +15,7 @@ use crate::console::key::Key;
 use crate::console::msg::{Effect, Msg};
 use crate::console::state::LinkState;
 use crate::console::state::balance::Sort;
-use crate::console::state::overlay::{Overlay, Question};
+use crate::console::state::overlay::{Field, Overlay, Question};
 use crate::console::state::screen::Screen;
 
 const SIZE: (u16, u16) = (80, 24);
@@ -35,7 +36,7 @@ fn refuse(bench: &mut Bench, error: ErrorReply) {
 fn a_weight_is_staged_committed_with_its_revision_and_then_gone_from_the_draft() {
     let mut bench = Bench::live(SIZE);
     bench.press("Down + + } c");
-    assert!(matches!(asks(&bench), Some(Question::Commit { sent: false })));
+    assert!(matches!(asks(&bench), Some(Question::Commit { sent: false, .. })));
     assert!(bench.sent_commits().is_empty());
     bench.press("y");
     let (_, apply) = bench.sent_commits().pop().unwrap();
@@ -121,7 +122,7 @@ fn edits_act_on_all_marked_backends() {
 fn a_weight_out_of_range_keeps_the_field_open_and_says_why() {
     let mut bench = Bench::live(SIZE);
     bench.press("= 1 0 0 1 Enter");
-    assert!(matches!(&bench.state.overlay, Some(Overlay::Weight { error: Some(_), .. })));
+    assert!(matches!(&bench.state.overlay, Some(Overlay::Field(Field { error: Some(_), .. }))));
     bench.press("Backspace Enter");
     assert!(bench.state.overlay.is_none() && bench.state.draft.is_empty(), "100 is what it was");
     bench.press("= - 5 Enter Esc");
@@ -393,7 +394,7 @@ proptest! {
             // A `Key` comes after its dialog was seen for long enough, a `Soon` only perhaps.
             let seen = |listens: bool| listens || matches!(step, Step::Key(_));
             let asked = matches!(&before.overlay, Some(Overlay::Ask(ask))
-                if matches!(ask.question, Question::Commit { sent: false }) && seen(ask.listens(bench.now_ms)));
+                if matches!(ask.question, Question::Commit { sent: false, .. }) && seen(ask.listens(bench.now_ms)));
             if bench.sent_commits().len() > commits {
                 let confirmed = matches!(step, Step::Key(Key::Char('y')) | Step::Soon(Key::Char('y')));
                 prop_assert!(asked && confirmed, "{:?}", step);

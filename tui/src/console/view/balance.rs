@@ -12,6 +12,7 @@ use super::theme::{self, Role};
 use super::{frame, pane};
 use crate::console::layout::{self, Area};
 use crate::console::state::balance::Line;
+use crate::console::state::draft::Values;
 use crate::console::state::model::{Condition, Model, Share};
 use crate::console::state::{LinkState, State};
 
@@ -289,9 +290,10 @@ impl Row<'_> {
 
     fn condition(&self, canvas: &mut Canvas<'_>, area: Area, at: (u16, u16)) {
         let condition = Condition::of(self.backend);
+        let configured = Values::of(self.backend).state;
         let glyph = theme::glyph(condition, canvas.caps.ascii);
         match self.state.draft.get(self.backend.id).map(|staged| staged.mine.state) {
-            Some(mine) if mine != self.backend.state => {
+            Some(mine) if mine != configured => {
                 let end = canvas.text(area, at, glyph, theme::role(condition));
                 canvas.text(area, (end, at.1), &format!(">{}*", staged_word(mine)), Role::Staged);
             }
@@ -300,7 +302,8 @@ impl Row<'_> {
                     AdminState::DrainingHard => staged_word(AdminState::DrainingHard),
                     _ => condition.word(),
                 };
-                canvas.text(area, at, &format!("{glyph} {word}"), theme::role(condition));
+                let held = if self.backend.state == configured { "" } else { "~" };
+                canvas.text(area, at, &format!("{glyph} {word}{held}"), theme::role(condition));
             }
         }
     }
@@ -308,9 +311,13 @@ impl Row<'_> {
     fn weight(&self, canvas: &mut Canvas<'_>, area: Area, line: u16) {
         let Some(at) = &self.columns.weight else { return };
         let weight = self.backend.weight;
+        let configured = Values::of(self.backend).weight;
         match self.state.draft.get(self.backend.id).map(|staged| staged.mine.weight) {
-            Some(mine) if mine != weight => {
-                canvas.right(area, (at.end, line), &format!("{weight}>{mine}*"), Role::Staged);
+            Some(mine) if mine != configured => {
+                canvas.right(area, (at.end, line), &format!("{configured}>{mine}*"), Role::Staged);
+            }
+            _ if configured != weight => {
+                canvas.right(area, (at.end, line), &format!("{weight}~{configured}"), Role::Staged);
             }
             _ => canvas.right(area, (at.end, line), &weight.to_string(), self.base_role()),
         }

@@ -5,7 +5,7 @@
 use poise_ipc::model::CheckProtocol;
 use poise_ipc::status::{BackendStatus, DampingStatus, EjectionStatus, GroupStatus, Health, HealthStatus};
 
-use super::number::{latency, span};
+use super::number::{latency, span, wrapped};
 use super::theme::Role;
 use super::time;
 use crate::console::state::State;
@@ -41,7 +41,10 @@ pub(super) fn lines(state: &State, card: &Card, width: u16) -> Vec<Line> {
     let now = now(state, card);
     let parts: Vec<_> = [probed, now, was].into_iter().filter(|part| !part.is_empty()).collect();
     let lines = parts.join(&(String::new(), Role::Plain));
-    lines.into_iter().flat_map(|(text, role)| wrapped(text, usize::from(width)).map(move |text| (text, role))).collect()
+    lines
+        .into_iter()
+        .flat_map(|(text, role)| wrapped(text, usize::from(width), INDENT).map(move |text| (text, role)))
+        .collect()
 }
 
 fn answer<T>(answer: &Answer<T>, waiting: &str, told: impl Fn(&T) -> Vec<Line>) -> Vec<Line> {
@@ -134,20 +137,6 @@ fn last(state: &State, card: &Card, (group, backend): (&GroupStatus, &BackendSta
     let next_ms = backend.health.next_ms.filter(|&next_ms| next_ms > now_ms).unwrap_or(usual_ms);
     let next = if next_ms > now_ms { format!(", next in {}", span(next_ms - now_ms)) } else { String::new() };
     Some(format!("last      {} {verdict} in {} ms{next}", time::exact(at_ms, &state.zone), latency(us)))
-}
-
-/// A text in lines of so many columns, broken between words where that is possible.
-fn wrapped(text: String, width: usize) -> impl Iterator<Item = String> {
-    let (mut lines, mut rest) = (Vec::new(), text);
-    // Ends: every turn takes more than the indent off the rest.
-    while rest.chars().count() > width.max(2 * INDENT) {
-        let room = rest.char_indices().nth(width.max(2 * INDENT)).map_or(rest.len(), |(at, _)| at);
-        let at = rest[..room].rfind(' ').filter(|&at| at > 2 * INDENT - 1).unwrap_or(room);
-        let tail = rest.split_off(at);
-        lines.push(std::mem::replace(&mut rest, format!("{:INDENT$}{}", "", tail.trim_start())));
-    }
-    lines.push(rest);
-    lines.into_iter()
 }
 
 fn damped(damping: &DampingStatus, now_ms: u64) -> Line {

@@ -1,17 +1,17 @@
-//! Dialogs over a screen: what would be committed and what it does, what overlaps, what is wrong.
+//! Dialogs over a screen: questions, what overlaps, what is wrong, sheets of settings and figures.
 
+use poise_ipc::message::WindowAct;
 use poise_ipc::model::AdminState;
 use poise_ipc::persistence::PersistenceCounters;
 
 use super::canvas::Canvas;
-use super::number::percent;
+use super::number::wrapped;
 use super::theme::Role;
-use super::{card, figures, frame, help};
+use super::{card, changes, commit, figures, frame, help, layers};
 use crate::console::keymap::Place;
 use crate::console::layout::Area;
 use crate::console::state::State;
-use crate::console::state::draft::{Overlap, Staged, Values};
-use crate::console::state::effect::{self, Level, Line};
+use crate::console::state::draft::{Overlap, Values};
 use crate::console::state::model::Model;
 use crate::console::state::overlay::{Ask, Overlay, Question, Sheet};
 
@@ -21,39 +21,66 @@ const WIDTH: u16 = 78;
 pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
     let screen = Area { x: 0, y: 0, width: canvas.buffer.area.width, height: canvas.buffer.area.height };
     match overlay {
-        Overlay::Filter { .. } | Overlay::Weight { .. } => {}
+        Overlay::Filter { .. } | Overlay::Field(_) => {}
+        Overlay::Layers { selected } => {
+            let (lines, seen) = layers::lines(state, *selected);
+            let top = Top::With(seen);
+            let keys = state.keymap.dialog_line(Place::Layers).replacen("Esc cancel", "Esc closes", 1);
+            paper(canvas, screen, &Paper { title: "leases and ramps", note: "live", lines, top, keys: &keys });
+        }
+        Overlay::Revision { revision, selected } => {
+            let (lines, seen) = changes::edits(state, *revision, *selected);
+            let top = Top::With(seen);
+            let keys = state.keymap.dialog_line(Place::Revision).replacen("Esc cancel", "Esc closes", 1);
+            let title = format!("what rev {revision} changed");
+            paper(canvas, screen, &Paper { title: &title, note: "", lines, top, keys: &keys });
+        }
         Overlay::Help { filter, selected } => help::draw(state, (filter, *selected), canvas, screen),
         Overlay::Diff { top } => {
             let base = format!("base rev {}", state.draft.base_revision());
-            let lines = diff_lines(state);
+            let lines = commit::diff_lines(state);
             paper(
                 canvas,
                 screen,
-                &Paper { title: "staged edits", note: &base, lines, top: *top, keys: "Esc closes   c commit" },
+                &Paper {
+                    title: "staged edits",
+                    note: &base,
+                    lines,
+                    top: Top::From(*top),
+                    keys: "Esc closes   c commit",
+                },
             );
         }
         Overlay::Faults { lines, top } => {
             let lines = lines.iter().map(|line| (line.clone(), Role::Fail)).collect();
             let keys = "Esc closes; the draft is kept";
-            paper(canvas, screen, &Paper { title: "the daemon refused this", note: "", lines, top: *top, keys });
+            paper(
+                canvas,
+                screen,
+                &Paper { title: "the daemon refused this", note: "", lines, top: Top::From(*top), keys },
+            );
         }
         Overlay::Ask(ask) => draw_ask(state, ask, canvas, screen),
         Overlay::Figures { object, top } => {
             let title = figures::title(object, state.model.as_ref());
             let lines = state.model.as_ref().map(|model| figures::lines(object, model)).unwrap_or_default();
-            paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: *top, keys: "Esc closes" });
+            paper(
+                canvas,
+                screen,
+                &Paper { title: &title, note: "live", lines, top: Top::From(*top), keys: "Esc closes" },
+            );
         }
         Overlay::Card(open) => {
             let width = screen.width.min(WIDTH).saturating_sub(4);
             let (title, lines) = (card::title(open, state.model.as_ref()), card::lines(state, open, width));
             let keys = "Esc closes   H checks now";
-            paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: open.top, keys });
+            paper(canvas, screen, &Paper { title: &title, note: "live", lines, top: Top::From(open.top), keys });
         }
         Overlay::Settings { sheets, top } => {
             let titles: Vec<_> = sheets.iter().map(|sheet| sheet.path.as_str()).collect();
             let title = if titles.is_empty() { "asking the daemon...".to_owned() } else { titles.join(" and ") };
             let (lines, keys) = (settings_lines(sheets, state.model.as_ref()), "Esc closes; poise set changes one");
-            paper(canvas, screen, &Paper { title: &title, note: "", lines, top: *top, keys });
+            paper(canvas, screen, &Paper { title: &title, note: "", lines, top: Top::From(*top), keys });
         }
     }
 }
@@ -102,25 +129,38 @@ fn draw_ask(state: &State, ask: &Ask, canvas: &mut Canvas<'_>, screen: Area) {
     let keys = state.keymap.dialog_line(place);
     let count = state.draft.len();
     match &ask.question {
-        Question::Commit { sent } => {
-            let peer = state.peer.as_ref();
-            let title = peer.map_or_else(|| "commit".to_owned(), |p| format!("commit to {} as {}", p.host, p.user));
-            let base = format!("base rev {}", state.draft.base_revision());
-            let keys = if *sent { "committing..." } else { &keys };
-            let lines = commit_lines(state);
-            paper(canvas, screen, &Paper { title: &title, note: &base, lines, top: ask.top, keys });
+        Question::Commit { what, forecast, sent } => {
+            let (title, note) = commit::title(state, what);
+            let keys = if *sent { "sent..." } else { &keys };
+            let lines = commit::lines(state, what, forecast);
+            paper(canvas, screen, &Paper { title: &title, note: &note, lines, top: Top::From(ask.top), keys });
         }
         Question::Discard => {
             let mut lines = vec![(format!("discard {count} staged edits? undo does not bring them back"), Role::Warn)];
             lines.extend(
-                state.draft.iter().map(|(_, staged)| (format!("{} {}", staged.path, change(staged)), Role::Plain)),
+                state
+                    .draft
+                    .iter()
+                    .map(|(_, staged)| (format!("{} {}", staged.path, commit::change(staged)), Role::Plain)),
             );
-            paper(canvas, screen, &Paper { title: "discard", note: "", lines, top: ask.top, keys: &keys });
+            paper(canvas, screen, &Paper { title: "discard", note: "", lines, top: Top::From(ask.top), keys: &keys });
         }
         Question::Quit => {
             let text = format!("{count} edits are staged; the draft is kept and is back next time");
             let lines = vec![(text, Role::Plain)];
-            paper(canvas, screen, &Paper { title: "quit", note: "", lines, top: ask.top, keys: &keys });
+            paper(canvas, screen, &Paper { title: "quit", note: "", lines, top: Top::From(ask.top), keys: &keys });
+        }
+        Question::Window { act, revision } => {
+            let lines = commit::window_lines(state, *act);
+            let title = if *act == WindowAct::Confirm { "keep it" } else { "take it back" };
+            let note = format!("rev {revision}");
+            paper(canvas, screen, &Paper { title, note: &note, lines, top: Top::From(ask.top), keys: &keys });
+        }
+        Question::EndLayer(id) => {
+            let found =
+                state.model.as_ref().and_then(|model| model.status().layers.iter().find(|layer| layer.id == *id));
+            let lines = layers::ending(found, state);
+            paper(canvas, screen, &Paper { title: "end it", note: "", lines, top: Top::From(ask.top), keys: &keys });
         }
         Question::Conflict { overlaps, mine, selected } => conflict(state, canvas, screen, (overlaps, mine, *selected)),
     }
@@ -131,85 +171,63 @@ struct Paper<'a> {
     title: &'a str,
     note: &'a str,
     lines: Vec<(String, Role)>,
-    top: usize,
+    top: Top,
     keys: &'a str,
 }
 
+/// What of the lines shows.
+#[derive(Clone, Copy)]
+enum Top {
+    /// Those from this one on, or the last page.
+    From(usize),
+    /// This one is to be seen: the selected one.
+    With(usize),
+}
+
+/// Columns that what follows of a broken line begins at.
+const INDENT: usize = 4;
+
 fn paper(canvas: &mut Canvas<'_>, screen: Area, paper: &Paper<'_>) {
-    let wanted = u16::try_from(paper.lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+    let width = usize::from(screen.width.min(WIDTH).saturating_sub(4));
+    let mut lines = Vec::new();
+    let mut focus = 0;
+    for (at, (text, role)) in paper.lines.iter().enumerate() {
+        lines.extend(wrapped(text.clone(), width, INDENT).map(|text| (text, *role)));
+        if matches!(paper.top, Top::With(selected) if selected == at) {
+            focus = lines.len();
+        }
+    }
+    let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
     let inner = canvas.frame(screen.centred(WIDTH, wanted), paper.title, paper.note);
-    let (list, keys) = inner.split_bottom(1);
-    let (list, _) = list.split_bottom(u16::from(list.height > 2));
-    let top = paper.top.min(paper.lines.len().saturating_sub(usize::from(list.height)));
-    for (line, (text, role)) in (0..list.height).zip(&paper.lines[top..]) {
+    let (list, keys) = inner.split_bottom(u16::try_from(wrapped(paper.keys.to_owned(), width, 0).count()).unwrap_or(1));
+    let (list, gap) = list.split_bottom(u16::from(list.height > 2));
+    let room = usize::from(list.height);
+    let top = match paper.top {
+        Top::From(top) => top.min(lines.len().saturating_sub(room)),
+        Top::With(_) => focus.saturating_sub(room),
+    };
+    for (line, (text, role)) in (0..list.height).zip(&lines[top..]) {
         canvas.text(list, (0, line), text, *role);
     }
-    let below = paper.lines.len().saturating_sub(top + usize::from(list.height));
+    let below = lines.len().saturating_sub(top + room);
     key_line(canvas, keys, paper.keys);
-    let more = format!("{below} more below");
-    if below > 0 && paper.keys.len() + more.len() + 3 <= usize::from(keys.width) {
-        canvas.right(keys, (keys.width, 0), &more, Role::Muted);
+    if below > 0 {
+        canvas.right(gap, (gap.width, 0), &format!("{below} more below"), Role::Muted);
     }
 }
 
 /// The keys of a dialog; Cancel has the focus.
 fn key_line(canvas: &mut Canvas<'_>, area: Area, keys: &str) {
-    match keys.strip_prefix("Esc cancel") {
-        Some(rest) => {
-            let end = canvas.text(area, (0, 0), "[ Cancel ]", Role::Plain);
-            frame::selected(canvas, area, 0, 0..end);
-            canvas.text(area, (end, 0), rest, Role::Accent);
+    for (line, text) in (0..).zip(wrapped(keys.to_owned(), usize::from(area.width), 0)) {
+        match text.strip_prefix("Esc cancel") {
+            Some(rest) => {
+                let end = canvas.text(area, (0, line), "[ Cancel ]", Role::Plain);
+                frame::selected(canvas, area, line, 0..end);
+                canvas.text(area, (end, line), rest, Role::Accent);
+            }
+            None => drop(canvas.text(area, (0, line), &text, Role::Accent)),
         }
-        None => drop(canvas.text(area, (0, 0), keys, Role::Accent)),
     }
-}
-
-fn commit_lines(state: &State) -> Vec<(String, Role)> {
-    let Some(model) = &state.model else { return Vec::new() };
-    let mut lines: Vec<_> =
-        effect::lines(&state.draft, model).iter().map(|line| (sentence(line), Role::Plain)).collect();
-    lines.push((String::new(), Role::Plain));
-    for check in effect::checks(&state.draft, model) {
-        lines.push(match check.level {
-            Level::Fine => (format!("ok  {}", check.text), Role::Ok),
-            Level::Alarm => (format!("!   {}", check.text), Role::Fail),
-        });
-    }
-    lines
-}
-
-fn diff_lines(state: &State) -> Vec<(String, Role)> {
-    let mut lines = commit_lines(state);
-    lines.push((String::new(), Role::Plain));
-    let commands = state.draft.iter().flat_map(|(_, staged)| effect::commands(staged));
-    lines.extend(commands.map(|command| (command, Role::Plain)));
-    lines
-}
-
-/// A staged edit in few words: `100>60 drain`.
-pub(super) fn change(staged: &Staged) -> String {
-    let Staged { base, mine, .. } = staged;
-    let weight = (base.weight != mine.weight).then(|| format!("{}>{}", base.weight, mine.weight));
-    let state = (base.state != mine.state).then(|| state_word(mine.state).to_owned());
-    [weight, state].into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-const fn state_word(state: AdminState) -> &'static str {
-    match state {
-        AdminState::Enabled => "enable",
-        AdminState::Draining => "drain",
-        AdminState::DrainingHard => "drain hard",
-        AdminState::Disabled => "maintenance",
-    }
-}
-
-/// A staged edit with what it does to the share.
-pub(super) fn sentence(line: &Line) -> String {
-    let want = match line.want {
-        Some((before, after)) => format!("want {} -> {} %", percent(before), percent(after)),
-        None => "the backend is gone".to_owned(),
-    };
-    format!("{:<18} {:<18} {want}", line.staged.path.to_string(), change(&line.staged))
 }
 
 fn conflict(
@@ -218,13 +236,15 @@ fn conflict(
     screen: Area,
     (overlaps, mine, selected): (&[Overlap], &[bool], usize),
 ) {
-    let height = u16::try_from(overlaps.len()).unwrap_or(u16::MAX).saturating_add(7);
+    let height = u16::try_from(overlaps.len()).unwrap_or(u16::MAX).saturating_add(8);
     let revision = state.model.as_ref().map_or(0, |model| model.status().revision);
     let note = format!("rev {} > {revision}", state.draft.base_revision());
     let inner = canvas.frame(screen.centred(WIDTH, height), "another commit changed what you staged", &note);
     canvas.text(inner, (0, 0), "the rest of the draft is kept; choose what wins here", Role::Plain);
     canvas.text(inner, (2, 1), "BACKEND            BASE          THEIRS        MINE", Role::Muted);
     let (rest, keys) = inner.split_bottom(1);
+    let (rest, who) = rest.split_bottom(u16::from(rest.height > 4));
+    canvas.text(who, (0, 0), &overlaps.get(selected).map_or_else(String::new, |one| whose(state, one)), Role::Accent);
     let (_, list) = rest.split_top(2);
     let room = usize::from(list.height.saturating_sub(1).max(1));
     let top = (selected + 1).saturating_sub(room);
@@ -242,6 +262,14 @@ fn conflict(
         }
     }
     key_line(canvas, keys, &state.keymap.dialog_line(Place::Conflict));
+}
+
+/// Who has given it another value, and why, as far as it was heard.
+fn whose(state: &State, overlap: &Overlap) -> String {
+    let path = poise_ipc::edit::backend_path(&overlap.path);
+    let Some(commit) = state.changes.last_at(&path, state.draft.base_revision()) else { return String::new() };
+    let reason = commit.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{} by {}, rev {}{reason}", overlap.path, commit.author.user, commit.revision)
 }
 
 fn values(values: Values) -> String {

@@ -8,14 +8,17 @@ use ratatui::style::Modifier;
 use super::canvas::Canvas;
 use super::number::{latency, span};
 use super::theme::Role;
-use super::{overview, time};
+use super::{layers, overview, time};
 use crate::console::layout::{self, Area};
+use crate::console::state::layer;
 use crate::console::state::model::{Condition, Model};
-use crate::console::state::overlay::Overlay;
+use crate::console::state::overlay::{Field, Overlay, Typed};
 use crate::console::state::screen::Screen;
+use crate::console::state::window;
 use crate::console::state::{LinkState, State, Tone};
 use poise_ipc::advice::Severity;
 use poise_ipc::model::CheckProtocol;
+use poise_ipc::name::BackendPath;
 use poise_ipc::status::{BackendStatus, DrainStatus, GroupStatus};
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
@@ -152,12 +155,34 @@ pub(super) fn concerns(model: &Model) -> Vec<(Severity, String)> {
     concerns
 }
 
+/// Columns below which nothing is begun of what happens to an open window otherwise.
+const REST_WIDTH_MIN: u16 = 18;
+
 fn alert(state: &State, canvas: &mut Canvas<'_>, area: Area) {
+    if let Some(((head, rest), role)) = confirmation(state) {
+        let keys = if state.may_edit() { "   K keep   b take back" } else { "" };
+        let end = canvas.text(area, (1, 0), &head, role);
+        // What is left to do goes before what happens otherwise.
+        let keys_width = u16::try_from(keys.len()).unwrap_or(0);
+        let room = Area { width: area.width.saturating_sub(keys_width), ..area };
+        let is_told = room.width.saturating_sub(end) >= REST_WIDTH_MIN;
+        let end = if is_told { canvas.text(room, (end, 0), &rest, role) } else { end };
+        canvas.text(area, (end, 0), keys, Role::Accent);
+        return;
+    }
     let concerns = state.model.as_ref().map(concerns).unwrap_or_default();
     let Some((severity, first)) = concerns.first() else { return canvas.rule(area, 0) };
     let role = if *severity == Severity::Severe { Role::Fail } else { Role::Warn };
     let count = if concerns.len() > 1 { format!("{} need a look: ", concerns.len()) } else { String::new() };
     canvas.text(area, (1, 0), &format!("! {count}{first}"), role);
+}
+
+/// The confirm window that is open.
+fn confirmation(state: &State) -> Option<((String, String), Role)> {
+    let model = state.model.as_ref()?;
+    let window = model.status().window.as_ref()?;
+    let role = if window::is_urgent(window, model.now_ms()) { Role::Fail } else { Role::Warn };
+    Some((window::line(window, model.now_ms()), role))
 }
 
 fn detail(state: &State, canvas: &mut Canvas<'_>, area: Area) {
@@ -174,6 +199,11 @@ fn detail(state: &State, canvas: &mut Canvas<'_>, area: Area) {
 fn about(group: &GroupStatus, backend: &BackendStatus, now_ms: u64, state: &State) -> String {
     let health = &backend.health;
     let mut text = backend.name.to_string();
+    // First, since they explain why it is not as configured.
+    let path = BackendPath::new(group.name.clone(), backend.name.clone());
+    for layer in layers::on(state, &path) {
+        let _ = write!(text, "  {layer}");
+    }
     if let Some(drain) = &backend.drain {
         // First, since it is what is waited for and narrow terminals cut the rest.
         let _ = write!(text, "  {}", progress(drain, now_ms));
@@ -226,18 +256,35 @@ fn message(state: &State, canvas: &mut Canvas<'_>, area: Area) {
             let column = canvas.text(area, (1, 0), "filter: ", Role::Accent);
             canvas.input(area, (column, 0), input);
         }
-        Some(Overlay::Weight { input, targets, error }) => {
-            canvas.clear(area);
+        Some(Overlay::Field(open)) => field(state, canvas, area, open),
+        _ => last_said(state, canvas, area),
+    }
+}
+
+/// A field with what it asks for; what is wrong stands behind it, or above where there is no room.
+fn field(state: &State, canvas: &mut Canvas<'_>, area: Area, open: &Field) {
+    canvas.clear(area);
+    let several = |paths: &[BackendPath]| match paths {
+        [one] => one.to_string(),
+        many => format!("{} marked", many.len()),
+    };
+    let (ask, help) = match &open.what {
+        Typed::Weight(targets) => {
             let whose = match (targets.as_slice(), &state.model) {
                 ([id], Some(model)) => model.backend(*id).map_or_else(String::new, |(_, b)| b.name.to_string()),
                 (many, _) => format!("{} marked", many.len()),
             };
-            let column = canvas.text(area, (1, 0), &format!("weight of {whose} (0 to 1000): "), Role::Accent);
-            let end = canvas.input(area, (column, 0), input);
-            canvas.text(area, (end + 1, 0), error.as_deref().unwrap_or(""), Role::Fail);
+            (format!("weight of {whose} (0 to 1000): "), "")
         }
-        _ => last_said(state, canvas, area),
-    }
+        Typed::Reason(_) => ("why: ".to_owned(), "for the history; Enter takes it, empty is none"),
+        Typed::Lease(backends) => (format!("hold {}: ", several(backends)), layer::LEASE_HELP),
+        Typed::Ramp(backend) => (format!("ramp {backend}: "), layer::RAMP_HELP),
+        Typed::Extend(id) => (format!("time for lease {id} from now on: "), "1s to 30d, as in 30m"),
+    };
+    let column = canvas.text(area, (1, 0), &ask, Role::Accent);
+    let end = canvas.input(area, (column, 0), &open.input);
+    let (text, role) = open.error.as_deref().map_or((help, Role::Muted), |error| (error, Role::Fail));
+    canvas.text(area, (end + 1, 0), text, role);
 }
 
 fn last_said(state: &State, canvas: &mut Canvas<'_>, area: Area) {
@@ -251,7 +298,7 @@ fn last_said(state: &State, canvas: &mut Canvas<'_>, area: Area) {
     } else if !state.draft.is_empty() && area.y > 0 {
         let mut column = canvas.text(area, (1, 0), "staged", Role::Staged);
         for (_, staged) in state.draft.iter() {
-            let text = format!("{} {}", staged.path.backend, super::dialog::change(staged));
+            let text = format!("{} {}", staged.path.backend, super::commit::change(staged));
             column = canvas.text(area, (column + 2, 0), &text, Role::Plain);
         }
     }
@@ -272,8 +319,10 @@ pub(super) fn status_only(state: &State, canvas: &mut Canvas<'_>, area: Area) {
     let up = model.backends().filter(|(_, b)| matches!(Condition::of(b), Condition::Up | Condition::Flap)).count();
     let column = canvas.text(area, (0, 0), &format!("{up}/{all} up "), if up < all { Role::Warn } else { Role::Ok });
     canvas.text(area, (column, 0), &link, role);
-    let worst = concerns(model).into_iter().next();
-    canvas.text(area, (0, 1), worst.as_ref().map_or("", |(_, text)| text), Role::Warn);
+    let waits = confirmation(state).map(|((head, rest), role)| (head + &rest, role));
+    let worst = waits.or_else(|| concerns(model).into_iter().next().map(|(_, text)| (text, Role::Warn)));
+    let (text, role) = worst.unwrap_or((String::new(), Role::Plain));
+    canvas.text(area, (0, 1), &text, role);
     let staged = if state.draft.is_empty() { String::new() } else { format!(" {} staged", state.draft.len()) };
     canvas.text(area, (0, 2), &format!("rev {}{staged}", model.status().revision), Role::Plain);
 }

@@ -56,5 +56,21 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
+/// A text in lines of so many columns, broken between words where that is possible; the later ones begin
+/// `indent` columns in.
+pub(super) fn wrapped(text: String, width: usize, indent: usize) -> impl Iterator<Item = String> {
+    let (mut lines, mut rest) = (Vec::new(), text);
+    let width = width.max(2 * indent).max(8);
+    // Ends: every turn takes more than the indent off the rest.
+    while rest.chars().count() > width {
+        let room = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
+        let at = rest[..room].rfind(' ').filter(|&at| at > 2 * indent).unwrap_or(room);
+        let tail = rest.split_off(at);
+        lines.push(std::mem::replace(&mut rest, format!("{:indent$}{}", "", tail.trim_start())));
+    }
+    lines.push(rest);
+    lines.into_iter()
+}
+
 #[cfg(test)]
 mod tests;

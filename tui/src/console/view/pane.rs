@@ -2,12 +2,13 @@
 //! the newest transitions.
 
 use poise_ipc::advice::Severity;
+use poise_ipc::name::BackendPath;
 use poise_ipc::status::{BackendStatus, GroupStatus};
 
 use super::canvas::Canvas;
 use super::number::{percent, points, short};
 use super::theme::{self, Role};
-use super::{dialog, figures, frame, health, time};
+use super::{commit, figures, frame, health, layers, time};
 use crate::console::layout::Area;
 use crate::console::state::model::{Condition, Model};
 use crate::console::state::{State, effect};
@@ -58,7 +59,7 @@ pub(super) fn card(state: &State, model: &Model, canvas: &mut Canvas<'_>, area: 
         card.line += 1;
         card.head(&format!("STAGED on rev {}", state.draft.base_revision()));
         for line in effect::lines(&state.draft, model) {
-            card.note(&dialog::sentence(&line), Role::Staged);
+            card.note(&commit::sentence(&line), Role::Staged);
         }
     }
     let concerns = frame::concerns(model);
@@ -92,6 +93,14 @@ fn about(state: &State, model: &Model, card: &mut Card<'_, '_>, (group, backend)
     let backup = if backend.backup { ", backup" } else { "" };
     let weight = format!("{}, effective {}{ramp}{backup}", backend.weight, backend.effective_weight);
     card.value("weight", &weight, Role::Plain);
+    if let Some(configured) = backend.configured {
+        let text = format!("weight {}, {}", configured.weight, configured.state);
+        card.value("configured", &text, Role::Staged);
+    }
+    let path = BackendPath::new(group.name.clone(), backend.name.clone());
+    for text in layers::on(state, &path) {
+        card.note(&text, Role::Staged);
+    }
     let got = share.got.map_or_else(|| "-".to_owned(), |got| format!("{} %", percent(got)));
     let dev = share.dev().map_or_else(String::new, |dev| format!(", {} points", points(dev)));
     card.value("share", &format!("want {} %, got {got}{dev}", percent(share.want)), Role::Plain);

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use poise_ipc::message::EventBody;
+use poise_ipc::model::AdminState;
+use poise_ipc::status::Configured;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -10,7 +12,7 @@ use ratatui::style::{Color, Modifier};
 use super::view;
 use crate::console::caps::{Caps, Level};
 use crate::console::emit::Emitter;
-use crate::console::fixture::{Bench, NOW_MS, check_row, event};
+use crate::console::fixture::{Bench, NOW_MS, check_row, event, layer, status, window};
 use crate::console::msg::Msg;
 
 const SIZES: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 40), (160, 45)];
@@ -21,7 +23,7 @@ const LOOKS: [(&str, Caps); 3] = [
 ];
 
 /// What is done to a live console before the picture is taken.
-const SCENES: [(&str, &str); 20] = [
+const SCENES: [(&str, &str); 26] = [
     ("overview", "1"),
     ("balance", ""),
     ("balance_edited", "Down Down Down } Down m Space Space"),
@@ -42,6 +44,12 @@ const SCENES: [(&str, &str); 20] = [
     ("figures", "f"),
     ("errors", "5"),
     ("errors_paused", "5 Up"),
+    ("changes", "6 Down"),
+    ("revision", "6 Down Enter"),
+    ("rollback", "6 Down z"),
+    ("confirm", ""),
+    ("confirm_keep", "K"),
+    ("layers", "Down l"),
 ];
 
 fn picture(bench: &Bench, caps: Caps) -> Buffer {
@@ -51,10 +59,27 @@ fn picture(bench: &Bench, caps: Caps) -> Buffer {
     buffer
 }
 
-fn scene(size: (u16, u16), keys: &str) -> Bench {
+/// What stands above the configuration in some scenes: a confirm window that soon ends, and a lease.
+fn unsettled(bench: &mut Bench) {
+    let at_ms = NOW_MS + 31_000;
+    let mut status = status(412, 31);
+    status.window = Some(window(9_000, at_ms));
+    status.layers = vec![layer(at_ms)];
+    let backend = &mut status.groups[0].backends[1];
+    (backend.weight, backend.effective_weight) = (20, 20);
+    backend.configured = Some(Configured { weight: 100, state: AdminState::Enabled });
+    bench.tell(event(at_ms, EventBody::Snapshot(Box::new(status))));
+}
+
+fn scene(size: (u16, u16), (name, keys): (&str, &str)) -> Bench {
     let mut bench = Bench::live(size);
+    if name.starts_with("confirm") || name == "layers" {
+        unsettled(&mut bench);
+    }
     for key in keys.split_whitespace() {
         bench.press(key);
+        // An answer may lead to the next question.
+        bench.answer();
         bench.answer();
     }
     bench
@@ -99,7 +124,7 @@ fn dump(buffer: &Buffer) -> String {
 fn screens_look_as_agreed() {
     for (name, keys) in SCENES {
         for (width, height) in SIZES {
-            let bench = scene((width, height), keys);
+            let bench = scene((width, height), (name, keys));
             for (look, caps) in LOOKS {
                 insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../../../tests/console/screens", omit_expression => true }, {
                     insta::assert_snapshot!(format!("{name}_{width}x{height}_{look}"), dump(&picture(&bench, caps)));
@@ -111,7 +136,7 @@ fn screens_look_as_agreed() {
 
 #[test]
 fn a_lost_link_is_seen_at_once_and_dims_what_is_old() {
-    let mut bench = scene((80, 24), "");
+    let mut bench = scene((80, 24), ("", ""));
     bench.tell(Msg::Lost { reason: "the daemon closed the connection".to_owned(), at_ms: NOW_MS });
     let picture = dump(&picture(&bench, LOOKS[1].1));
     assert!(
@@ -122,8 +147,8 @@ fn a_lost_link_is_seen_at_once_and_dims_what_is_old() {
 
 #[test]
 fn no_size_breaks_any_scene() {
-    for (_, keys) in SCENES {
-        let mut bench = scene((80, 24), keys);
+    for scene_keys in SCENES {
+        let mut bench = scene((80, 24), scene_keys);
         for width in (1..=300).step_by(7).chain(1..24) {
             for height in (1..=100).step_by(9).chain(1..8) {
                 bench.tell(Msg::Resize(width, height));
@@ -137,7 +162,7 @@ fn no_size_breaks_any_scene() {
 fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
     for (name, keys) in SCENES {
         for size in SIZES {
-            let bench = scene(size, keys);
+            let bench = scene(size, (name, keys));
             let ascii = picture(&bench, LOOKS[2].1);
             assert!(ascii.content.iter().all(|cell| cell.symbol().is_ascii()), "{name} {size:?}");
             assert!(
@@ -147,7 +172,8 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
             let reversed =
                 |picture: &Buffer| picture.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED));
             assert!(
-                ["health", "certificates", "diff", "settings", "health_card", "health_probed"].contains(&name)
+                ["health", "certificates", "diff", "settings", "health_card", "health_probed", "layers", "revision"]
+                    .contains(&name)
                     || name.ends_with("figures")
                     || reversed(&ascii),
                 "the selected row shows without colour: {name} {size:?}"
@@ -160,7 +186,7 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
 fn a_busy_log_costs_no_more_bytes_than_its_lines_as_text() {
     for (width, height) in &SIZES[1..] {
         let (width, height) = (*width, *height);
-        let mut bench = scene((width, height), "3");
+        let mut bench = scene((width, height), ("", "3"));
         let mut emitter = Emitter::new(LOOKS[0].1);
         let (mut sent, mut text) = (0, 0);
         for frame in 0..40u64 {
@@ -186,7 +212,7 @@ fn a_busy_log_costs_no_more_bytes_than_its_lines_as_text() {
 
 #[test]
 fn every_binding_is_in_the_list_of_keys() {
-    let bench = scene((80, 200), "?");
+    let bench = scene((80, 200), ("", "?"));
     let text = dump(&picture(&bench, LOOKS[2].1));
     for binding in bench.state.keymap.bindings() {
         assert!(text.contains(&binding.help), "{} is missing", binding.help);
@@ -198,6 +224,6 @@ fn every_binding_is_in_the_list_of_keys() {
 
 #[test]
 fn the_same_state_always_gives_the_same_picture() {
-    let bench = scene((160, 45), "");
+    let bench = scene((160, 45), ("", ""));
     assert_eq!(picture(&bench, LOOKS[0].1), picture(&bench, LOOKS[0].1));
 }

@@ -1,6 +1,8 @@
 //! How forecasts are told.
 
 use poise_ipc::Name;
+use poise_ipc::message::{Fate, GroupOutlook, ListenerChange, ListenerForecast};
+use poise_ipc::model::{DrainEnd, Scheduler};
 
 use super::*;
 
@@ -57,7 +59,7 @@ fn forecast() -> Forecast {
 
 #[test]
 fn a_forecast_shows_shares_moved_clients_and_what_becomes_of_connections() {
-    let text = told(&forecast(), Format::Table);
+    let text = body(&forecast(), Format::Table);
     for part in [
         "group app: 2 of 2 take work, room for 40 more; then 1 of 2 take work, room for 40 more; persistence decided 95.0%",
         "app/a    66.7%  100.0%   +33.3       12     0     3",
