@@ -22,7 +22,7 @@ mod snapshot;
 mod tickets;
 
 #[cfg(test)]
-mod made;
+pub(crate) mod made;
 
 use poise_core::plan::Identities;
 use poise_ipc::Config;

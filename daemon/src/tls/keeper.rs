@@ -4,7 +4,7 @@
 //! a reload is asked for; otherwise what was read stays in use, whatever becomes of the files. It
 //! decides nothing about refusing a change: the single writer asks for the faults of a reading.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use poise_core::plan::{Identities, ListenerId, TlsStamp};
@@ -34,6 +34,7 @@ pub struct Keeper {
     certificates: BTreeMap<Name, Held>,
     /// What an authority has, or why nothing could be read of it.
     roots: BTreeMap<Authority, Result<Arc<RootCertStore>, String>>,
+    listeners: BTreeMap<ListenerId, Secured>,
     groups: BTreeMap<Name, Towards>,
     stamps: BTreeMap<Name, TlsStamp>,
     stamped: u64,
@@ -57,6 +58,15 @@ struct Held {
     loaded_ms: u64,
     /// Why the last reading brought nothing.
     error: Option<String>,
+}
+
+/// How the clients of a listener are spoken to.
+#[derive(Debug)]
+struct Secured {
+    settings: ListenerTls,
+    http2: Http2,
+    loaded: Vec<Arc<Loaded>>,
+    tls: Arc<ServerTls>,
 }
 
 /// How the backends of a group are spoken to.
@@ -88,6 +98,7 @@ impl Keeper {
             published: Published::default(),
             certificates: BTreeMap::new(),
             roots: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             groups: BTreeMap::new(),
             stamps: BTreeMap::new(),
             stamped: 0,
@@ -192,18 +203,31 @@ impl Keeper {
 
     fn publish(&mut self, config: &Config, identities: &Identities) {
         self.follow_groups(config);
-        let mut listeners = HashMap::new();
+        self.follow_listeners(config, identities);
+        let listeners = self.listeners.iter().map(|(id, secured)| (*id, Arc::clone(&secured.tls))).collect();
+        let clients: Clients = self.groups.values().map(|group| (group.stamp, Arc::clone(&group.tls))).collect();
+        self.published.replace(listeners, clients);
+    }
+
+    /// Keeps what listeners go by whose settings and certificates stay: a change of one leaves the others alone.
+    fn follow_listeners(&mut self, config: &Config, identities: &Identities) {
+        let mut before = std::mem::take(&mut self.listeners);
         for (name, listener) in config.listeners.iter().filter(|(_, l)| l.protocol == Protocol::Https) {
             let Some(&id) = identities.listeners.get(name) else { continue };
             let held = listener.tls.certificates.iter().filter_map(|name| self.certificates.get(name));
-            let loaded = held.filter_map(|held| held.loaded.as_deref());
-            match ServerTls::new(&listener.tls, listener.http2, loaded, &self.kit) {
-                Ok(tls) => drop(listeners.insert(id, Arc::new(tls))),
+            let loaded: Vec<_> = held.filter_map(|held| held.loaded.clone()).collect();
+            let kept = before.remove(&id).filter(|before| before.is_of(listener, &loaded));
+            match kept.map_or_else(|| self.secured(listener, loaded), Ok) {
+                Ok(secured) => drop(self.listeners.insert(id, secured)),
                 Err(error) => error!(listener = %name, %error, "TLS cannot be spoken"),
             }
         }
-        let clients: Clients = self.groups.values().map(|group| (group.stamp, Arc::clone(&group.tls))).collect();
-        self.published.replace(listeners, clients);
+    }
+
+    fn secured(&self, listener: &Listener, loaded: Vec<Arc<Loaded>>) -> Result<Secured, rustls::Error> {
+        let (settings, http2) = (listener.tls.clone(), listener.http2);
+        let tls = Arc::new(ServerTls::new(&settings, http2, loaded.iter().map(|loaded| &**loaded), &self.kit)?);
+        Ok(Secured { settings, http2, loaded, tls })
     }
 
     /// Keeps what stands for groups whose settings stay, so that their sessions are resumed.
@@ -277,6 +301,16 @@ impl Spoken {
             listeners: listeners.collect(),
             groups: groups.map(|(name, group)| (name.clone(), (group.tls.clone(), group.backend_protocol))).collect(),
         }
+    }
+}
+
+impl Secured {
+    fn is_of(&self, listener: &Listener, loaded: &[Arc<Loaded>]) -> bool {
+        let same = |(before, now): (&Arc<Loaded>, &Arc<Loaded>)| Arc::ptr_eq(before, now);
+        self.settings == listener.tls
+            && self.http2 == listener.http2
+            && self.loaded.len() == loaded.len()
+            && self.loaded.iter().zip(loaded).all(same)
     }
 }
 

@@ -12,19 +12,19 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use tempfile::TempDir;
 
 /// A folder of certificates.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     folder: TempDir,
 }
 
 /// The days that a certificate is valid: from the first to the last, 1 January and 31 December.
-pub(super) type Years = (i32, i32);
+pub(crate) type Years = (i32, i32);
 
 /// Years that hold the present.
-pub(super) const NOW: Years = (2020, 2199);
+pub(crate) const NOW: Years = (2020, 2199);
 
 impl Shelf {
     /// An empty folder.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
@@ -47,7 +47,7 @@ impl Shelf {
     }
 
     /// A certificate that signs itself, for these names.
-    pub(super) fn certificate(&self, name: &str, names: &[&str], years: Years) -> Certificate {
+    pub(crate) fn certificate(&self, name: &str, names: &[&str], years: Years) -> Certificate {
         let (chain, key) = pem(names, years);
         Certificate { chain: self.write(&format!("{name}.pem"), &chain), key: self.write(&format!("{name}.key"), &key) }
     }

@@ -31,6 +31,12 @@ impl Published {
         self.0.load().listeners.get(&listener).cloned()
     }
 
+    /// What every listener goes by.
+    #[cfg(test)]
+    pub(crate) fn listeners(&self) -> HashMap<ListenerId, Arc<ServerTls>> {
+        self.0.load().listeners.clone()
+    }
+
     /// What the connections to the backends of a group go by.
     pub(crate) fn client(&self, stamp: TlsStamp) -> Option<Arc<ClientTls>> {
         let snapshot = self.0.load();

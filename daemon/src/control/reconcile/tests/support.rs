@@ -124,6 +124,7 @@ pub(super) struct Writer {
     pub(super) reports: mpsc::Sender<ProbeReport>,
     pub(super) feed: Feed,
     pub(super) published: Published,
+    pub(super) secured: crate::tls::Published,
     pub(super) ports: FakePorts,
     run: tokio::task::JoinHandle<()>,
 }
@@ -146,13 +147,15 @@ impl Writer {
         let bus = Bus::new();
         let publisher = Publisher::new();
         let (feed, plan) = (bus.feed(), publisher.published());
+        let tls = Keeper::new().expect("randomness");
+        let secured = tls.published();
         let made_of = Parts {
             ports: ports.clone(),
             store,
             recorder: Recorder::open(&dir.join("state"), LIMITS).expect("starts"),
             hook: Board::default(),
             run_ms_max: 60_000,
-            tls: Keeper::new().expect("randomness"),
+            tls,
             publisher,
             bus,
             key: TokenKey::new(stored.cookie_key),
@@ -173,7 +176,7 @@ impl Writer {
         let run = tokio::task::spawn_local(async move {
             reconcile.run(Inputs { inbox: commands, reports: verdicts }).await;
         });
-        Ok(Self { inbox, reports, feed, published: plan, ports, run })
+        Ok(Self { inbox, reports, feed, published: plan, secured, ports, run })
     }
 
     /// Asks and waits for the answer.
