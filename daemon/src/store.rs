@@ -188,8 +188,12 @@ pub enum StoreError {
 
 /// What the database says. Its own cause repeats it, so it has none here.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct DatabaseError(rusqlite::Error);
+#[error("{error}{}", disk.as_ref().map_or_else(String::new, |disk| format!(" ({disk})")))]
+pub struct DatabaseError {
+    error: rusqlite::Error,
+    /// What the disk says itself.
+    disk: Option<io::Error>,
+}
 
 /// Called on the store's thread with the outcome.
 type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;

@@ -9,6 +9,8 @@ mod backends;
 mod browser;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
+#[path = "../support/load.rs"]
+mod load;
 #[path = "../support/multiplexed.rs"]
 mod multiplexed;
 #[path = "../support/netns.rs"]
@@ -16,6 +18,8 @@ mod netns;
 #[path = "../support/process.rs"]
 mod process;
 mod rig;
+#[path = "../support/scene.rs"]
+mod scene;
 #[path = "../support/script.rs"]
 mod script;
 #[path = "../support/secured.rs"]
@@ -24,21 +28,26 @@ mod secured;
 mod three_days;
 
 mod access_log;
+mod boundaries;
 mod descriptors;
 mod durability;
 mod edits;
 mod failover;
+mod full_disk;
 mod h2;
 mod hostile;
 mod http;
 mod journey;
+mod live_edits;
 mod manager;
 mod probe;
 mod program;
 mod proxy;
 mod queue;
+mod random_kills;
 mod recorder;
 mod scenarios;
+mod shim;
 mod socket;
 mod tcp;
 mod tls;

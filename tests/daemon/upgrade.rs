@@ -4,8 +4,6 @@
 //! `POISE_UPGRADES` sets how many follow each other, 10 unless given; `POISE_KILL_ROUNDS` how often one
 //! of the two is killed on the way, 24 unless given.
 
-mod load;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,12 +15,10 @@ use poise_ipc::message::{AuditOutcome, AuditQuery, ErrorCode, Reply, Request, Sh
 use poise_ipc::status::Status;
 use rustix::process::{Pid, Signal, kill_process};
 
-use self::load::Load;
-use crate::backends::{PATIENCE, Scripted, patient, until};
-use crate::datagrams::Echo;
+use crate::backends::{PATIENCE, patient, until};
+use crate::load::Load;
 use crate::process::{Daemon, Place, set};
-use crate::script::{field, ok, read_message, send};
-use crate::secured::Shelf;
+use crate::scene::Scene;
 
 /// The daemon and every process that has taken over from it. Dropping it kills them.
 struct Dynasty {
@@ -101,58 +97,6 @@ fn kill(pid: u32) {
 
 fn count(variable: &str, default: u32) -> u32 {
     std::env::var(variable).map_or(default, |count| count.parse().expect("a number"))
-}
-
-/// A backend that answers requests, and echoes after a switch of protocols.
-fn app() -> Scripted {
-    Scripted::new(|mut stream| {
-        while let Ok((head, _)) = read_message(&mut stream) {
-            if field(&head, "upgrade").is_none() {
-                send(&mut stream, &ok("app"));
-                continue;
-            }
-            send(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-            let mut back = stream.try_clone().expect("a free descriptor");
-            // It ends with the client.
-            let _ = std::io::copy(&mut stream, &mut back);
-            return;
-        }
-    })
-}
-
-/// Backends in pairs, and what leads to them.
-struct Scene {
-    _apps: [Scripted; 2],
-    _echoes: [Scripted; 2],
-    _flows: [Echo; 2],
-    shelf: Shelf,
-    config: String,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let (apps, echoes, flows) =
-            ([app(), app()], [Scripted::echo(), Scripted::echo()], [Echo::new(1), Echo::new(2)]);
-        let shelf = Shelf::new();
-        shelf.put_for_days("app", &["app.example"], 90);
-        let pair = |a: SocketAddr, b: SocketAddr| {
-            format!(
-                "backends = {{ one = {{ address = \"{a}\" }}, two = {{ address = \"{b}\" }} }}\nhealth_check = \"off\"\n"
-            )
-        };
-        let config = format!(
-            "[listeners.web]\nbind = \"127.0.0.1:0\"\nprotocol = \"http\"\ngroup = \"apps\"\n\
-             [listeners.tls]\nbind = \"127.0.0.1:0\"\nprotocol = \"https\"\ntls.certificates = [\"app\"]\ngroup = \"apps\"\n\
-             [listeners.tcp]\nbind = \"127.0.0.1:0\"\nprotocol = \"tcp\"\ngroup = \"echoes\"\n\
-             [listeners.udp]\nbind = \"127.0.0.1:0\"\nprotocol = \"udp\"\ngroup = \"flows\"\n\
-             [groups.apps]\n{}[groups.echoes]\n{}[groups.flows]\n{}{}",
-            pair(apps[0].address, apps[1].address),
-            pair(echoes[0].address, echoes[1].address),
-            pair(flows[0].address, flows[1].address),
-            shelf.section("app"),
-        );
-        Self { _apps: apps, _echoes: echoes, _flows: flows, shelf, config }
-    }
 }
 
 /// Counters that may only grow.

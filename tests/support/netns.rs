@@ -32,6 +32,19 @@ pub fn inside(name: &str) -> bool {
     false
 }
 
+/// Runs the test `name` again where it may mount. True when this is already so.
+pub fn mounting(name: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if let Err(reason) = possible() {
+        pass_over(name, &reason);
+        return false;
+    }
+    again(&["--user", "--map-root-user", "--mount"], name);
+    false
+}
+
 /// Runs the test `name` again as a user without any capability. True when this is already so.
 pub fn powerless(name: &str) -> bool {
     if env::var_os(INSIDE).is_some() {

@@ -105,15 +105,23 @@ impl Place {
 
     /// The same with its output where the caller wants it.
     pub fn start_with(&self, command: &mut Command) -> Daemon {
+        self.start_unless_it_ends(command).unwrap_or_else(|said| panic!("it ended instead: {said}"))
+    }
+
+    /// Starts a daemon that may end before it is ready; then gives what it said.
+    pub fn start_unless_it_ends(&self, command: &mut Command) -> Result<Daemon, String> {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut said = String::new();
         while !said.contains("poised is ready") {
-            assert_ne!(log.read_line(&mut said).expect("a log of text"), 0, "it ended instead: {said}");
+            if log.read_line(&mut said).expect("a log of text") == 0 {
+                child.wait().expect("it ends");
+                return Err(said);
+            }
         }
         // What it says from here on is read and dropped, so that it never waits for a reader.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Daemon { child, socket: self.socket() }
+        Ok(Daemon { child, socket: self.socket() })
     }
 }
 
@@ -135,6 +143,20 @@ impl Daemon {
     /// Asks through a connection of its own.
     pub fn ask(&self, verb: Verb) -> Result<Reply, ErrorReply> {
         ask(&mut self.connect(), verb)
+    }
+
+    /// The same of one that may end meanwhile; then nothing.
+    pub fn ask_while_it_lives(&self, verb: Verb) -> Option<Result<Reply, ErrorReply>> {
+        let mut stream = UnixStream::connect(&self.socket).ok()?;
+        let line = serde_json::to_string(&Request { id: 1, verb }).expect("JSON") + "\n";
+        stream.write_all(line.as_bytes()).ok()?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).ok().filter(|len| *len > 0)?;
+        match serde_json::from_str(&line).expect("an answer") {
+            ServerMessage::Reply { reply, .. } => Some(Ok(reply)),
+            ServerMessage::Error { error, .. } => Some(Err(error)),
+            ServerMessage::Event(event) => panic!("nobody has subscribed: {event:?}"),
+        }
     }
 
     pub fn connect(&self) -> UnixStream {

@@ -188,23 +188,25 @@ impl Database {
             }
             transaction.commit()
         };
-        write().map_err(failed("store the commit"))
+        write().map_err(refused(&self.connection, "store the commit"))
     }
 
     /// Stores what becomes of the confirm window.
     pub(super) fn window(&self, change: &WindowChange) -> Result<(), StoreError> {
-        undertakings::write_window(&self.connection, change).map_err(failed("store the confirm window"))
+        undertakings::write_window(&self.connection, change)
+            .map_err(refused(&self.connection, "store the confirm window"))
     }
 
     /// Stores all leases and ramps.
     pub(super) fn layers(&self, body: &str) -> Result<(), StoreError> {
-        undertakings::write_layers(&self.connection, body).map_err(failed("store the leases and ramps"))
+        undertakings::write_layers(&self.connection, body)
+            .map_err(refused(&self.connection, "store the leases and ramps"))
     }
 
     /// Stores that the operator's file counts as taken.
     pub(super) fn taken(&self, text: &str) -> Result<(), StoreError> {
         let write = self.connection.execute("UPDATE running SET file_taken = ?1", [text]);
-        write.map(|_| ()).map_err(failed("store what the configuration file says"))
+        write.map(|_| ()).map_err(refused(&self.connection, "store what the configuration file says"))
     }
 
     /// Stores health.
@@ -226,7 +228,7 @@ impl Database {
             }
             transaction.commit()
         };
-        write().map_err(failed("store the health"))
+        write().map_err(refused(&self.connection, "store the health"))
     }
 
     /// Stores what names stand for.
@@ -236,7 +238,7 @@ impl Database {
             names::write(&transaction, rows)?;
             transaction.commit()
         };
-        write().map_err(failed("store the addresses of names"))
+        write().map_err(refused(&self.connection, "store the addresses of names"))
     }
 
     /// Stores the next batch of a snapshot of entries, all that is left of it if `whole`. Whether it
@@ -248,7 +250,7 @@ impl Database {
             snapshot.write(&transaction, last)?;
             transaction.commit()
         };
-        write().map_err(failed("store the persistence entries"))?;
+        write().map_err(refused(&self.connection, "store the persistence entries"))?;
         snapshot.written();
         Ok(last)
     }
@@ -292,7 +294,7 @@ impl Database {
             audit::write(&transaction, rows)?;
             transaction.commit()
         };
-        write().map_err(failed("store the audit trail"))
+        write().map_err(refused(&self.connection, "store the audit trail"))
     }
 
     /// Reads the audit trail, newest first.
@@ -367,7 +369,25 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
-    move |error| StoreError::Database { what, source: DatabaseError(error) }
+    move |error| StoreError::Database { what, source: DatabaseError { error, disk: None } }
+}
+
+/// The same of a write, with what the disk says where `SQLite` says no more than that it failed.
+fn refused(connection: &Connection, what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |error| {
+        let is_io = error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+        let disk = connection.path().filter(|_| is_io).and_then(|path| try_out(Path::new(path)).err());
+        StoreError::Database { what, source: DatabaseError { error, disk } }
+    }
+}
+
+/// Whether anything can be written beside a file.
+fn try_out(beside: &Path) -> io::Result<()> {
+    let path = beside.with_extension("try");
+    let written = File::create(&path).and_then(|file| file.sync_all());
+    // It may not have come to be.
+    let _ = std::fs::remove_file(path);
+    written
 }
 
 /// `SQLite` integers are signed; revisions, ids and times stay far below the sign bit.

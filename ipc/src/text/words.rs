@@ -68,14 +68,16 @@ pub(super) fn allowed<W: Word>() -> String {
     W::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a word.
+/// Reads a word. Versions may stand as they are spoken of: `1.3` means `"1.3"`.
 pub(super) fn read<W: Word>(found: &DeValue<'_>) -> Result<W, Fault> {
-    let DeValue::String(text) = found else {
-        return Err(wrong_type(found, "a word").allowed(allowed::<W>()));
-    };
     let known = || W::WORDS.iter().map(|(word, _)| *word);
-    let value = W::WORDS.iter().find(|(word, _)| *word == text.as_ref()).map(|&(_, value)| value);
-    value.ok_or_else(|| {
+    let find = |text: &str| W::WORDS.iter().find(|(word, _)| *word == text).map(|&(_, value)| value);
+    let text = match found {
+        DeValue::String(text) => text,
+        DeValue::Float(number) if find(number.as_str()).is_some() => number.as_str(),
+        other => return Err(wrong_type(other, "a word").allowed(allowed::<W>())),
+    };
+    find(text).ok_or_else(|| {
         let fault = Fault::new("", format!("{} is not known here", quoted(text))).allowed(allowed::<W>());
         match nearest(text, known()) {
             Some(word) => fault.hint(format!("did you mean \"{word}\"?")),

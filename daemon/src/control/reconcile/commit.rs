@@ -352,5 +352,5 @@ fn refused_by_port(error: &PortError) -> ErrorReply {
 
 pub(super) fn refused_by_store(error: &StoreError) -> ErrorReply {
     let refusal = ErrorReply::new(ErrorCode::Storage, format!("the change was not made: {}", chain(error)));
-    refusal.hint("traffic goes on as before; make room in the state directory, then try again")
+    refusal.hint("traffic goes on as before; see to the disk of the state directory, then try again")
 }

@@ -91,3 +91,14 @@ fn the_word_that_was_meant_is_found() {
     assert_eq!(nearest("zzz", known), None);
     assert_eq!(nearest("", known), None);
 }
+
+#[test]
+fn a_version_may_stand_as_it_is_spoken_of() {
+    let text = "[certificates.a]\nchain = \"/a\"\nkey = \"/b\"\n[listeners.a]\nbind = \"127.0.0.1:1\"\n\
+                protocol = \"https\"\ngroup = \"a\"\ntls = { certificates = [\"a\"], min_version = 1.3 }\n\
+                [groups.a.backends]\n";
+    let config = crate::text::parse(text).expect("valid");
+    assert!(crate::text::print(&config).contains("min_version = \"1.3\""), "{}", crate::text::print(&config));
+    let refused = crate::text::parse(&text.replace("1.3", "1.4")).expect_err("there is no such version");
+    assert!(refused[0].to_string().contains("allowed: 1.2, 1.3"), "{}", refused[0]);
+}

@@ -38,6 +38,7 @@ type Client = JoinHandle<Result<(), String>>;
 
 /// All of them.
 pub struct Load {
+    pause: Duration,
     over: Arc<AtomicBool>,
     clients: Vec<(&'static str, Arc<Tally>, Client)>,
 }
@@ -45,7 +46,12 @@ pub struct Load {
 impl Load {
     /// Nobody.
     pub fn new() -> Self {
-        Self { over: Arc::default(), clients: Vec::new() }
+        Self { pause: PAUSE, over: Arc::default(), clients: Vec::new() }
+    }
+
+    /// Nobody, of whom each will ask again at once.
+    pub fn eager() -> Self {
+        Self { pause: Duration::ZERO, ..Self::new() }
     }
 
     /// One more, which runs until the first thing that goes wrong.
@@ -70,6 +76,19 @@ impl Load {
         }
     }
 
+    /// How much all of them together have done.
+    pub fn done(&self) -> u64 {
+        self.clients.iter().map(|(_, tally, _)| tally.done()).sum()
+    }
+
+    /// Waits until all of them together have done so many more.
+    pub fn asked_more(&self, count: u64) {
+        let before = self.done();
+        crate::backends::until("the clients", || {
+            self.done() >= before + count || self.clients.iter().any(|(_, _, client)| client.is_finished())
+        });
+    }
+
     /// Ends all and says what went wrong, and how much each kind has done.
     pub fn end(self) -> (Vec<String>, Vec<(&'static str, u64)>) {
         self.over.store(true, Ordering::SeqCst);
@@ -83,10 +102,11 @@ impl Load {
 
     /// Asks over a connection for as long as that is kept open, then over another.
     pub fn keep_alive(&mut self, to: SocketAddr) {
+        let pause = self.pause;
         self.add("keep-alive", move |tally, over| {
             while !over.load(Ordering::SeqCst) {
                 let mut stream = connect(to)?;
-                while !over.load(Ordering::SeqCst) && ask(&mut stream, "")? {
+                while !over.load(Ordering::SeqCst) && ask(&mut stream, "", pause)? {
                     tally.one();
                 }
                 if !over.load(Ordering::SeqCst) {
@@ -98,11 +118,28 @@ impl Load {
         });
     }
 
+    /// Asks over one connection for as long as it all lasts: its end is a failure.
+    pub fn steady(&mut self, to: SocketAddr) {
+        let pause = self.pause;
+        self.add("steady", move |tally, over| {
+            let mut stream = connect(to)?;
+            let own = stream.local_addr()?;
+            while !over.load(Ordering::SeqCst) {
+                if !ask(&mut stream, "", pause)? {
+                    return Err(std::io::Error::other(format!("{own} is told to end")));
+                }
+                tally.one();
+            }
+            Ok(())
+        });
+    }
+
     /// A connection for every request.
     pub fn anew(&mut self, to: SocketAddr) {
+        let pause = self.pause;
         self.add("connections", move |tally, over| {
             while !over.load(Ordering::SeqCst) {
-                ask(&mut connect(to)?, "Connection: close\r\n")?;
+                ask(&mut connect(to)?, "Connection: close\r\n", pause)?;
                 tally.one();
             }
             Ok(())
@@ -111,6 +148,7 @@ impl Load {
 
     /// Over TLS, resumed where the connection has to be opened again.
     pub fn secured(&mut self, to: SocketAddr) {
+        let pause = self.pause;
         self.add("TLS", move |tally, over| {
             let client = secured::Client::new();
             let mut is_first = true;
@@ -123,7 +161,7 @@ impl Load {
                 }
                 is_first = false;
                 for _ in 0..20 {
-                    let goes_on = ask(&mut stream, "")?;
+                    let goes_on = ask(&mut stream, "", pause)?;
                     tally.one();
                     if over.load(Ordering::SeqCst) || !goes_on {
                         break;
@@ -178,12 +216,12 @@ fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 /// One request; whether the connection stays.
-fn ask(stream: &mut (impl Read + Write), field: &str) -> std::io::Result<bool> {
+fn ask(stream: &mut (impl Read + Write), field: &str, pause: Duration) -> std::io::Result<bool> {
     let (head, body) = exchange(stream, &format!("GET / HTTP/1.1\r\nHost: app.example\r\n{field}\r\n"))?;
     if !head.starts_with("HTTP/1.1 200 ") || !body.starts_with("app") {
         return Err(std::io::Error::other(head));
     }
-    std::thread::sleep(PAUSE);
+    std::thread::sleep(pause);
     Ok(!head.to_ascii_lowercase().contains("connection: close"))
 }
 
