@@ -103,6 +103,8 @@ pub enum Asked {
     Nothing,
     /// The state as a whole.
     Status,
+    /// What a commit has done, beside what was expected of it.
+    Aftermath(u64),
     /// What a commit would do, for its dialog.
     Forecast,
     /// A lease or a ramp, or what is to become of one.

@@ -5,7 +5,7 @@
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::{ProbeAnswer, WhyAnswer};
-use poise_ipc::message::{Forecast, LeaseQuery, RampQuery, WindowAct};
+use poise_ipc::message::{Aftermath, Forecast, LeaseQuery, RampQuery, WindowAct};
 use poise_ipc::name::Name;
 use poise_ipc::text::Setting;
 use tui_input::Input;
@@ -69,6 +69,8 @@ pub enum Overlay {
         revision: u64,
         /// The selected edit.
         selected: usize,
+        /// What came of it, beside what was expected.
+        aftermath: Answer<Aftermath>,
     },
     /// What the daemon found wrong with a commit, one per line.
     Faults {

@@ -1,16 +1,17 @@
 //! The screen Changes: commits are asked for page by page; a selected one is opened, or returned to.
 
 use poise_ipc::edit::Edit;
-use poise_ipc::message::{Commit, Planned, Verb};
+use poise_ipc::message::{Aftermath, Commit, ErrorReply, Planned, Verb};
 
 use super::super::msg::Effect;
 use super::super::state::changes::PAGE;
 use super::super::state::model::admit;
-use super::super::state::overlay::Overlay;
+use super::super::state::overlay::{Answer, Overlay};
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
 use super::edit::refused;
 use super::{ask, commit, is_asked, say};
+use crate::console::safe_line;
 
 /// Asks for the newest commits when they are first shown.
 pub(super) fn follow(state: &mut State, effects: &mut Vec<Effect>) {
@@ -42,10 +43,26 @@ pub(super) fn told(state: &mut State, commits: Vec<Commit>) {
     state.paint(Paint::Now);
 }
 
-/// Shows what the selected commit changed.
-pub(super) fn open(state: &mut State) {
-    if let Some(commit) = state.changes.selected() {
-        state.overlay = Some(Overlay::Revision { revision: commit.revision, selected: 0 });
+/// Shows what the selected commit changed, and what came of it.
+pub(super) fn open(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(revision) = state.changes.selected().map(|commit| commit.revision) else { return };
+    let is_live = state.link == LinkState::Live;
+    let aftermath = if is_live { Answer::Asked } else { Answer::None };
+    state.overlay = Some(Overlay::Revision { revision, selected: 0, aftermath });
+    if is_live {
+        ask(state, Asked::Aftermath(revision), Verb::Aftermath { revision: Some(revision) }, effects);
+    }
+}
+
+/// The daemon says what came of a commit, or why it does not know.
+pub(super) fn came(state: &mut State, wanted: u64, told: Result<Aftermath, &ErrorReply>) {
+    let Some(Overlay::Revision { revision, aftermath, .. }) = &mut state.overlay else { return };
+    if *revision == wanted {
+        *aftermath = match told {
+            Ok(told) => Answer::Told(Box::new(told)),
+            Err(error) => Answer::Refused(safe_line(&error.message)),
+        };
+        state.paint(Paint::Data);
     }
 }
 

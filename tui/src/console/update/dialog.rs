@@ -50,7 +50,7 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
                 _ => select(selected, key, known),
             }
         }
-        Some(Overlay::Revision { revision, selected }) => {
+        Some(Overlay::Revision { revision, selected, .. }) => {
             let known = state.changes.commit(*revision).map_or(0, |commit| commit.edits.len());
             match (state.keymap.action(key, place), key) {
                 (Some(Action::Past), _) => {

@@ -90,7 +90,7 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::Next => next(state, false),
         Action::Previous => next(state, true),
         Action::Open if state.screen == Screen::Health => card::open(state, effects),
-        Action::Open if state.screen == Screen::Changes => changes::open(state),
+        Action::Open if state.screen == Screen::Changes => changes::open(state, effects),
         Action::Past => changes::back_to_selected(state, effects),
         Action::Open => drill(state),
         Action::Check => card::check(state, effects),

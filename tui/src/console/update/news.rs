@@ -84,6 +84,7 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
         }
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
             Some(Asked::Commit(_) | Asked::Return) => commit::commit_refused(state, &error, effects),
+            Some(Asked::Aftermath(revision)) => changes::came(state, revision, Err(&error)),
             Some(Asked::Forecast) => commit::foreseen(state, Err(&error)),
             Some(Asked::Layer) => {
                 commit::close(state);
@@ -106,6 +107,7 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
         (Asked::Layer, reply) => layer::done(state, &reply),
         (Asked::History(_), Reply::History { commits }) => changes::told(state, commits),
         (Asked::Past(revision), Reply::ConfigText { text, .. }) => changes::past(state, revision, text, effects),
+        (Asked::Aftermath(revision), Reply::Aftermath(told)) => changes::came(state, revision, Ok(*told)),
         (Asked::Forecast, Reply::Plan(forecast)) => commit::foreseen(state, Ok(*forecast)),
         (
             asked @ (Asked::Log(_) | Asked::Older(..) | Asked::Newer(..) | Asked::Seek(_) | Asked::Jump(..)),

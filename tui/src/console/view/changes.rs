@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use poise_ipc::edit::Edit;
-use poise_ipc::message::Commit;
+use poise_ipc::message::{Aftermath, Commit};
 
 use super::canvas::Canvas;
+use super::number::span;
 use super::theme::Role;
 use super::{frame, time};
 use crate::console::layout::{self, Area};
 use crate::console::state::State;
 use crate::console::state::changes::before;
 use crate::console::state::model::Model;
+use crate::console::state::overlay::Answer;
+use crate::told::plan as told;
 
 /// A line with its look.
 type Line = (String, Role);
@@ -122,6 +125,36 @@ fn sentence(commit: &Commit, edit: &Edit) -> String {
         (Edit::Remove { .. }, Some(was)) => format!("{path}  removed, was {was}"),
         (Edit::Remove { .. }, None) => format!("{path}  removed"),
     }
+}
+
+/// What came of a commit, beside what was expected.
+pub(super) fn aftermath(answer: &Answer<Aftermath>) -> Vec<Line> {
+    let told = match answer {
+        Answer::None => return Vec::new(),
+        Answer::Asked => return vec![("asking the daemon what came of it...".to_owned(), Role::Muted)],
+        Answer::Refused(why) => return vec![(why.clone(), Role::Muted)],
+        Answer::Told(told) => told,
+    };
+    let expected = told.forecast.entries_moved();
+    let moved = told.entries_moved;
+    let ago = span(told.span_ms);
+    let mut lines = vec![
+        (String::new(), Role::Plain),
+        (format!("{ago} later; clients that moved: {moved}, expected {expected}"), Role::Muted),
+    ];
+    for seen in &told.groups {
+        let group = told.forecast.groups.iter().find(|group| group.group == seen.group);
+        for backend in &seen.backends {
+            let wanted = group.and_then(|group| group.backends.iter().find(|one| one.backend == backend.backend));
+            let wanted = wanted.and_then(|one| one.after_permille);
+            let name = format!("{}/{}", seen.group, backend.backend);
+            let (wanted, got) = (told::share(wanted), told::share(backend.share_permille));
+            let text = format!("{name:<18} expected {wanted:>6}, got {got:>6}, {} taken", backend.picks);
+            let errors = if backend.errors > 0 { format!(", {} errors", backend.errors) } else { String::new() };
+            lines.push((text + &errors, if backend.errors > 0 { Role::Warn } else { Role::Plain }));
+        }
+    }
+    lines
 }
 
 /// Every edit of a commit for its dialog, and which line is the selected one.

@@ -28,8 +28,9 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
             let keys = state.keymap.dialog_line(Place::Layers).replacen("Esc cancel", "Esc closes", 1);
             paper(canvas, screen, &Paper { title: "leases and ramps", note: "live", lines, top, keys: &keys });
         }
-        Overlay::Revision { revision, selected } => {
-            let (lines, seen) = changes::edits(state, *revision, *selected);
+        Overlay::Revision { revision, selected, aftermath } => {
+            let (mut lines, seen) = changes::edits(state, *revision, *selected);
+            lines.extend(changes::aftermath(aftermath));
             let top = Top::With(seen);
             let keys = state.keymap.dialog_line(Place::Revision).replacen("Esc cancel", "Esc closes", 1);
             let title = format!("what rev {revision} changed");

@@ -6,7 +6,7 @@ use poise_ipc::message::{
 use poise_ipc::status::Configured;
 
 use super::*;
-use crate::console::fixture::{commits, forecast, layer, name, window};
+use crate::console::fixture::{aftermath, commits, forecast, layer, name, window};
 use crate::console::state::draft::Values;
 use crate::console::state::overlay::{Answer, Proposal};
 
@@ -273,4 +273,22 @@ fn a_daemon_that_is_read_only_says_so_to_every_key_that_changes() {
     bench.press("l x");
     assert!(said(&bench).contains("daemon is read-only"));
     assert!(sent(&bench).is_empty());
+}
+
+#[test]
+fn what_came_of_a_commit_is_asked_for_when_it_is_opened() {
+    let mut bench = Bench::live(SIZE);
+    bench.press("6");
+    bench.answer();
+    bench.press("Enter");
+    assert_eq!(sent(&bench).pop(), Some(Verb::Aftermath { revision: Some(412) }));
+    let id = bench.state.next_id - 1;
+    // Another one is looked at by then.
+    bench.press("Esc Down Enter");
+    bench.reply(id, Reply::Aftermath(Box::new(aftermath(412))));
+    let told =
+        |bench: &Bench| matches!(&bench.state.overlay, Some(Overlay::Revision { aftermath: Answer::Told(_), .. }));
+    assert!(!told(&bench));
+    bench.answer();
+    assert!(told(&bench));
 }
