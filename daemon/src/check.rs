@@ -8,25 +8,25 @@ use std::io::{self, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
+use poise_ipc::Config;
 use poise_ipc::advice::{self, Finding};
 use poise_ipc::fault::Fault;
-use poise_ipc::{Config, text};
+use poise_ipc::files::ConfigFiles;
 
-use crate::control::file;
 use crate::program::INVALID;
 use crate::tls;
 
 /// Checks a file and prints what was found.
 pub(crate) fn check(path: &Path) -> ExitCode {
-    let read = match file::read(path) {
-        Ok(text) => text,
+    let files = match ConfigFiles::read(path) {
+        Ok(files) => files,
         Err(error) => {
             let _ = writeln!(stderr(), "poised: read {}: {error}", path.display());
             return ExitCode::FAILURE;
         }
     };
     let mut out = stdout().lock();
-    let (printed, code) = match text::parse(&read) {
+    let (printed, code) = match files.parse() {
         Ok(config) => match tls::judge(&config) {
             Ok(of_files) => (print_findings(&mut out, path, (&config, of_files)), ExitCode::SUCCESS),
             Err(faults) => (print_faults(&mut out, path, &faults), ExitCode::from(INVALID)),
@@ -41,8 +41,11 @@ pub(crate) fn check(path: &Path) -> ExitCode {
 /// One line per fault: `FILE:line:column: path: message; allowed: ...; hint`.
 pub(crate) fn print_faults(out: &mut impl Write, path: &Path, faults: &[Fault]) -> io::Result<()> {
     for fault in faults {
-        let space = if fault.place.is_some() { "" } else { " " };
-        writeln!(out, "{}:{space}{fault}", path.display())?;
+        match (&fault.file, fault.place) {
+            (Some(_), _) => writeln!(out, "{fault}")?,
+            (None, Some(_)) => writeln!(out, "{}:{fault}", path.display())?,
+            (None, None) => writeln!(out, "{}: {fault}", path.display())?,
+        }
     }
     writeln!(out, "{}: invalid, {} found", path.display(), counted(faults.len(), "fault"))
 }

@@ -20,6 +20,9 @@ pub struct Fault {
     pub hint: Option<String>,
     /// Where it stands in the text that was read, if there was one.
     pub place: Option<Place>,
+    /// The file that this is in, where a configuration is in several.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 /// A position in a text, both counted from 1; columns count characters.
@@ -34,7 +37,7 @@ pub struct Place {
 impl Fault {
     /// A fault at `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), allowed: None, hint: None, place: None }
+        Self { path: path.into(), message: message.into(), allowed: None, hint: None, place: None, file: None }
     }
 
     /// Adds what would be allowed.
@@ -54,6 +57,9 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+        }
         if let Some(place) = self.place {
             write!(f, "{}:{}: ", place.line, place.column)?;
         }

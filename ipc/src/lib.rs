@@ -15,6 +15,8 @@ pub mod edit;
 pub mod entries;
 pub mod errors;
 pub mod fault;
+#[cfg(feature = "transport")]
+pub mod files;
 pub mod frame;
 pub mod health;
 pub mod hello;

@@ -105,6 +105,36 @@ fn a_file_and_a_running_configuration_that_changed_different_values_come_togethe
 }
 
 #[test]
+fn files_of_the_folder_beside_are_part_of_the_configuration_and_each_keeps_what_is_its_own() {
+    let daemon = Daemon::start();
+    let folder = daemon.path("conf.d");
+    fs::create_dir(&folder).expect("made");
+    let shop = "# the shop\n[groups.shop.backends]\ns-1 = { address = \"127.0.0.1:7\" } # rack 9\n";
+    fs::write(folder.join("shop.toml"), shop).expect("written");
+    assert!(daemon.ok("config diff").contains("groups.shop"));
+    daemon.ok("config reload");
+    assert_eq!(daemon.ok("get groups.shop.backends.s-1.weight"), "100\n");
+    // What runs goes back into the file that it came from.
+    daemon.ok("weight shop/s-1 7");
+    daemon.ok("weight app/app-2 21");
+    let told = daemon.ok("config export");
+    assert!(told.contains("/poise.toml\n") && told.contains("/conf.d/shop.toml\n# the shop\n"), "{told}");
+    daemon.ok("config export --write");
+    let written = fs::read_to_string(folder.join("shop.toml")).expect("it is there");
+    assert!(written.starts_with("# the shop\n") && written.contains("weight = 7 } # rack 9"), "{written}");
+    assert!(fs::read_to_string(daemon.path("poise.toml")).expect("the file").contains("weight = 21"));
+    assert!(daemon.ok("config diff").starts_with("no difference to revision "));
+    // A fault is told by its file and its line there, by the daemon and without it.
+    fs::write(folder.join("shop.toml"), "# the shop\n[groups.shop]\nscheduler = \"best\"\n").expect("written");
+    for line in ["config reload", &format!("config check {}", daemon.path("poise.toml").display())] {
+        let refused = daemon.run(line);
+        assert_eq!(refused.code, 7, "{}", refused.err);
+        assert!(refused.err.contains("conf.d/shop.toml:3:13: groups.shop.scheduler: "), "{}", refused.err);
+    }
+    assert_eq!(daemon.ok("get groups.shop.backends.s-1.weight"), "7\n");
+}
+
+#[test]
 fn a_value_that_both_have_changed_needs_a_decision() {
     let daemon = Daemon::start();
     daemon.ok("weight app/app-1 55");

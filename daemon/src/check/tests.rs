@@ -1,5 +1,7 @@
 //! What must hold of `--check`: one line per fault, at its place, and findings apart from faults.
 
+use poise_ipc::text;
+
 use super::*;
 
 fn printed(print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {

@@ -1,15 +1,10 @@
 //! The operator's file: how it stands against the running configuration, and what a reload does.
 //!
 //! Three texts are compared by what they mean, not by how they are written: the file as it was last
-//! taken, the file now, the running configuration. The file is read, never written. Reconcile and
-//! the start ask; both disks and commits are theirs.
-
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+//! taken, the file now, the running configuration. Reconcile and the start ask; both disks and commits
+//! are theirs.
 
 use poise_ipc::Config;
-use poise_ipc::limits::CONFIG_LEN_MAX;
 use poise_ipc::message::Take;
 
 /// How the operator's file and the running configuration stand to each other.
@@ -59,21 +54,6 @@ pub fn step(standing: Standing, take: Option<Take>) -> Step {
         (Standing::FileAhead, None) | (_, Some(Take::File)) => Step::Commit,
         (Standing::Diverged, None) => Step::Merge,
     }
-}
-
-/// Reads the operator's file.
-///
-/// # Errors
-/// When it cannot be read, is no UTF-8 or is longer than a configuration may be.
-pub fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let len_max = CONFIG_LEN_MAX as u64;
-    let len = File::open(path)?.take(len_max + 1).read_to_string(&mut text)? as u64;
-    if len > len_max {
-        let message = format!("it is longer than {CONFIG_LEN_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ use poise_core::plan::{BackendId, Identities, Plan};
 use poise_core::ramp::Ramps;
 use poise_core::token::TokenKey;
 use poise_ipc::advice::Finding;
+use poise_ipc::files::ConfigFiles;
 use poise_ipc::message::{Author, ErrorCode, ErrorReply, WindowQuery};
 use poise_ipc::status::{PredecessorStatus, Status};
 use poise_ipc::{Config, Name};
@@ -260,7 +261,7 @@ type UnderWay<S> = Pin<Box<dyn Future<Output = Done<S>>>>;
 enum Done<S> {
     Stored(Box<Storing<S>>, Outcome),
     Marked(Marking, Outcome),
-    Read(FileTask, io::Result<String>),
+    Read(FileTask, io::Result<ConfigFiles>),
     Resolved(Box<Asked>, Vec<Answered>),
     Loaded(Box<Loading>, Result<Reading, JoinError>),
     Layered(Shift, Outcome, Asker),
@@ -343,7 +344,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         match done {
             Done::Stored(storing, outcome) => self.finish_storing(*storing, outcome).await,
             Done::Marked(marking, outcome) => self.finish_marking(marking, outcome),
-            Done::Read(task, text) => self.finish_reading(task, text),
+            Done::Read(task, read) => self.finish_reading(task, read),
             Done::Resolved(asked, answers) => self.finish_resolving(*asked, answers),
             Done::Loaded(loading, reading) => self.finish_loading(*loading, reading),
             Done::Layered(shift, outcome, asker) => self.finish_layer(shift, outcome, asker),

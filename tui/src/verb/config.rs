@@ -12,9 +12,9 @@ use poise_ipc::advice::{Finding, findings};
 use poise_ipc::apply::apply;
 use poise_ipc::edit::Edit;
 use poise_ipc::fault::Fault;
+use poise_ipc::files::ConfigFiles;
 use poise_ipc::merge::Conflict;
 use poise_ipc::message::{Decision, Drifted, Reply, Take, Verb};
-use poise_ipc::text::parse;
 use serde::Serialize;
 
 use super::Context;
@@ -91,7 +91,8 @@ fn side(word: &str) -> Result<(Take, Option<String>), String> {
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     match &args.action {
         Action::Check { file } => {
-            let (report, outcome) = check(context.format, &name(file), &text(file)?);
+            let parsed = files_of(file)?.parse();
+            let (report, outcome) = check(context.format, &name(file), parsed);
             print(&report)?;
             outcome
         }
@@ -112,8 +113,7 @@ struct Checked<'a> {
 }
 
 /// What is said on standard output, and how it ends.
-fn check(format: Format, file: &str, text: &str) -> (String, Result<Exit, Failure>) {
-    let parsed = parse(text);
+fn check(format: Format, file: &str, parsed: Result<Config, Vec<Fault>>) -> (String, Result<Exit, Failure>) {
     let advice = parsed.as_ref().map(findings).unwrap_or_default();
     let faults = parsed.as_ref().err().map(Vec::as_slice).unwrap_or_default();
     let document = Checked { file, valid: faults.is_empty(), faults, findings: &advice };
@@ -248,8 +248,12 @@ async fn export(context: &Context, file: Option<&Path>, write: bool) -> Result<E
     let answer = link.ask(Verb::Drift).await?;
     let Reply::Drift { file: known, values, .. } = answer else { return Err(misfit()) };
     let path = file.map(Path::to_owned).or(known.map(PathBuf::from)).ok_or_else(without_file)?;
-    let before = text(&path)?;
-    let config = parse(&before).map_err(|faults| Failure::invalid(&name(&path), faults))?;
+    // Another file than the daemon's is one.
+    let before = match file {
+        Some(_) => ConfigFiles::alone(&path, text(&path)?),
+        None => files_of(&path)?,
+    };
+    let config = before.parse().map_err(|faults| Failure::invalid(&name(&path), faults))?;
     let wanted = if file.is_some() {
         // Another file than the daemon's was never taken: it just gets the running values.
         running
@@ -260,20 +264,39 @@ async fn export(context: &Context, file: Option<&Path>, write: bool) -> Result<E
         })?;
         apply(&config, &edits).map_err(|faults| Failure::invalid("the outcome", faults))?
     };
-    let Some(after) = super::export::export(&before, &wanted) else {
+    let texts: Vec<&str> = before.files().iter().map(|file| file.text.as_str()).collect();
+    let Some(after) = super::export::export(&texts, &wanted) else {
         let failure = Failure::new(Exit::Failed, format!("{} cannot hold the running values", path.display()));
         return Err(failure.hint("poise config show prints them as a file of their own"));
     };
+    let files: Vec<_> = before.files().iter().zip(&after).collect();
     if !write {
-        print(&after)?;
-    } else if after != before {
-        replace(&path, &before, &after)?;
+        let several = files.len() > 1;
+        for (file, after) in files {
+            let head = if several { format!("# {}\n", file.path.display()) } else { String::new() };
+            print(&(head + after))?;
+        }
+    } else if files.iter().any(|(file, after)| file.text != **after) {
+        for (file, after) in files.iter().filter(|(file, after)| file.text != **after) {
+            replace(&file.path, &file.text, after)?;
+        }
         if file.is_none() {
             // It says what runs: from now on it counts as taken.
             link.change(Verb::Reload { take: None, decide: Vec::new(), dry_run: false }).await?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A file with the folder beside it, as the daemon reads it, or standard input.
+fn files_of(path: &Path) -> Result<ConfigFiles, Failure> {
+    if path == Path::new("-") {
+        return Ok(ConfigFiles::alone(path, text(path)?));
+    }
+    ConfigFiles::read(path).map_err(|error| {
+        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
+        Failure::new(exit, format!("read {}: {error}", name(path))).at(name(path))
+    })
 }
 
 /// Puts a text in the place of another in one step; mode and, where possible, owner stay.

@@ -8,30 +8,52 @@ use poise_ipc::Config;
 use poise_ipc::apply::get;
 use poise_ipc::diff::diff;
 use poise_ipc::edit::Edit;
+use poise_ipc::files::joined;
 use poise_ipc::text::parse;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 #[cfg(test)]
 mod tests;
 
-/// Writes a configuration into a text that means another one; none when that cannot be done by changing
-/// values, as in a text that is invalid.
-pub(super) fn export(text: &str, wanted: &Config) -> Option<String> {
-    let mut document: DocumentMut = text.parse().ok()?;
-    let mut config = parse(text).ok()?;
+/// Writes a configuration into texts that together mean another one; none when that cannot be done by
+/// changing values, as in texts that are invalid. What stands in one of them stays in it, what is new goes
+/// where its like is, or into the first.
+pub(super) fn export(texts: &[&str], wanted: &Config) -> Option<Vec<String>> {
+    let mut documents = texts.iter().map(|text| text.parse().ok()).collect::<Option<Vec<DocumentMut>>>()?;
+    let mut config = parse(&joined(texts.iter().copied())).ok()?;
     // First value by value, then whole sections, then whole objects.
     for depth in [usize::MAX, 1, 0] {
         for edit in diff(&config, wanted) {
             let path = outward(edit.path(), depth);
-            put(&mut document, &path, get(wanted, &path).as_deref(), depth);
+            let value = get(wanted, &path);
+            put(home(&mut documents, &path)?, &path, value.as_deref(), depth);
         }
-        let Ok(read) = parse(&document.to_string()) else { continue };
+        let written: Vec<_> = documents.iter().map(ToString::to_string).collect();
+        let Ok(read) = parse(&joined(written.iter().map(String::as_str))) else { continue };
         if read == *wanted {
-            return Some(document.to_string());
+            return Some(written);
         }
         config = read;
     }
     None
+}
+
+/// The document that has the most of a path, the first of those that have as much.
+fn home<'a>(documents: &'a mut [DocumentMut], path: &str) -> Option<&'a mut DocumentMut> {
+    let keys: Vec<&str> = path.split('.').collect();
+    let at = (0..documents.len()).min_by_key(|&at| std::cmp::Reverse(known(&documents[at], &keys)))?;
+    documents.get_mut(at)
+}
+
+/// How many keys of a path a document has.
+fn known(document: &DocumentMut, keys: &[&str]) -> usize {
+    let mut table: Option<&dyn TableLike> = Some(document.as_table());
+    let has = |key: &&&str| {
+        let item = table.and_then(|inner| inner.get(key));
+        table = item.and_then(Item::as_table_like);
+        item.is_some()
+    };
+    keys.iter().take_while(has).count()
 }
 
 /// The path cut to its object and so many keys of it.

@@ -102,7 +102,7 @@ impl Failure {
         let told = |fault: &&Fault| self.faults.len() > 1 || !self.message.contains(&fault.to_string());
         for fault in self.faults.iter().filter(told) {
             let line = match (&self.path, fault.place) {
-                (Some(file), Some(_)) => format!("{file}:{fault}"),
+                (Some(file), Some(_)) if fault.file.is_none() => format!("{file}:{fault}"),
                 _ => fault.to_string(),
             };
             let _ = writeln!(text, "  {}", clean(&line));

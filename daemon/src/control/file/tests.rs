@@ -36,16 +36,3 @@ fn a_reload_guesses_nothing_and_does_what_it_is_told() {
     assert_eq!(step(Standing::RunningAhead, Some(Take::File)), Step::Commit);
     assert_eq!(step(Standing::FileAhead, Some(Take::Running)), Step::Mark);
 }
-
-#[test]
-fn a_file_beyond_the_limit_or_without_text_is_refused() {
-    let dir = tempfile::tempdir().expect("dir");
-    let path = dir.path().join("poise.toml");
-    std::fs::write(&path, "# ok\n").expect("written");
-    assert_eq!(read(&path).expect("read"), "# ok\n");
-    std::fs::write(&path, vec![b'#'; CONFIG_LEN_MAX + 1]).expect("written");
-    assert_eq!(read(&path).expect_err("refused").kind(), io::ErrorKind::FileTooLarge);
-    std::fs::write(&path, [0xff, 0xfe]).expect("written");
-    assert_eq!(read(&path).expect_err("refused").kind(), io::ErrorKind::InvalidData);
-    assert!(read(&dir.path().join("absent")).is_err());
-}

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use poise_ipc::edit::Edit;
+use poise_ipc::files::ConfigFiles;
 use poise_ipc::merge::{Conflict, Side, merge};
 use poise_ipc::message::{Applied, Author, Decision, Drifted, ErrorCode, ErrorReply, Reply, Take};
 use poise_ipc::{Config, apply, diff, text};
@@ -90,9 +91,9 @@ impl OperatorFile {
     }
 
     /// Whether a text says something else than the taken one.
-    fn differs(&self, text: &str) -> bool {
-        self.taken.as_deref() != Some(text)
-            && text::parse(text).map_or(true, |config| Some(&config) != self.taken_config().as_ref())
+    fn differs(&self, files: &ConfigFiles) -> bool {
+        self.taken.as_ref() != Some(&files.text())
+            && files.parse().map_or(true, |config| Some(&config) != self.taken_config().as_ref())
     }
 }
 
@@ -100,14 +101,14 @@ impl<P: Ports + 'static> Reconcile<P> {
     /// Reads the file beside the writer.
     pub(super) fn begin_reading(&mut self, task: FileTask) {
         let Some(path) = self.file.path.clone() else { return without_file(task) };
-        let read = tokio::task::spawn_blocking(move || file::read(&path));
+        let read = tokio::task::spawn_blocking(move || ConfigFiles::read(&path));
         self.under_way = Some(Box::pin(async move {
-            let text = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
-            Done::Read(task, text)
+            let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+            Done::Read(task, read)
         }));
     }
 
-    pub(super) fn finish_reading(&mut self, task: FileTask, read: io::Result<String>) {
+    pub(super) fn finish_reading(&mut self, task: FileTask, read: io::Result<ConfigFiles>) {
         match task {
             FileTask::Look => self.look(read),
             FileTask::Drift(asker) => {
@@ -116,7 +117,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             }
             FileTask::Reload { wish: ReloadWish { take: Some(Take::Running), dry_run, .. }, asker, .. } => match read {
                 Ok(_) if dry_run => answer(asker, Ok(self.unchanged())),
-                Ok(text) => self.begin_marking(text, Some(asker)),
+                Ok(files) => self.begin_marking(files.text(), Some(asker)),
                 Err(error) => answer(asker, Err(self.unreadable(&error))),
             },
             FileTask::Reload { wish, author, asker } => match self.file_config(read) {
@@ -130,8 +131,8 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     /// Notices once when the file begins to differ from what was taken, and once when it ceases.
-    fn look(&mut self, read: io::Result<String>) {
-        let drift = read.map_or(true, |text| self.file.differs(&text));
+    fn look(&mut self, read: io::Result<ConfigFiles>) {
+        let drift = read.map_or(true, |files| self.file.differs(&files));
         if drift == self.file.drift {
             return;
         }
@@ -202,10 +203,10 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.snapshot = None;
     }
 
-    fn file_config(&self, read: io::Result<String>) -> Result<(String, Config), ErrorReply> {
-        let text = read.map_err(|error| self.unreadable(&error))?;
-        let config = text::parse(&text).map_err(invalid)?;
-        Ok((text, config))
+    fn file_config(&self, read: io::Result<ConfigFiles>) -> Result<(String, Config), ErrorReply> {
+        let files = read.map_err(|error| self.unreadable(&error))?;
+        let config = files.parse().map_err(invalid)?;
+        Ok((files.text(), config))
     }
 
     fn diverged(&self, file: &Config, conflicts: Vec<Conflict>) -> ErrorReply {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use poise_core::ramp::Ramps;
 use poise_ipc::fault::Fault;
+use poise_ipc::files::ConfigFiles;
 use poise_ipc::merge::Conflict;
 use poise_ipc::message::{Author, ErrorReply};
 use poise_ipc::{Config, text};
@@ -83,7 +84,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     ) -> Result<Self, StartError> {
         let first = running.is_none();
         let (state, taken) = restored(running)?;
-        let read = file.as_ref().map(|path| file::read(path));
+        let read = file.as_ref().map(|path| ConfigFiles::read(path));
         let undertakings = std::mem::take(&mut parts.undertakings);
         let born_ms = parts.facts.started_ms;
         let names = Names::new(&parts.facts.daemon_id, std::mem::take(&mut parts.names));
@@ -159,7 +160,7 @@ impl<P: Ports + 'static> Reconcile<P> {
     }
 
     /// Does with the file what its standing asks for; whether a commit made it the configuration.
-    async fn consider(&mut self, read: io::Result<String>, first: bool) -> Result<bool, StartError> {
+    async fn consider(&mut self, read: io::Result<ConfigFiles>, first: bool) -> Result<bool, StartError> {
         let outcome = match self.wanted_of(read) {
             Ok((Step::Commit, text, config)) => {
                 self.take_file(text, Source::Config(Box::new(config))).await.map(|()| true)
@@ -181,12 +182,12 @@ impl<P: Ports + 'static> Reconcile<P> {
         outcome.or_else(|error| if first { Err(error) } else { Ok(self.go_on_without(&error)) })
     }
 
-    fn wanted_of(&self, read: io::Result<String>) -> Result<(Step, String, Config), StartError> {
+    fn wanted_of(&self, read: io::Result<ConfigFiles>) -> Result<(Step, String, Config), StartError> {
         let path = self.file.path.clone().unwrap_or_default();
-        let text = read.map_err(|source| StartError::Unreadable { path: path.clone(), source })?;
-        let config = text::parse(&text).map_err(|faults| StartError::Invalid { path, faults })?;
+        let files = read.map_err(|source| StartError::Unreadable { path: path.clone(), source })?;
+        let config = files.parse().map_err(|faults| StartError::Invalid { path, faults })?;
         let standing = file::standing(self.file.taken_config().as_ref(), &config, &self.state.config);
-        Ok((file::step(standing, None), text, config))
+        Ok((file::step(standing, None), files.text(), config))
     }
 
     /// Commits the file's configuration, which makes it live.

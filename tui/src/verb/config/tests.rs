@@ -1,6 +1,7 @@
 //! A file is checked without a daemon.
 
 use poise_ipc::advice::findings;
+use poise_ipc::text::parse;
 
 use super::super::fixture::{TEXT, config};
 use super::{Exit, Format, check, praise};
@@ -18,13 +19,13 @@ fn a_valid_file_is_counted_and_its_findings_stand_apart() {
 #[test]
 fn a_file_with_faults_is_invalid_in_every_form() {
     let text = TEXT.replace("weight = 50", "weight = 5000");
-    let (report, outcome) = check(Format::Table, "poise.toml", &text);
+    let (report, outcome) = check(Format::Table, "poise.toml", parse(&text));
     assert_eq!(report, "");
     let failure = outcome.unwrap_err();
     assert_eq!(failure.exit, Exit::Invalid);
     let report = failure.report(Format::Table);
     assert!(report.contains("  poise.toml:17:47: groups.app.backends.app-2.weight"), "{report}");
-    let (report, outcome) = check(Format::Json, "poise.toml", &text);
+    let (report, outcome) = check(Format::Json, "poise.toml", parse(&text));
     assert_eq!(outcome.unwrap(), Exit::Invalid);
     let document: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&document["valid"], &document["faults"][0]["place"]["line"]), (&false.into(), &17.into()));

@@ -34,7 +34,7 @@ fn changed(edits: &[(&str, &str)]) -> (Config, String) {
         .map(|(path, value)| if value.is_empty() { Edit::remove(*path) } else { Edit::set(*path, *value) })
         .collect();
     let wanted = apply(&parse(TEXT).expect("valid"), &edits).expect("valid");
-    let text = export(TEXT, &wanted).expect("it can be written");
+    let text = export(&[TEXT], &wanted).expect("it can be written").concat();
     assert_eq!(parse(&text).as_ref(), Ok(&wanted), "{text}");
     (wanted, text)
 }
@@ -93,4 +93,26 @@ fn own_changes_of_the_file_stay_and_conflicts_are_named() {
     assert_eq!(brought_in(&[one(some("1"), some("2"), some("1"))]), Ok(vec![]));
     assert_eq!(brought_in(&[one(some("1"), some("2"), some("2"))]), Ok(vec![]));
     assert_eq!(brought_in(&[one(some("1"), some("2"), some("3"))]), Err(vec!["a".to_owned()]));
+}
+
+#[test]
+fn what_stands_in_one_of_several_files_stays_in_it_and_what_is_new_comes_to_its_like() {
+    let main = "# ours\n[groups.app.backends]\na = { address = \"10.0.0.1:80\" } # rack 1\n";
+    let web = "# the edge\n[listeners.web] # public\nbind = \"127.0.0.1:1\"\nprotocol = \"http\"\ngroup = \"app\"\n";
+    let shop = "[groups.shop.backends]\nb = { address = \"10.0.0.2:80\" } # rack 2\n";
+    let texts = [main, web, shop];
+    let config = parse(&joined(texts.into_iter())).expect("valid");
+    let edits = [
+        Edit::set("groups.shop.backends.b.weight", "7"),
+        Edit::set("groups.shop.backends.c", "{ address = \"10.0.0.3:80\" }"),
+        Edit::set("listeners.web.response_timeout", "\"9s\""),
+        Edit::set("listeners.api", "{ bind = \"127.0.0.1:2\", protocol = \"http\", group = \"app\" }"),
+        Edit::set("groups.new", "{ backends = { d = { address = \"10.0.0.4:80\" } } }"),
+    ];
+    let wanted = apply(&config, &edits).expect("valid");
+    let written = export(&texts, &wanted).expect("it can be written");
+    assert_eq!(parse(&joined(written.iter().map(String::as_str))).as_ref(), Ok(&wanted));
+    assert!(written[0].starts_with(main) && written[0].contains("[groups.new"), "{}", written[0]);
+    assert!(written[1].starts_with("# the edge\n[listeners.web] # public") && written[1].contains("[listeners.api]"));
+    assert!(written[2].contains("weight = 7 } # rack 2") && written[2].contains("\nc = "), "{}", written[2]);
 }
