@@ -38,6 +38,15 @@ impl Changes {
         }
     }
 
+    /// The newest ones come, from this revision on: what is known and does not reach up to it has a gap above
+    /// it, and is forgotten.
+    pub fn begin(&mut self, oldest: u64) {
+        if self.commits.first().is_some_and(|newest| newest.revision + 1 < oldest) {
+            self.commits.clear();
+            self.is_whole = false;
+        }
+    }
+
     /// Forgets everything: another daemon may answer.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -37,7 +37,10 @@ pub(super) fn older(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Commits came, those before a revision or the newest.
-pub(super) fn told(state: &mut State, commits: Vec<Commit>) {
+pub(super) fn told(state: &mut State, before: Option<u64>, commits: Vec<Commit>) {
+    if before.is_none() {
+        state.changes.begin(commits.last().map_or(0, |oldest| oldest.revision));
+    }
     state.changes.is_whole |= commits.len() < PAGE as usize;
     state.changes.take(commits.into_iter().map(admit::commit).collect());
     state.paint(Paint::Now);

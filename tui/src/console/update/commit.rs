@@ -9,7 +9,7 @@ use poise_ipc::message::{
 use super::super::msg::Effect;
 use super::super::state::draft::SavedDraft;
 use super::super::state::model::admit;
-use super::super::state::overlay::{Answer, Ask, Overlay, Proposal, Question};
+use super::super::state::overlay::{Answer, Ask, Field, Overlay, Proposal, Question, Typed};
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
 use super::edit::{refused, save};
 use super::{ask, say};
@@ -75,14 +75,31 @@ pub(super) fn show(state: &mut State, what: Proposal, query: PlanQuery, effects:
 
 /// The daemon says what it expects, or why it would refuse.
 pub(super) fn foreseen(state: &mut State, told: Result<Forecast, &ErrorReply>) {
-    let Some(Overlay::Ask(Ask { question: Question::Commit { forecast, .. }, .. })) = &mut state.overlay else {
-        return;
-    };
-    *forecast = match told {
+    let answer = match told {
         Ok(told) => Answer::Told(Box::new(admit::forecast(told))),
         Err(error) => Answer::Refused(safe_line(&sentence(error))),
     };
-    state.paint(Paint::Now);
+    expect(state, answer);
+}
+
+/// The link was lost: nobody will say any more what to expect.
+pub(super) fn unforeseen(state: &mut State) {
+    expect(state, Answer::Refused("the link was lost before it said; ask again".to_owned()));
+}
+
+/// Shows an answer in the dialog that waits for one, even if its reason is being typed.
+fn expect(state: &mut State, answer: Answer<Forecast>) {
+    let ask = match &mut state.overlay {
+        Some(Overlay::Ask(ask)) => ask,
+        Some(Overlay::Field(Field { what: Typed::Reason(ask), .. })) => ask,
+        _ => return,
+    };
+    if let Question::Commit { forecast, .. } = &mut ask.question
+        && matches!(forecast, Answer::Asked)
+    {
+        *forecast = answer;
+        state.paint(Paint::Now);
+    }
 }
 
 /// Sends what was confirmed.
@@ -155,12 +172,13 @@ pub(super) fn done(state: &mut State, applied: &Applied) {
 }
 
 /// The daemon refused the commit; the draft is kept.
-pub(super) fn commit_refused(state: &mut State, error: &ErrorReply, effects: &mut Vec<Effect>) {
+pub(super) fn commit_refused(state: &mut State, error: &ErrorReply, is_draft: bool, effects: &mut Vec<Effect>) {
     close(state);
     if error.code == ErrorCode::Conflict {
         ask(state, Asked::Status, Verb::Status, effects);
         let revision = error.revision.map_or_else(String::new, |revision| format!(" at rev {revision}"));
-        say(state, Tone::Alarm, &format!("someone else committed{revision}: nothing was applied, c compares"));
+        let next = if is_draft { "c compares" } else { "look again" };
+        say(state, Tone::Alarm, &format!("someone else committed{revision}: nothing was applied, {next}"));
         return;
     }
     if !error.faults.is_empty() {

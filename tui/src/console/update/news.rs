@@ -60,6 +60,7 @@ pub(super) fn lost(state: &mut State, reason: &str, at_ms: u64) {
         LinkState::Connecting { .. } => LinkState::Connecting { reason: Some(reason) },
         LinkState::Live => LinkState::Stale { since_ms: at_ms, reason },
     };
+    commit::unforeseen(state);
     if committing {
         state.overlay = state.overlay.take().filter(|overlay| !is_commit(overlay));
         say(
@@ -83,7 +84,8 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
             replied(state, asked, reply, effects);
         }
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
-            Some(Asked::Commit(_) | Asked::Return) => commit::commit_refused(state, &error, effects),
+            Some(Asked::Commit(_)) => commit::commit_refused(state, &error, true, effects),
+            Some(Asked::Return) => commit::commit_refused(state, &error, false, effects),
             Some(Asked::Aftermath(revision)) => changes::came(state, revision, Err(&error)),
             Some(Asked::Forecast) => commit::foreseen(state, Err(&error)),
             Some(Asked::Layer) => {
@@ -105,7 +107,7 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
         (Asked::Commit(sent), Reply::Applied(applied)) => commit::committed(state, &sent, &applied, effects),
         (Asked::Return, Reply::Applied(applied)) => commit::done(state, &applied),
         (Asked::Layer, reply) => layer::done(state, &reply),
-        (Asked::History(_), Reply::History { commits }) => changes::told(state, commits),
+        (Asked::History(before), Reply::History { commits }) => changes::told(state, before, commits),
         (Asked::Past(revision), Reply::ConfigText { text, .. }) => changes::past(state, revision, text, effects),
         (Asked::Aftermath(revision), Reply::Aftermath(told)) => changes::came(state, revision, Ok(*told)),
         (Asked::Forecast, Reply::Plan(forecast)) => commit::foreseen(state, Ok(*forecast)),

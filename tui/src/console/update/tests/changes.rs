@@ -292,3 +292,32 @@ fn what_came_of_a_commit_is_asked_for_when_it_is_opened() {
     bench.answer();
     assert!(told(&bench));
 }
+
+#[test]
+fn a_forecast_that_comes_while_the_reason_is_typed_is_not_lost() {
+    let mut bench = Bench::live(SIZE);
+    bench.press("+ c r");
+    bench.answer();
+    bench.press("I N C Enter");
+    assert!(matches!(asks(&bench), Some(Question::Commit { forecast: Answer::Told(_), .. })));
+    // And one that will not come any more is not waited for.
+    bench.press("Esc c");
+    bench.tell(Msg::Lost { reason: "gone".to_owned(), at_ms: NOW_MS });
+    assert!(matches!(asks(&bench), Some(Question::Commit { forecast: Answer::Refused(_), .. })));
+}
+
+#[test]
+fn a_history_with_a_gap_begins_anew() {
+    let mut bench = Bench::live(SIZE);
+    bench.press("6");
+    bench.answer();
+    bench.tell(connected(Role::Operate));
+    let asked =
+        |effect: &Effect| matches!(effect, Effect::Send(request) if matches!(request.verb, Verb::History { .. }));
+    bench.effects.retain(asked);
+    let Some(Effect::Send(request)) = bench.effects.pop() else { panic!("the history is asked for again") };
+    let commits = [420, 419].map(|revision| poise_ipc::message::Commit { revision, ..commits()[0].clone() });
+    bench.reply(request.id, Reply::History { commits: commits.to_vec() });
+    let known: Vec<u64> = bench.state.changes.commits().iter().map(|commit| commit.revision).collect();
+    assert_eq!(known, [420, 419]);
+}
