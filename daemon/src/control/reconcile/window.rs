@@ -389,8 +389,6 @@ impl<P: Ports + 'static> Reconcile<P> {
         self.tell_fail_open(&failed_open, commit.at_ms);
         self.window.unstored.push(commit);
         self.store_back(asker);
-        // What is about a backend that went with it has nothing to wait for any more.
-        self.step_layers();
     }
 
     fn not_back(&mut self, why: String, asker: Option<Asker>) {

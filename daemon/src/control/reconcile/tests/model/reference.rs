@@ -226,11 +226,12 @@ impl Reference {
     fn look(&mut self, mut busy: bool) {
         let now_ms = self.now_ms;
         let waits = self.window.is_some();
+        // Layers go by what is there when the look begins: what a window takes with it, the next look sees.
+        let configured = self.configured.clone();
         if self.window.as_ref().is_some_and(|window| window.deadline_ms <= now_ms) {
             self.back();
             busy = true;
         }
-        let configured = self.configured.clone();
         self.layers.retain(|_, layer| match layer {
             Layer::Lease(lease) => lease.until_ms > now_ms,
             Layer::Climb(climb) => !climb.is_there(now_ms) || configured.contains_key(&(climb.backend, "weight")),
