@@ -4,6 +4,7 @@
 //! are arguments, so every rule can be tested and simulated without the world.
 
 pub mod access;
+pub mod balance;
 pub mod drain;
 pub mod flow;
 pub mod forecast;
