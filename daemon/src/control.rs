@@ -6,6 +6,7 @@
 
 mod audit;
 mod blindness;
+mod books;
 pub mod bus;
 pub mod checks;
 pub mod command;

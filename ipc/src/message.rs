@@ -5,6 +5,7 @@
 
 mod audit;
 mod event;
+mod explain;
 mod filter;
 mod layer;
 mod lifecycle;
@@ -21,6 +22,7 @@ pub use event::{
     BackendMoved, CertificateEvent, CertificateNews, Counters, Drained, Ejected, Event, EventBody, Flapping,
     GroupMoved, ListenerMoved, RouteMoved, Transition,
 };
+pub use explain::{BALANCE_WINDOW_MS, BackendBalance, BalanceAnswer, BalanceCause, BalanceQuery, Imbalance};
 pub use layer::{
     ENDED_MAX, LAYER_MS, LAYERS_MAX, LEASE_VALUES_MAX, LayerAct, LayerEnd, LayerEnded, LayerNews, LayerQuery,
     LayerStatus, LayerValue, LeaseQuery, RAMP_STEP_MS_MIN, RampQuery, RampStatus,

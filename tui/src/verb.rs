@@ -15,6 +15,7 @@ mod describe;
 mod edit;
 mod entries;
 mod errors;
+mod explain;
 mod export;
 mod failure;
 mod format;
@@ -100,6 +101,7 @@ pub(crate) enum Command {
     Edit(edit::Args),
     Entries(entries::Args),
     Errors(errors::Args),
+    Explain(explain::Args),
     Certificates(certificates::Args),
     Health(health::Args),
     Logs(logs::Args),
@@ -192,6 +194,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> 
         Command::Certificates(args) => certificates::run(&args, context).await,
         Command::Entries(args) => entries::run(&args, context).await,
         Command::Errors(args) => errors::run(&args, context).await,
+        Command::Explain(args) => explain::run(&args, context).await,
         Command::Health(args) => health::run(&args, context).await,
         Command::Logs(args) => logs::run(&args, context).await,
         Command::Watch(args) => watch::run(&args, context).await,

@@ -149,11 +149,6 @@ impl Ledger {
         self.0.get(&id)
     }
 
-    /// Those of these backends only.
-    pub fn of(&self, ids: impl Iterator<Item = BackendId>) -> Self {
-        Self(ids.filter_map(|id| Some((id, self.0.get(&id)?.clone()))).collect())
-    }
-
     /// The account of a group against the weights that are configured now; what was booked of others is not
     /// looked at unless it is in `gone`.
     pub fn account(&self, group: &GroupPlan, configured: &[u16], gone: &[BackendId]) -> Account {
@@ -182,10 +177,13 @@ impl Ledger {
     }
 }
 
+/// The weight of a backend, which stands there in its group, after a step.
+type Weigh<'a> = &'a dyn Fn(usize, &BackendPlan) -> u32;
+
 /// The shares of a group's backends after each step but the last, which depends on the work.
 fn shares(group: &GroupPlan, configured: &[u16]) -> Vec<[f64; STEPS]> {
     let ranked = |weight: u32| if group.settings.scheduler == Scheduler::Rr { weight.min(1) } else { weight };
-    let steps: [&dyn Fn(usize, &BackendPlan) -> u32; STEPS - 1] = [
+    let steps: [Weigh<'_>; STEPS - 1] = [
         &|at, backend| main(backend, configured.get(at).copied().unwrap_or_default().into()),
         &|_, backend| main(backend, backend.settings.weight.into()),
         &|_, backend| if takes_new(&backend.settings) { main(backend, backend.settings.weight.into()) } else { 0 },

@@ -161,6 +161,11 @@ impl BackendLive {
         self.workers.iter().fold((0, 0), |(picks, pinned), w| (picks + w.picks.get(), pinned + w.pinned.get()))
     }
 
+    /// Attempts to reach it that failed.
+    pub fn unreached(&self) -> u64 {
+        self.workers.iter().map(|w| w.connect_failures.get()).sum()
+    }
+
     /// The sums over all workers; latency is control's to fill in.
     pub fn totals(&self) -> BackendCounters {
         let sum = |cell: fn(&BackendCells) -> &Cell| self.workers.iter().map(|w| cell(w).get()).sum::<u64>();

@@ -10,6 +10,7 @@ mod commit;
 mod cookies;
 mod drains;
 mod entries;
+mod explain;
 mod forecast;
 mod handover;
 mod layers;
@@ -45,6 +46,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::blindness::Blindness;
+use super::books::Books;
 use super::bus::Bus;
 use super::checks::CheckLog;
 use super::command::{Answer, Command};
@@ -242,6 +244,8 @@ pub struct Reconcile<P: Ports> {
     snapshot: Option<(u64, Arc<Status>)>,
     /// Work that backends got lately.
     pulse: Pulse,
+    /// The same for an hour, by the shares that were due.
+    books: Books,
     /// Commits whose forecasts are remembered.
     remembered: Remembered,
     /// The processes before this one.
@@ -375,6 +379,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         // At once for the first time: what comes soon after the start counts too.
         if self.ticks % PULSE_TICKS == 1 {
             self.pulse.beat(&plan, self.worker_ms());
+            self.book();
         }
         if self.ticks.is_multiple_of(RAMP_TICKS) && !self.ramps.permilles().is_empty() {
             self.step_ramps();
@@ -408,6 +413,8 @@ impl<P: Ports + 'static> Reconcile<P> {
 
     /// Compiles the state and publishes it. Returns the groups that failed open before.
     fn publish(&mut self) -> Vec<Name> {
+        // What has come by now came under the plan of before.
+        self.book();
         self.follow_ramps();
         let published = self.parts.publisher.published();
         let previous = published.load();

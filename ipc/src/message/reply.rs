@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aftermath, AuditRow, Event, Forecast, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
+use super::{Aftermath, AuditRow, BalanceAnswer, Event, Forecast, LayerStatus, Role, Stopping, Upgraded, WindowStatus};
 use crate::edit::Edit;
 use crate::entries::EntryPage;
 use crate::errors::ErrorPage;
@@ -146,6 +146,8 @@ pub enum Reply {
     Plan(Box<Forecast>),
     /// To `Aftermath`.
     Aftermath(Box<Aftermath>),
+    /// To `Balance`.
+    Balance(Box<BalanceAnswer>),
 }
 
 /// Who talks to whom.

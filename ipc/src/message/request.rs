@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditQuery, LayerQuery, LeaseQuery, PlanQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish};
+use super::{
+    AuditQuery, BalanceQuery, LayerQuery, LeaseQuery, PlanQuery, RampQuery, Shutdown, Upgrade, WindowQuery, WindowWish,
+};
 use crate::edit::Edit;
 use crate::entries::{EntryQuery, EntryRemoval};
 use crate::errors::ErrorQuery;
@@ -128,6 +130,8 @@ pub enum Verb {
         #[serde(default)]
         revision: Option<u64>,
     },
+    /// Says why the balance of a group is not what its weights ask for (view).
+    Balance(BalanceQuery),
 }
 
 const fn history_default() -> u32 {

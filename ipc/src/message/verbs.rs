@@ -55,6 +55,7 @@ pub const VERBS: &[VerbFacts] = &[
     view("route-test", "where a request would go"),
     view("plan", "what a change would do to traffic; nothing is changed"),
     view("aftermath", "what a commit has done to traffic, beside what was forecast"),
+    view("balance", "why the balance of a group is not what its weights ask for"),
     look("errors", "the messages that were refused last, which hold what peers sent"),
     look("audit", "who asked for what, and what became of it"),
     VerbFacts {
@@ -114,6 +115,7 @@ impl Verb {
             Self::Shutdown(_) => "shutdown",
             Self::Plan(_) => "plan",
             Self::Aftermath { .. } => "aftermath",
+            Self::Balance(_) => "balance",
         }
     }
 

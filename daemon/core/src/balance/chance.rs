@@ -34,14 +34,14 @@ fn upper_gamma(a: f64, x: f64) -> f64 {
         return (1.0 - sum * scale).clamp(0.0, 1.0);
     }
     // Lentz's way through the continued fraction.
-    let (mut b, mut c, mut d) = (x + 1.0 - a, 1e300, 1.0 / (x + 1.0 - a));
-    let mut fraction = d;
+    let (mut term, mut above, mut below) = (x + 1.0 - a, 1e300, 1.0 / (x + 1.0 - a));
+    let mut fraction = below;
     for at in 1..=TERMS {
         let step = -f64::from(at) * (f64::from(at) - a);
-        b += 2.0;
-        d = 1.0 / (step * d + b);
-        c = b + step / c;
-        let change = d * c;
+        term += 2.0;
+        below = 1.0 / (step * below + term);
+        above = term + step / above;
+        let change = below * above;
         fraction *= change;
         if (change - 1.0).abs() < ENOUGH {
             break;

@@ -216,6 +216,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         }
         self.window.stored();
         let eve = self.eve();
+        self.book();
         let before = std::mem::replace(&mut self.state, state);
         self.rename_layers(&before.identities);
         if let Some(id) = arrives {

@@ -96,6 +96,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             Verb::ConfigText => Reply::ConfigText { revision, text: text::print(&self.state.config) },
             Verb::Plan(query) => return self.plan(query),
             Verb::Aftermath { revision } => return self.aftermath(revision),
+            Verb::Balance(query) => return self.balance(&query),
             Verb::Errors(query) => {
                 let plan = self.parts.publisher.published().load_full();
                 self.parts.errors.drain(&plan);

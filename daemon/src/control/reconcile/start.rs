@@ -24,8 +24,8 @@ use super::refusals::Refusals;
 use super::reload::OperatorFile;
 use super::resolving::Addresses;
 use super::{
-    Blindness, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Pulse, Reconcile,
-    Remembered, Source, Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
+    Blindness, Books, Change, CheckLog, Emptying, Expiry, Handed, JoinSet, Latencies, Layers, Names, Parts, Pulse,
+    Reconcile, Remembered, Source, Sources, State, Trackers, VecDeque, Windows, Wires, slow_work,
 };
 use crate::control::checks::ROWS_MAX;
 use crate::control::file::{self, Step};
@@ -122,6 +122,7 @@ impl<P: Ports + 'static> Reconcile<P> {
             born_ms,
             snapshot: None,
             pulse: Pulse::default(),
+            books: Books::default(),
             remembered: Remembered::default(),
             predecessors: Vec::new(),
             upgrader: None,

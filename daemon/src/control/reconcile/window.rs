@@ -373,6 +373,7 @@ impl<P: Ports + 'static> Reconcile<P> {
         let reason = Some(format!("back to revision {back_to}: {why}"));
         let commit = Commit { revision, at_ms: now_ms(), author, reason, edits, inverse };
         self.window.gone.extend(gone(&self.state.identities, &identities));
+        self.book();
         let before = std::mem::replace(&mut self.state, State { revision, config, identities, findings: Vec::new() });
         self.rename_layers(&before.identities);
         self.file.took(taken);
