@@ -3,6 +3,7 @@
 //!
 //! Lines without ends and without colour; what came over the wire is made safe here.
 
+pub(crate) mod balance;
 mod exchange;
 pub(crate) mod plan;
 mod probe;

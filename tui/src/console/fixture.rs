@@ -22,7 +22,7 @@ use poise_ipc::status::{
     Phase, Phases, Reason, RecorderStatus, Status, Verdict,
 };
 
-pub(super) use self::changes::{aftermath, commits, forecast, layer, window};
+pub(super) use self::changes::{aftermath, balance, commits, forecast, layer, window};
 pub(super) use self::health::{probed, was};
 pub(super) use self::traffic::error_rows;
 use self::traffic::{routes, windows};
@@ -362,6 +362,8 @@ impl Bench {
                 self.reply(request.id, Reply::Config { revision: 412, config });
             } else if let poise_ipc::message::Verb::Plan(query) = &request.verb {
                 self.reply(request.id, Reply::Plan(Box::new(forecast(query))));
+            } else if let poise_ipc::message::Verb::Balance(query) = &request.verb {
+                self.reply(request.id, Reply::Balance(Box::new(balance(query))));
             } else if let poise_ipc::message::Verb::Aftermath { revision } = request.verb {
                 self.reply(request.id, Reply::Aftermath(Box::new(aftermath(revision.unwrap_or(412)))));
             } else if let poise_ipc::message::Verb::History { before, .. } = request.verb {

@@ -59,6 +59,8 @@ pub enum Action {
     ExtendLayer,
     HoldLayer,
     Past,
+    Explain,
+    Mend,
     Filter,
     Sort,
     SortReverse,
@@ -107,6 +109,7 @@ impl Action {
                 | Self::ExtendLayer
                 | Self::HoldLayer
                 | Self::Past
+                | Self::Mend
         )
     }
 }
@@ -145,6 +148,8 @@ pub enum Place {
     Changes,
     /// In the list of what a commit changed.
     Revision,
+    /// In the explanation of a balance.
+    Explain,
 }
 
 impl Place {
@@ -160,7 +165,8 @@ impl Place {
             | Self::Ending
             | Self::Begin
             | Self::Layers
-            | Self::Revision => false,
+            | Self::Revision
+            | Self::Explain => false,
         }
     }
 
@@ -182,6 +188,7 @@ impl Place {
             Self::Layers => "leases and ramps",
             Self::Changes => "Changes",
             Self::Revision => "edits of a commit",
+            Self::Explain => "explanation",
         }
     }
 }

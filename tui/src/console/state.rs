@@ -23,9 +23,9 @@ pub mod window;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
-use poise_ipc::BackendPath;
 use poise_ipc::message::{LogFilter, Role};
 use poise_ipc::status::CheckRow;
+use poise_ipc::{BackendPath, Name};
 
 use self::balance::Balance;
 use self::changes::Changes;
@@ -103,6 +103,8 @@ pub enum Asked {
     Nothing,
     /// The state as a whole.
     Status,
+    /// Why the shares of a group are as they are.
+    Explain(Name),
     /// What a commit has done, beside what was expected of it.
     Aftermath(u64),
     /// What a commit would do, for its dialog.
@@ -283,6 +285,7 @@ impl State {
             Some(Overlay::Ask(ask)) => ask.place(),
             Some(Overlay::Layers { .. }) => Place::Layers,
             Some(Overlay::Revision { .. }) => Place::Revision,
+            Some(Overlay::Explain { .. }) => Place::Explain,
             _ => self.screen.place(),
         }
     }

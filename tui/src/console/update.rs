@@ -8,6 +8,7 @@ mod changes;
 mod commit;
 mod dialog;
 mod edit;
+mod explain;
 mod field;
 mod keys;
 mod layer;

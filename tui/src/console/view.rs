@@ -12,6 +12,7 @@ mod changes;
 mod commit;
 mod dialog;
 mod errors;
+mod explain;
 mod figures;
 mod frame;
 mod health;

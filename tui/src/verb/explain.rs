@@ -7,23 +7,24 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
 use poise_ipc::Name;
-use poise_ipc::edit::Edit;
-use poise_ipc::message::{BackendBalance, BalanceAnswer, BalanceCause, BalanceQuery, Imbalance, Reply, Verb};
+use poise_ipc::message::{BackendBalance, BalanceAnswer, BalanceCause, BalanceQuery, Reply, Verb};
 
 use super::Context;
 use super::failure::Failure;
 use super::format::{Column, Format, json, jsonl, listing};
 use super::link::{Link, misfit};
 use super::stdout::print;
-use super::text::{clean, span};
+use super::text::clean;
 use super::words::duration;
 use crate::exit::Exit;
+use crate::told::balance as told;
 
 #[cfg(test)]
 mod tests;
 
 /// Explain what poise sees: the causes with their figures, and what would mend them.
 #[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  poise explain balance app --window 1m")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -57,7 +58,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<Exit, Failure>
         return Err(misfit());
     };
     print(&match context.format {
-        Format::Table | Format::Wide => told(&answer, context.format),
+        Format::Table | Format::Wide => document(&answer, context.format),
         Format::Tsv => table(&answer, Format::Tsv),
         Format::Json => json(&*answer),
         Format::Jsonl => jsonl(&*answer),
@@ -72,72 +73,33 @@ const COLUMNS: &[Column<BackendBalance>] = &[
             if b.is_there { b.backend.to_string() } else { format!("{} (gone)", b.backend) }
         },
     ),
-    Column::number("EXPECTED", |b: &BackendBalance| percent(b.expected_ppm)).raw(|b| b.expected_ppm.to_string()),
-    Column::number("OBSERVED", |b: &BackendBalance| percent(b.observed_ppm)).raw(|b| b.observed_ppm.to_string()),
-    Column::number("POINTS", |b: &BackendBalance| points(i64::from(b.observed_ppm) - i64::from(b.expected_ppm))),
+    Column::number("EXPECTED", |b: &BackendBalance| told::percent(b.expected_ppm)).raw(|b| b.expected_ppm.to_string()),
+    Column::number("OBSERVED", |b: &BackendBalance| told::percent(b.observed_ppm)).raw(|b| b.observed_ppm.to_string()),
+    Column::number("POINTS", |b: &BackendBalance| told::points(i64::from(b.observed_ppm) - i64::from(b.expected_ppm))),
     Column::number("WORK", |b: &BackendBalance| b.picks.to_string()),
-    Column::text("OF WHICH", |b: &BackendBalance| terms(b)),
+    Column::text("OF WHICH", |b: &BackendBalance| told::terms(b)),
 ];
 
 fn table(answer: &BalanceAnswer, format: Format) -> String {
     listing(format, "backends", COLUMNS, &answer.backends, |backend| backend)
 }
 
-/// What each cause adds or takes, the greatest first, those aside that nobody sees.
-fn terms(backend: &BackendBalance) -> String {
-    let mut terms: Vec<&(Imbalance, i32)> = backend.terms.iter().filter(|(_, part)| part.abs() >= 500).collect();
-    terms.sort_by_key(|(_, part)| std::cmp::Reverse(part.abs()));
-    terms.iter().map(|(cause, part)| format!("{cause} {}", points(i64::from(*part)))).collect::<Vec<_>>().join(", ")
-}
-
-fn told(answer: &BalanceAnswer, format: Format) -> String {
-    let BalanceAnswer { group, scheduler, span_ms, work, pinned, .. } = answer;
-    if *work == 0 {
-        return format!("group {group}, {scheduler}: no work came in the last {}\n", span((*span_ms).max(1_000)));
+fn document(answer: &BalanceAnswer, format: Format) -> String {
+    let head = told::head(answer);
+    if answer.work == 0 {
+        return head + "\n";
     }
-    let gap = points(i64::from(answer.gap_ppm()));
-    let verdict = match (answer.is_even, answer.causes.is_empty()) {
-        (true, true) => "even".to_owned(),
-        (true, false) => format!("{} points off, which is even for so little work", gap.trim_start_matches('+')),
-        (false, _) => format!("{} points off", gap.trim_start_matches('+')),
-    };
-    let bound = if *pinned > 0 { format!(", {pinned} of it decided by persistence") } else { String::new() };
-    let mut text =
-        format!("group {group}, {scheduler}, the last {}: {work} of work{bound}; {verdict}\n\n", span(*span_ms));
+    let mut text = head + "\n\n";
     text += &table(answer, format);
     for (number, BalanceCause { cause, size_ppm, evidence, remedy, mend }) in (1..).zip(&answer.causes) {
-        let _ = writeln!(text, "\n{number}. {cause}: {} points", points(i64::from(*size_ppm)).trim_start_matches('+'));
+        let _ = writeln!(text, "\n{number}. {cause}: {} points", told::size(*size_ppm));
         for line in evidence {
             let _ = writeln!(text, "   {}", clean(line));
         }
         let _ = writeln!(text, "   to do: {}", clean(remedy));
         for edit in mend {
-            let _ = writeln!(text, "   mends: poise set {}", clean(&assignment(edit)));
+            let _ = writeln!(text, "   mends: poise set {}", clean(&told::assignment(edit)));
         }
     }
     text
-}
-
-/// An edit as `poise set` takes it.
-fn assignment(edit: &Edit) -> String {
-    match edit {
-        Edit::Set { path, value } => format!("{path} {}", value.trim_matches('"')),
-        Edit::Remove { path } => path.clone(),
-    }
-}
-
-fn percent(ppm: u32) -> String {
-    let tenths = (ppm + 500) / 1_000;
-    format!("{}.{}%", tenths / 10, tenths % 10)
-}
-
-/// Points of a hundred with their sign.
-fn points(ppm: i64) -> String {
-    let tenths = (ppm.abs() + 500) / 1_000;
-    let sign = match ppm {
-        _ if tenths == 0 => "",
-        0.. => "+",
-        _ => "-",
-    };
-    format!("{sign}{}.{}", tenths / 10, tenths % 10)
 }

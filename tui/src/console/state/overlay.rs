@@ -5,7 +5,7 @@
 
 use poise_ipc::BackendPath;
 use poise_ipc::health::{ProbeAnswer, WhyAnswer};
-use poise_ipc::message::{Aftermath, Forecast, LeaseQuery, RampQuery, WindowAct};
+use poise_ipc::message::{Aftermath, BalanceAnswer, Forecast, LeaseQuery, RampQuery, WindowAct};
 use poise_ipc::name::Name;
 use poise_ipc::text::Setting;
 use tui_input::Input;
@@ -61,6 +61,15 @@ pub enum Overlay {
     /// The leases and ramps that are in force, and how the last ones ended.
     Layers {
         /// The selected one among those in force.
+        selected: usize,
+    },
+    /// Why the shares of a group are as they are.
+    Explain {
+        /// The group.
+        group: Name,
+        /// What the daemon says.
+        answer: Answer<BalanceAnswer>,
+        /// The selected cause.
         selected: usize,
     },
     /// What a commit changed, value by value.

@@ -6,9 +6,9 @@ use poise_ipc::message::LayerAct;
 use super::super::key::Key;
 use super::super::keymap::Action;
 use super::super::msg::Effect;
-use super::super::state::overlay::{Ask, Overlay, Question};
+use super::super::state::overlay::{Answer, Ask, Overlay, Question};
 use super::super::state::{Paint, State};
-use super::{card, changes, commit, edit, field, layer};
+use super::{card, changes, commit, edit, explain, field, layer};
 
 /// Lines that a page of a dialog goes.
 const PAGE: usize = 8;
@@ -58,6 +58,14 @@ pub(super) fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
                     changes::take_back(state, revision, at, effects);
                 }
                 (_, Key::Esc | Key::Enter | Key::Char('q')) => state.overlay = None,
+                _ => select(selected, key, known),
+            }
+        }
+        Some(Overlay::Explain { answer, selected, .. }) => {
+            let known = if let Answer::Told(told) = answer { told.causes.len() } else { 0 };
+            match (state.keymap.action(key, place), key) {
+                (Some(Action::Mend), _) => explain::mend(state, effects),
+                (_, Key::Esc | Key::Enter | Key::Char('q' | 'e')) => state.overlay = None,
                 _ => select(selected, key, known),
             }
         }

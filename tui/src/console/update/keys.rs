@@ -11,7 +11,9 @@ use super::super::state::overlay::{Ask, Object, Overlay, Question};
 use super::super::state::overview::Line;
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, State, Tone};
-use super::{arrange, ask, card, changes, dialog, edit, field, is_typing, keep_in_view, layer, log, say, show};
+use super::{
+    arrange, ask, card, changes, dialog, edit, explain, field, is_typing, keep_in_view, layer, log, say, show,
+};
 use crate::console::layout;
 
 /// Within this time a second Ctrl-C quits.
@@ -92,6 +94,7 @@ pub(super) fn act(state: &mut State, action: Action, key: Key, effects: &mut Vec
         Action::Open if state.screen == Screen::Health => card::open(state, effects),
         Action::Open if state.screen == Screen::Changes => changes::open(state, effects),
         Action::Past => changes::back_to_selected(state, effects),
+        Action::Explain => explain::open(state, effects),
         Action::Open => drill(state),
         Action::Check => card::check(state, effects),
         Action::Settings => settings(state, effects),

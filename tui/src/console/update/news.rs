@@ -16,7 +16,7 @@ use super::super::state::model::{Model, admit};
 use super::super::state::overlay::{Overlay, Question, Sheet};
 use super::super::state::screen::Screen;
 use super::super::state::{Asked, LinkState, Paint, Peer, RECENT_MAX, State, Tone};
-use super::{ask, card, changes, commit, edit, is_asked, keep_in_view, layer, log, say};
+use super::{ask, card, changes, commit, edit, explain, is_asked, keep_in_view, layer, log, say};
 use crate::console::safe_line;
 
 pub(super) fn connected(state: &mut State, welcome: &Welcome, effects: &mut Vec<Effect>) {
@@ -86,6 +86,7 @@ pub(super) fn server(state: &mut State, message: ServerMessage, effects: &mut Ve
         ServerMessage::Error { id, error } => match state.asked.remove(&id) {
             Some(Asked::Commit(_)) => commit::commit_refused(state, &error, true, effects),
             Some(Asked::Return) => commit::commit_refused(state, &error, false, effects),
+            Some(Asked::Explain(group)) => explain::told(state, &group, Err(&error)),
             Some(Asked::Aftermath(revision)) => changes::came(state, revision, Err(&error)),
             Some(Asked::Forecast) => commit::foreseen(state, Err(&error)),
             Some(Asked::Layer) => {
@@ -109,6 +110,7 @@ fn replied(state: &mut State, asked: Asked, reply: Reply, effects: &mut Vec<Effe
         (Asked::Layer, reply) => layer::done(state, &reply),
         (Asked::History(before), Reply::History { commits }) => changes::told(state, before, commits),
         (Asked::Past(revision), Reply::ConfigText { text, .. }) => changes::past(state, revision, text, effects),
+        (Asked::Explain(group), Reply::Balance(answer)) => explain::told(state, &group, Ok(*answer)),
         (Asked::Aftermath(revision), Reply::Aftermath(told)) => changes::came(state, revision, Ok(*told)),
         (Asked::Forecast, Reply::Plan(forecast)) => commit::foreseen(state, Ok(*forecast)),
         (
@@ -235,6 +237,7 @@ fn happened(state: &mut State, event: Event, effects: &mut Vec<Effect>) {
             if let Some(model) = &mut state.model {
                 model.moved(event.at_ms, counters);
             }
+            explain::moved(state, effects);
             rearrange(state);
         }
         EventBody::Lost { count } => {

@@ -7,7 +7,7 @@ use poise_ipc::persistence::PersistenceCounters;
 use super::canvas::Canvas;
 use super::number::wrapped;
 use super::theme::Role;
-use super::{card, changes, commit, figures, frame, help, layers};
+use super::{card, changes, commit, explain, figures, frame, help, layers};
 use crate::console::keymap::Place;
 use crate::console::layout::Area;
 use crate::console::state::State;
@@ -22,19 +22,8 @@ pub(super) fn draw(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>) {
     let screen = Area { x: 0, y: 0, width: canvas.buffer.area.width, height: canvas.buffer.area.height };
     match overlay {
         Overlay::Filter { .. } | Overlay::Field(_) => {}
-        Overlay::Layers { selected } => {
-            let (lines, seen) = layers::lines(state, *selected);
-            let top = Top::With(seen);
-            let keys = state.keymap.dialog_line(Place::Layers).replacen("Esc cancel", "Esc closes", 1);
-            paper(canvas, screen, &Paper { title: "leases and ramps", note: "live", lines, top, keys: &keys });
-        }
-        Overlay::Revision { revision, selected, aftermath } => {
-            let (mut lines, seen) = changes::edits(state, *revision, *selected);
-            lines.extend(changes::aftermath(aftermath));
-            let top = Top::With(seen);
-            let keys = state.keymap.dialog_line(Place::Revision).replacen("Esc cancel", "Esc closes", 1);
-            let title = format!("what rev {revision} changed");
-            paper(canvas, screen, &Paper { title: &title, note: "", lines, top, keys: &keys });
+        Overlay::Layers { .. } | Overlay::Explain { .. } | Overlay::Revision { .. } => {
+            list(state, overlay, canvas, screen);
         }
         Overlay::Help { filter, selected } => help::draw(state, (filter, *selected), canvas, screen),
         Overlay::Diff { top } => {
@@ -123,6 +112,25 @@ fn cookie_lines(counted: &PersistenceCounters) -> Vec<(String, Role)> {
     ];
     let told = told.into_iter().filter(|(_, number, _)| *number > 0);
     told.map(|(word, number, role)| (format!("  {word:<30} {number}"), role)).collect()
+}
+
+/// A sheet with something selected in it.
+fn list(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>, screen: Area) {
+    let (title, place, (lines, seen)) = match overlay {
+        Overlay::Layers { selected } => ("leases and ramps".to_owned(), Place::Layers, layers::lines(state, *selected)),
+        Overlay::Explain { group, answer, selected } => {
+            (format!("why the shares of {group} are as they are"), Place::Explain, explain::lines(answer, *selected))
+        }
+        Overlay::Revision { revision, selected, aftermath } => {
+            let (mut lines, seen) = changes::edits(state, *revision, *selected);
+            lines.extend(changes::aftermath(aftermath));
+            (format!("what rev {revision} changed"), Place::Revision, (lines, seen))
+        }
+        _ => return,
+    };
+    let note = if place == Place::Revision { "" } else { "live" };
+    let keys = state.keymap.dialog_line(place).replacen("Esc cancel", "Esc closes", 1);
+    paper(canvas, screen, &Paper { title: &title, note, lines, top: Top::With(seen), keys: &keys });
 }
 
 fn draw_ask(state: &State, ask: &Ask, canvas: &mut Canvas<'_>, screen: Area) {

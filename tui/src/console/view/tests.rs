@@ -23,7 +23,7 @@ const LOOKS: [(&str, Caps); 3] = [
 ];
 
 /// What is done to a live console before the picture is taken.
-const SCENES: [(&str, &str); 26] = [
+const SCENES: [(&str, &str); 27] = [
     ("overview", "1"),
     ("balance", ""),
     ("balance_edited", "Down Down Down } Down m Space Space"),
@@ -47,6 +47,7 @@ const SCENES: [(&str, &str); 26] = [
     ("changes", "6 Down"),
     ("revision", "6 Down Enter"),
     ("rollback", "6 Down z"),
+    ("explain", "e"),
     ("confirm", ""),
     ("confirm_keep", "K"),
     ("layers", "Down l"),
@@ -172,8 +173,18 @@ fn ascii_screens_hold_nothing_but_ascii_and_mono_screens_no_colour() {
             let reversed =
                 |picture: &Buffer| picture.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED));
             assert!(
-                ["health", "certificates", "diff", "settings", "health_card", "health_probed", "layers", "revision"]
-                    .contains(&name)
+                [
+                    "health",
+                    "certificates",
+                    "diff",
+                    "settings",
+                    "health_card",
+                    "health_probed",
+                    "layers",
+                    "revision",
+                    "explain"
+                ]
+                .contains(&name)
                     || name.ends_with("figures")
                     || reversed(&ascii),
                 "the selected row shows without colour: {name} {size:?}"

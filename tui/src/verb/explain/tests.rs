@@ -1,5 +1,7 @@
 //! How a balance is told.
 
+use poise_ipc::edit::Edit;
+use poise_ipc::message::Imbalance;
 use poise_ipc::model::Scheduler;
 
 use super::*;
@@ -37,7 +39,7 @@ fn answer() -> BalanceAnswer {
 
 #[test]
 fn a_gap_is_told_with_its_causes_and_what_mends_them() {
-    let text = told(&answer(), Format::Table);
+    let text = document(&answer(), Format::Table);
     for line in [
         "group app, wlc, the last 1m: 1000 of work, 800 of it decided by persistence; 20.0 points off\n",
         "pinned-wlc +20.0\n",
@@ -51,7 +53,7 @@ fn a_gap_is_told_with_its_causes_and_what_mends_them() {
 #[test]
 fn no_work_and_an_even_group_say_so() {
     let nothing = BalanceAnswer { work: 0, backends: Vec::new(), causes: Vec::new(), ..answer() };
-    assert_eq!(told(&nothing, Format::Table), "group app, wlc: no work came in the last 1m\n");
+    assert_eq!(document(&nothing, Format::Table), "group app, wlc: no work came in the last 1m\n");
     let even = BalanceAnswer { is_even: true, causes: Vec::new(), ..answer() };
-    assert!(told(&even, Format::Table).contains("; even\n"));
+    assert!(document(&even, Format::Table).contains("; even\n"));
 }

@@ -321,3 +321,25 @@ fn a_history_with_a_gap_begins_anew() {
     let known: Vec<u64> = bench.state.changes.commits().iter().map(|commit| commit.revision).collect();
     assert_eq!(known, [420, 419]);
 }
+
+#[test]
+fn an_explanation_is_kept_up_to_date_and_its_mend_is_asked_about() {
+    let mut bench = Bench::live(SIZE);
+    bench.press("e");
+    let Some(Verb::Balance(query)) = sent(&bench).pop() else { panic!("nothing was asked") };
+    assert_eq!(query.of, name("app"));
+    bench.answer();
+    bench.tell(event(NOW_MS + 31_000, EventBody::Counters(counters(31))));
+    assert!(matches!(sent(&bench).pop(), Some(Verb::Balance(_))), "it moves on with the counters");
+    bench.answer();
+    bench.press("Down m");
+    assert!(said(&bench).contains("no edit mends it"));
+    bench.press("Up m");
+    let what = Proposal::Return { words: "mend state of app".to_owned() };
+    assert!(matches!(asks(&bench), Some(Question::Commit { what: now, .. }) if *now == what));
+    bench.answer();
+    bench.press("y");
+    let (_, apply) = bench.sent_commits().pop().expect("a commit was sent");
+    assert_eq!(apply.edits, [Edit::set("groups.app.backends.app-3.state", "\"enabled\"")]);
+    assert_eq!(apply.reason.as_deref(), Some("mend state of app"));
+}
